@@ -1,0 +1,56 @@
+// FilterRegistry: how filters get into the binary. One readable function lists them all.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <weir/config_view.h>
+#include <weir/http_filter.h>
+#include <weir/stats.h>
+
+namespace weir {
+
+/// Makes the filters of one configured place in a chain. Immutable after its making, shared by all workers;
+/// create() is called on workers concurrently.
+class HttpFilterFactory {
+ public:
+  virtual ~HttpFilterFactory() = default;
+  /// A filter for a new stream on worker `worker`; null = no filter on this stream.
+  virtual std::unique_ptr<HttpFilter> create(unsigned worker) const = 0;
+  /// Per-route configuration (typed_per_filter_config). Null + error reported on the view if unsupported.
+  virtual std::shared_ptr<const void> make_route_config(ConfigView& config) const {
+    config.error({}, "this filter has no per-route configuration");
+    return nullptr;
+  }
+  /// Terminal filters (the router) end a chain and must be last.
+  virtual bool terminal() const noexcept { return false; }
+};
+
+/// What a factory may use while it is made. Thread: main.
+struct FactoryContext {
+  StatsScope& stats;           // "http.<stat_prefix>."
+  std::string_view name;       // the filter's configured name
+  std::string_view traffic_direction;  // "UNSPECIFIED", "INBOUND", "OUTBOUND"
+  void* host = nullptr;        // for weir's own terminal and Wasm filters (server::FilterHost)
+};
+
+using HttpFilterMaker = std::shared_ptr<const HttpFilterFactory> (*)(ConfigView&, FactoryContext&);
+
+/// Maps an "@type" (without "type.googleapis.com/") to the function that reads its options. An ordinary
+/// object owned by the composition root; no static registration.
+class FilterRegistry {
+ public:
+  void add_http(std::string type, HttpFilterMaker maker) { http_[std::move(type)] = maker; }
+  HttpFilterMaker find_http(std::string_view type) const {
+    auto found = http_.find(type);
+    return found == http_.end() ? nullptr : found->second;
+  }
+  const std::map<std::string, HttpFilterMaker, std::less<>>& http() const noexcept { return http_; }
+
+ private:
+  std::map<std::string, HttpFilterMaker, std::less<>> http_;
+};
+
+}  // namespace weir
