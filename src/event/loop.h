@@ -1,0 +1,157 @@
+// Loop: one thread's event loop over libevent, with coarse timers, cross-thread posts and deferred deletion.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <type_traits>
+#include <utility>
+#include <vector>
+#include <weir/stream_info.h>
+
+struct event_base;
+
+namespace weir::event {
+
+class Loop;
+class FdWatch;
+
+/// Base of everything that dies through Loop::defer_delete.
+class Deferrable {
+ public:
+  virtual ~Deferrable() = default;
+};
+
+/// A coarse timer (resolution Loop::kTick): call `arm` as often as you like, re-arming to a later time
+/// writes one field. Owner: by value in the object it serves. The callback is a plain function with the
+/// object as argument; it may arm again, cancel, or destroy the timer's owner by defer_delete.
+class Timer {
+ public:
+  using Callback = void (*)(void* argument);
+  Timer(Loop& loop, Callback callback, void* argument) noexcept
+      : loop_(loop), callback_(callback), argument_(argument) {}
+  ~Timer() { cancel(); }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  /// Fires once, not before `delay` from the loop's cached now, at most one tick later.
+  void arm(std::chrono::milliseconds delay) noexcept;
+  void cancel() noexcept;
+  bool armed() const noexcept { return armed_; }
+
+ private:
+  friend class Loop;
+  friend class TimerWheel;
+  Loop& loop_;
+  Callback callback_;
+  void* argument_;
+  Timer* next_ = nullptr;  // links of the wheel slot
+  Timer* prev_ = nullptr;
+  uint64_t deadline_ = 0;  // tick number
+  uint64_t slot_tick_ = 0; // tick under which it hangs in the wheel
+  bool armed_ = false;
+  bool linked_ = false;
+};
+
+/// Work to do once at the end of the current loop turn, without allocation. Intrusive; unlinks itself when
+/// destroyed. Used to flush each touched connection once per turn.
+class EndOfTurn {
+ public:
+  using Callback = void (*)(void* argument);
+  EndOfTurn(Loop& loop, Callback callback, void* argument) noexcept
+      : loop_(loop), callback_(callback), argument_(argument) {}
+  ~EndOfTurn();
+  EndOfTurn(const EndOfTurn&) = delete;
+  EndOfTurn& operator=(const EndOfTurn&) = delete;
+  void schedule() noexcept;  // idempotent
+  bool scheduled() const noexcept { return linked_; }
+
+ private:
+  friend class Loop;
+  Loop& loop_;
+  Callback callback_;
+  void* argument_;
+  EndOfTurn* next_ = nullptr;
+  EndOfTurn* prev_ = nullptr;
+  bool linked_ = false;
+};
+
+/// One thread's loop. A turn is: wait (one epoll_wait), fd callbacks, posted work, timers, end-of-turn
+/// work (repeated until none is left), deferred deletions. Only post(), stop() and wake() may be called from
+/// other threads.
+class Loop {
+ public:
+  static constexpr std::chrono::milliseconds kTick{5};
+
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  void run();   // until stop()
+  void stop() noexcept;
+  /// One turn that waits at most `max_wait`; for tests and for embedding.
+  void run_once(std::chrono::milliseconds max_wait);
+
+  /// Runs `task` on this loop's thread, in order of posting; thread-safe. The eventfd is written only when
+  /// the queue was empty. Tasks posted to a stopped loop are destroyed without running.
+  void post(std::function<void()> task);
+
+  /// Cached at the start of the turn and refreshed before timers run.
+  MonotonicTime now() const noexcept { return now_; }
+  SystemTime system_now() const noexcept { return system_now_; }
+  /// Reads the clock anew.
+  void refresh_clock() noexcept;
+
+  /// Destroys the object after the current turn's callbacks have unwound.
+  void defer_delete(std::unique_ptr<Deferrable> object);
+  bool in_loop_thread() const noexcept;
+  struct event_base* base() noexcept { return base_; }
+
+ private:
+  friend class Timer;
+  friend class EndOfTurn;
+  friend class FdWatch;
+  struct Private;
+  struct event_base* base_ = nullptr;
+  std::unique_ptr<Private> private_;
+  MonotonicTime now_{};
+  SystemTime system_now_{};
+};
+
+/// Readiness of a file descriptor, level-triggered. Owner: by value in the object that owns the fd; must be
+/// destroyed (or disarm()ed) before the fd is closed.
+class FdWatch {
+ public:
+  using Callback = void (*)(void* argument, unsigned events);
+  static constexpr unsigned kRead = 1;
+  static constexpr unsigned kWrite = 2;
+
+  FdWatch(Loop& loop, Callback callback, void* argument) noexcept
+      : loop_(loop), callback_(callback), argument_(argument) {}
+  ~FdWatch();
+  FdWatch(const FdWatch&) = delete;
+  FdWatch& operator=(const FdWatch&) = delete;
+
+  /// Requires: not attached yet.
+  void attach(int fd);
+  /// Sets the events to wait for (kRead | kWrite or 0). Cheap when nothing changes.
+  void want(unsigned events);
+  unsigned wanted() const noexcept { return wanted_; }
+  void disarm() noexcept;
+
+ private:
+  static void trampoline(int fd, short what, void* arg) noexcept;
+  Loop& loop_;
+  Callback callback_;
+  void* argument_;
+  void* read_event_ = nullptr;   // struct event, allocated with attach()
+  void* write_event_ = nullptr;
+  int fd_ = -1;
+  unsigned wanted_ = 0;
+};
+
+}  // namespace weir::event

@@ -1,0 +1,138 @@
+// Connection: one stream socket with buffered writing, back-pressure and half-close.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <weir/buffer.h>
+#include <weir/result.h>
+
+#include "event/loop.h"
+#include "net/address.h"
+
+namespace weir::net {
+
+enum class ReadEnd : bool { kNo, kYes };
+
+/// What a connection tells its owner. Calls come from the loop only, never from inside write() or close().
+class ConnectionSink {
+ public:
+  virtual ~ConnectionSink() = default;
+  /// Bytes arrived, or the sender half-closed (kYes, once, maybe with an empty buffer). The owner takes what
+  /// it can from `in`; what it leaves stays and is offered again with the next bytes, or by
+  /// Connection::offer_again().
+  virtual void on_data(Buffer& in, ReadEnd end) = 0;
+  /// An outgoing connection is established.
+  virtual void on_connected() {}
+  /// The unsent bytes went over the high watermark / fell to half of it or below.
+  virtual void on_write_blocked() {}
+  virtual void on_write_resumed() {}
+  /// Everything written so far has been handed to the kernel (only if it had been blocked or close is due).
+  virtual void on_drained() {}
+  /// The connection is dead: reset, connect failed or timed out, write error. Called once; not after close().
+  virtual void on_error(const Error& error) = 0;
+};
+
+struct ConnectionOptions {
+  size_t buffer_limit = 1024 * 1024;  // per_connection_buffer_limit_bytes: high watermark of unsent bytes
+  size_t read_chunk = 16 * 1024;      // bytes asked for by one read; grows to 4x for bulk data
+  bool no_delay = true;
+  int keepalive_time_s = 0;           // 0 = leave the kernel's
+  int keepalive_interval_s = 0;
+  int keepalive_probes = 0;
+};
+
+/// Owner: a session or a pool. Thread: its loop's. Death: close() (or destruction), then defer_delete by the
+/// owner. Writes are gathered and sent once at the end of the loop turn; one readiness event costs one read.
+class Connection : public event::Deferrable {
+ public:
+  /// An accepted socket; takes ownership of `fd`.
+  static std::unique_ptr<Connection> accepted(event::Loop& loop, int fd, const Address& remote,
+                                              const ConnectionOptions& options);
+  /// Starts connecting; the outcome comes by on_connected() or on_error() from the loop.
+  static Result<std::unique_ptr<Connection>> connect(event::Loop& loop, const Address& to,
+                                                     std::chrono::milliseconds timeout,
+                                                     const ConnectionOptions& options);
+  ~Connection() override;
+
+  void set_sink(ConnectionSink& sink) noexcept { sink_ = &sink; }
+  /// Begins to read (accepted connections do not read before).
+  void start();
+
+  /// Takes the bytes; they are sent at the end of the turn, or when the socket is writable.
+  void write(Buffer&& data);
+  /// The unsent bytes; a codec may append to it directly, then call written().
+  Buffer& out() noexcept { return out_; }
+  void written();
+  size_t unsent() const noexcept { return out_.size(); }
+  /// Sends what is due now, without waiting for the end of the turn.
+  void flush();
+  /// Sends FIN after the unsent bytes; reading goes on.
+  void half_close();
+  /// Closes after the unsent bytes are sent, half-closing first and waiting up to `linger` for the other side's FIN, so that
+  /// it can read everything (RFC 9112 section 9.6). on_data is no longer called; on_error is called when done.
+  void close_gracefully(std::chrono::milliseconds linger);
+  /// Closes at once; nothing is called afterwards. `reset` sends RST.
+  enum class How : uint8_t { kFin, kReset };
+  void close(How how = How::kFin) noexcept;
+  bool closed() const noexcept { return fd_ < 0; }
+
+  /// Reasons to stop reading are counted; reading resumes after the last is gone.
+  void hold_reading() noexcept;
+  void release_reading();
+  bool reading_held() const noexcept { return read_holds_ > 0; }
+  /// Calls on_data with what is left of the input at the end of this turn.
+  void offer_again();
+  Buffer& in() noexcept { return in_; }
+  bool read_ended() const noexcept { return read_ended_; }
+  bool write_blocked() const noexcept { return above_high_; }
+
+  const Address& remote() const noexcept { return remote_; }
+  const Address& local();  // asks the kernel once
+  uint64_t id() const noexcept { return id_; }  // unique in the process
+  event::Loop& loop() noexcept { return loop_; }
+  int fd() const noexcept { return fd_; }
+  /// Is a pooled idle connection still usable? False if the other side closed or sent unasked bytes
+  /// (one non-blocking peek).
+  bool still_alive() const noexcept;
+
+ private:
+  Connection(event::Loop& loop, int fd, const Address& remote, const ConnectionOptions& options);
+  static void on_event(void* self, unsigned events) noexcept;
+  static void on_end_of_turn(void* self) noexcept;
+  static void on_timer(void* self) noexcept;
+  void on_readable();
+  void finish_connect();
+  void deliver(ReadEnd end);
+  void send_pending();
+  void fail_with(Error error);
+  void update_watch();
+
+  event::Loop& loop_;
+  ConnectionSink* sink_ = nullptr;
+  Address remote_;
+  Address local_;
+  ConnectionOptions options_;
+  uint64_t id_;
+  int fd_;
+  Buffer in_;
+  Buffer out_;
+  event::FdWatch watch_;
+  event::EndOfTurn end_of_turn_;
+  event::Timer timer_;  // connect timeout, then linger
+  uint32_t read_holds_ = 0;
+  size_t read_size_;
+  bool connecting_ = false;
+  bool started_ = false;
+  bool read_ended_ = false;
+  bool end_delivered_ = false;
+  bool write_wait_ = false;       // EAGAIN seen: waiting for writability
+  bool above_high_ = false;
+  bool half_close_due_ = false;
+  bool closing_ = false;          // close_gracefully() was called
+  bool offer_due_ = false;
+  Error pending_error_{};
+  bool error_due_ = false;
+};
+
+}  // namespace weir::net

@@ -1,0 +1,75 @@
+// Listener: a listening socket on one loop that hands accepted sockets to its sink.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+#include <weir/result.h>
+
+#include "event/loop.h"
+#include "net/address.h"
+
+namespace weir::net {
+
+struct SocketOptions {
+  int backlog = 1024;
+  bool reuse_port = true;
+  bool ipv4_compat = false;  // IPv6 wildcard takes IPv4 too
+  bool freebind = false;
+  int unix_mode = 0;         // permission bits of a Unix socket; 0 = umask's
+  bool operator==(const SocketOptions&) const = default;
+};
+
+/// A bound listening socket, made on main and owned by one listener; fds can be duplicated for a new owner.
+class ListenSocket {
+ public:
+  /// Binds and listens. The first socket of an address is probed by a bind without SO_REUSEPORT, so that a second process
+  /// on the same port is told kAddressInUse. `address` with port 0 gets a port: see local().
+  static Result<std::vector<std::unique_ptr<ListenSocket>>> open(const Address& address,
+                                                                 const SocketOptions& options,
+                                                                 unsigned count);
+  ~ListenSocket();
+  int fd() const noexcept { return fd_; }
+  const Address& local() const noexcept { return local_; }
+
+ private:
+  ListenSocket(int fd, Address local) : fd_(fd), local_(std::move(local)) {}
+  int fd_;
+  Address local_;
+};
+
+class AcceptSink {
+ public:
+  virtual ~AcceptSink() = default;
+  virtual void on_accept(int fd, const Address& remote) = 0;  // takes ownership of fd
+};
+
+/// Accepts in batches of at most `batch` per event. When fds run out (EMFILE, ENFILE) the reserve fd is spent
+/// to accept and close one client, and accepting pauses for a short while; existing connections go on.
+/// Thread: its loop's. The socket outlives it.
+class Listener {
+ public:
+  Listener(event::Loop& loop, const ListenSocket& socket, AcceptSink& sink, unsigned batch = 16);
+  ~Listener();
+  void pause() noexcept;   // stops accepting; the kernel's queue fills
+  void resume();
+  /// Accepts whatever is in the queue now (before a socket is closed for good).
+  void drain_queue();
+
+ private:
+  static void on_event(void* self, unsigned events) noexcept;
+  static void on_timer(void* self) noexcept;
+  void accept_batch(unsigned limit);
+  bool accept_one();
+  void out_of_fds();
+
+  event::Loop& loop_;
+  const ListenSocket& socket_;
+  AcceptSink& sink_;
+  unsigned batch_;
+  event::FdWatch watch_;
+  event::Timer pause_timer_;
+  int reserve_fd_ = -1;
+};
+
+}  // namespace weir::net
