@@ -1,0 +1,143 @@
+// The seam between codecs and everything above: a connection yields exchanges with a receiving and a sending half.
+// HTTP/1 implements it in http/h1, HTTP/2 will in http/h2. No I/O here: bytes come in by decode(), bytes for the
+// wire are appended to the Buffer that the connection was made with.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <weir/buffer.h>
+#include <weir/message.h>
+#include <weir/result.h>
+
+namespace weir::http {
+
+/// "headers_with_underscores_action".
+enum class UnderscoreAction : uint8_t { kAllow, kRejectRequest, kDropHeader };
+
+/// Limits and choices of a codec; both roles. Connection-scoped: read when a connection is made.
+struct CodecOptions {
+  size_t max_header_bytes = 60 * 1024;  // request line or status line included
+  size_t max_header_count = 100;
+  UnderscoreAction underscores = UnderscoreAction::kAllow;
+  bool accept_http_10 = true;        // weir's default; false answers 426
+  std::string_view default_host_for_http_10{};  // points into the snapshot
+  bool allow_absolute_url = true;
+  bool enable_trailers = false;      // send trailers on (they are always parsed and validated)
+  bool proper_case_words = false;    // header_key_format
+  bool send_fully_qualified_url = false;
+};
+
+// ---- server role -------------------------------------------------------------------------------------------
+
+/// Receives one request. Implemented by the stream. The codec fills head and trailers in place.
+/// Order: request_head(), on_request_head, on_request_body*, (request_trailers(), on_request_trailers)?; kYes marks the end;
+/// or on_request_aborted at any point, after which nothing comes.
+class RequestReceiver {
+ public:
+  virtual ~RequestReceiver() = default;
+  virtual RequestHead& request_head() noexcept = 0;
+  virtual HeaderMap& request_trailers() noexcept = 0;
+  /// `protocol` is the message's; `wire_bytes` the size of the head as received.
+  virtual void on_request_head(Protocol protocol, size_t wire_bytes, EndStream end) = 0;
+  /// Takes what it wants from `data`; the codec forgets the rest.
+  virtual void on_request_body(Buffer& data, EndStream end) = 0;
+  virtual void on_request_trailers() = 0;
+  virtual void on_request_aborted(const Error& error) = 0;
+};
+
+/// Sends the response of one exchange. Implemented by the codec; valid from on_new_request until the response
+/// has ended or abort() was called.
+class ResponseWriter {
+ public:
+  virtual ~ResponseWriter() = default;
+  virtual void send_informational(const ResponseHead& head) = 0;  // 100, 102, 103
+  /// Chooses the framing: content-length if present, else chunked, else close-delimited (HTTP/1.0).
+  virtual void send_head(const ResponseHead& head, EndStream end) = 0;
+  virtual void send_body(Buffer& data, EndStream end) = 0;  // empties `data`
+  virtual void send_trailers(const HeaderMap& trailers) = 0;
+  /// Ends the exchange visibly incomplete (h1: the connection must close; h2: RST_STREAM).
+  virtual void abort() = 0;
+  /// The request body may flow / must wait. h1 maps it to the connection's reading, h2 to window updates.
+  virtual void hold_request() = 0;
+  virtual void release_request() = 0;
+  /// The connection closes after this response; adds "connection: close" if the head is not out yet.
+  virtual void close_after() = 0;
+};
+
+/// What a server connection tells the session.
+class ServerConnectionSink {
+ public:
+  virtual ~ServerConnectionSink() = default;
+  /// First bytes of a request have arrived.
+  virtual RequestReceiver& on_new_request(ResponseWriter& writer) = 0;
+  /// Request and response of an exchange are both complete (or aborted): the receiver may go.
+  virtual void on_exchange_done(RequestReceiver& receiver) = 0;
+  /// The codec wants reading of the socket stopped / resumed (pipelining, hold_request).
+  virtual void on_hold_reading() = 0;
+  virtual void on_release_reading() = 0;
+};
+
+class ServerConnection {
+ public:
+  virtual ~ServerConnection() = default;
+  /// Consumes what it can of `in`. An error means: answer with status_for(error) if no response has begun
+  /// (the receiver's exchange stays open for that), then close; decode() is not called again.
+  virtual Result<void> decode(Buffer& in) = 0;
+  /// The client half-closed.
+  virtual Result<void> on_read_end() = 0;
+  /// No exchange is under way and no partial request is buffered.
+  virtual bool idle() const noexcept = 0;
+  /// The connection must close when the bytes written so far are out (after a close_after response, an abort, a
+  /// close-delimited body).
+  virtual bool must_close() const noexcept = 0;
+  /// The last response ended before its request did: close gracefully, the client may still be sending.
+  virtual bool request_incomplete() const noexcept = 0;
+  /// From now on every response says that the connection closes (drain).
+  virtual void start_drain() = 0;
+};
+
+// ---- client role -------------------------------------------------------------------------------------------
+
+/// Receives one response. Order: on_informational*, response_head() filled, on_response_head, body*, trailers?; or
+/// on_response_error at any point, last.
+class ResponseReceiver {
+ public:
+  virtual ~ResponseReceiver() = default;
+  virtual ResponseHead& response_head() noexcept = 0;  // also filled for informational heads, then cleared
+  virtual HeaderMap& response_trailers() noexcept = 0;
+  virtual void on_informational() = 0;  // response_head() holds a 100, 102 or 103
+  virtual void on_response_head(size_t wire_bytes, EndStream end) = 0;
+  virtual void on_response_body(Buffer& data, EndStream end) = 0;
+  virtual void on_response_trailers() = 0;
+};
+
+/// Sends the request of one exchange.
+class RequestWriter {
+ public:
+  virtual ~RequestWriter() = default;
+  virtual void send_head(const RequestHead& head, EndStream end) = 0;
+  virtual void send_body(Buffer& data, EndStream end) = 0;  // empties `data`
+  virtual void send_trailers(const HeaderMap& trailers) = 0;
+};
+
+class ClientConnection {
+ public:
+  virtual ~ClientConnection() = default;
+  /// Begins an exchange. Requires: reusable() or new. The writer is valid until exchange end.
+  virtual RequestWriter& start(ResponseReceiver& receiver) = 0;
+  /// Consumes bytes from the upstream. An error: the response is malformed (or came unasked); the connection must
+  /// be closed. The receiver is not told by the codec; the owner does.
+  virtual Result<void> decode(Buffer& in) = 0;
+  /// Upstream closed. Ok if that ends a close-delimited body (the end is delivered) or nothing was under way.
+  virtual Result<void> on_read_end() = 0;
+  /// Request sent completely and response received completely.
+  virtual bool exchange_complete() const noexcept = 0;
+  /// Exchange complete, well-framed, keep-alive on both sides and no surplus byte: may be pooled.
+  virtual bool reusable() const noexcept = 0;
+  /// Any byte of a response has arrived.
+  virtual bool response_started() const noexcept = 0;
+  /// Stops telling the receiver (it is going away); the connection must be closed then.
+  virtual void detach() = 0;
+};
+
+}  // namespace weir::http

@@ -1,0 +1,134 @@
+// Options of route tables; config/ fills them (regexes and formats compiled there, with positions), router/ builds the
+// table from them. Move-only.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/regex.h"
+#include "stream/header_ops.h"
+
+namespace weir::router {
+
+/// Envoy's StringMatcher.
+struct StringMatch {
+  enum class Kind : uint8_t { kExact, kPrefix, kSuffix, kContains, kRegex };
+  Kind kind = Kind::kExact;
+  std::string text;
+  bool ignore_case = false;
+  std::optional<base::Regex> regex;
+  bool matches(std::string_view value) const;
+};
+
+struct HeaderMatch {
+  enum class Kind : uint8_t { kString, kRange, kPresent };
+  std::string name;  // lower-case; ":method", ":path", ":authority" too
+  Kind kind = Kind::kPresent;
+  StringMatch string;
+  int64_t range_start = 0, range_end = 0;  // [start, end)
+  bool present = true;
+  bool invert = false;
+  bool treat_missing_as_empty = false;
+};
+
+struct QueryMatch {
+  std::string name;
+  std::optional<StringMatch> string;  // absent: present_match
+  bool present = true;
+};
+
+struct RouteMatchOptions {
+  enum class Path : uint8_t { kPrefix, kExact, kRegex, kSeparatedPrefix };
+  Path kind = Path::kPrefix;
+  std::string path;
+  std::optional<base::Regex> regex;  // full match on the path without query
+  bool case_sensitive = true;
+  std::vector<HeaderMatch> headers;
+  std::vector<QueryMatch> query;
+  std::optional<double> fraction;    // runtime_fraction.default_value, 0..1
+};
+
+struct WeightedCluster {
+  std::string name;
+  uint32_t weight = 0;
+  stream::HeaderOps request_headers, response_headers;
+  std::string host_rewrite_literal;
+};
+
+struct RegexRewrite {
+  base::Regex pattern;
+  std::string substitution;  // RE2 style: \1
+};
+
+/// One filter's typed_per_filter_config.
+struct FilterOverride {
+  std::shared_ptr<const void> config;  // null for a bare FilterConfig
+  int disabled = -1;                   // -1: not said, 0: enabled, 1: disabled
+};
+using FilterOverrides = std::map<std::string, FilterOverride, std::less<>>;
+
+struct RouteActionOptions {
+  std::string cluster;          // exactly one of cluster, cluster_header, weighted
+  std::string cluster_header;
+  std::vector<WeightedCluster> weighted;
+  int cluster_not_found_status = 503;
+  std::string prefix_rewrite;
+  std::optional<RegexRewrite> regex_rewrite;
+  std::string host_rewrite_literal;
+  std::string host_rewrite_header;
+  bool append_x_forwarded_host = false;
+  std::chrono::milliseconds timeout{15000};  // 0 = off
+  std::optional<std::chrono::milliseconds> idle_timeout;
+  bool high_priority = false;
+};
+
+struct RedirectOptions {
+  bool https_redirect = false;
+  std::string scheme_redirect, host_redirect;
+  uint32_t port_redirect = 0;
+  std::string path_redirect, prefix_rewrite;
+  std::optional<RegexRewrite> regex_rewrite;
+  int status = 301;
+  bool strip_query = false;
+};
+
+struct DirectResponseOptions {
+  int status = 200;
+  std::string body;
+};
+
+struct RouteOptions {
+  std::string name;
+  RouteMatchOptions match;
+  std::optional<RouteActionOptions> route;  // exactly one of the three
+  std::optional<RedirectOptions> redirect;
+  std::optional<DirectResponseOptions> direct;
+  stream::HeaderOps request_headers, response_headers;
+  FilterOverrides filters;
+};
+
+struct VirtualHostOptions {
+  std::string name;
+  std::vector<std::string> domains;  // lower-case
+  std::vector<RouteOptions> routes;
+  enum class RequireTls : uint8_t { kNone, kExternalOnly, kAll } require_tls = RequireTls::kNone;
+  stream::HeaderOps request_headers, response_headers;
+  FilterOverrides filters;
+  bool include_attempt_count = false;
+};
+
+struct RouteTableOptions {
+  std::string name;
+  std::vector<VirtualHostOptions> virtual_hosts;
+  stream::HeaderOps request_headers, response_headers;
+  bool most_specific_header_mutations_wins = false;
+  bool ignore_port_in_host_matching = false;
+  uint32_t max_direct_response_body_size = 4096;
+  FilterOverrides filters;
+};
+
+}  // namespace weir::router

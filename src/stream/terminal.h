@@ -1,0 +1,58 @@
+// What the end of a chain (the router) and the chain driver know of each other.
+#pragma once
+
+#include <weir/http_filter.h>
+
+namespace weir::event {
+class Loop;
+}
+
+namespace weir::stream {
+
+/// A matched route as the layers below the router see it. Owner: the snapshot's route table.
+class RouteRef {
+ public:
+  virtual ~RouteRef() = default;
+  /// The per-route configuration of the filter with this configured name, most specific first (weighted
+  /// cluster, route, virtual host, table); null if none.
+  virtual const void* filter_config(std::string_view filter_name) const = 0;
+  /// typed_per_filter_config says `disabled` (1), explicitly enabled (0), or nothing (-1).
+  virtual int filter_disabled(std::string_view filter_name) const = 0;
+};
+
+/// The driver as the terminal filter sees it.
+class TerminalCallbacks {
+ public:
+  virtual ~TerminalCallbacks() = default;
+  virtual event::Loop& loop() noexcept = 0;
+  virtual unsigned worker() const noexcept = 0;
+  /// The cached route; matches anew after clear_route_cache(). Null: no route.
+  virtual const RouteRef* route() = 0;
+  /// Where to put the response's head and trailers; owned by the stream.
+  virtual ResponseHead& response_head_storage() noexcept = 0;
+  virtual HeaderMap& response_trailers_storage() noexcept = 0;
+  virtual HeaderMap* request_trailers() noexcept = 0;
+  /// Feeds the response into the chain from its end. After kYes or trailers nothing more.
+  virtual void send_informational(const ResponseHead& head) = 0;
+  virtual void send_response_head(EndStream end) = 0;  // head is in response_head_storage()
+  virtual void send_response_body(Buffer& data, EndStream end) = 0;
+  virtual void send_response_trailers() = 0;
+  /// The upstream broke after its head was passed on: cut the stream visibly.
+  virtual void abort_response(std::string_view details) = 0;
+  /// The terminal filter cannot take more request body / can again. Counted.
+  virtual void hold_request() = 0;
+  virtual void release_request() = 0;
+  /// The request has been received completely.
+  virtual bool request_ended() const noexcept = 0;
+};
+
+/// The router as the driver sees it, beside HttpFilter.
+class TerminalFilter : public HttpFilter {
+ public:
+  virtual void attach_terminal(TerminalCallbacks& callbacks) = 0;
+  /// The client reads slowly / again: stop and resume reading the response.
+  virtual void on_response_blocked() = 0;
+  virtual void on_response_resumed() = 0;
+};
+
+}  // namespace weir::stream

@@ -1,0 +1,68 @@
+// Options of clusters; config/ fills them, upstream/ runs them. Immutable once a snapshot is published.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "http/connection.h"
+#include "net/address.h"
+
+namespace weir::upstream {
+
+struct EndpointOptions {
+  net::Address address;
+  std::string hostname;
+  uint32_t weight = 1;
+  bool operator==(const EndpointOptions&) const = default;
+};
+
+struct LocalityOptions {
+  std::string region, zone, sub_zone;
+  uint32_t weight = 0;    // 0 = not set
+  uint32_t priority = 0;
+  std::vector<EndpointOptions> endpoints;
+  bool operator==(const LocalityOptions&) const = default;
+};
+
+enum class LbPolicy : uint8_t { kRoundRobin, kLeastRequest, kRandom };
+
+/// circuit_breakers.thresholds of one priority; process-wide.
+struct Thresholds {
+  uint32_t max_connections = 1024;
+  uint32_t max_pending_requests = 1024;
+  uint32_t max_requests = 1024;
+  uint32_t max_retries = 3;
+  bool track_remaining = false;
+  bool operator==(const Thresholds&) const = default;
+};
+
+/// HttpProtocolOptions.common_http_protocol_options of an upstream.
+struct UpstreamHttpOptions {
+  std::chrono::milliseconds idle_timeout{std::chrono::hours(1)};  // 0 = none
+  std::chrono::milliseconds max_connection_duration{0};           // 0 = none
+  uint32_t max_requests_per_connection = 0;                       // 0 = no limit
+  uint32_t max_headers_count = 100;
+  uint32_t max_response_headers_kb = 60;
+  bool enable_trailers = false;
+  bool proper_case_words = false;
+  bool operator==(const UpstreamHttpOptions&) const = default;
+};
+
+struct ClusterOptions {
+  std::string name;
+  std::string alt_stat_name;  // name for stats; empty = name
+  std::chrono::milliseconds connect_timeout{5000};
+  LbPolicy lb_policy = LbPolicy::kRoundRobin;
+  uint32_t least_request_choices = 2;
+  std::vector<LocalityOptions> localities;
+  Thresholds thresholds;       // DEFAULT
+  Thresholds high_thresholds;  // HIGH
+  uint32_t buffer_limit = 1024 * 1024;  // per_connection_buffer_limit_bytes
+  int keepalive_time_s = 0, keepalive_interval_s = 0, keepalive_probes = 0;
+  UpstreamHttpOptions http;
+  bool operator==(const ClusterOptions&) const = default;
+};
+
+}  // namespace weir::upstream
