@@ -13,6 +13,10 @@ function(weir_test_target target)
   target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/test)
   target_compile_definitions(${target} PRIVATE
     WEIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}" WEIR_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  # What is under test keeps its optimisation; the tests themselves are compiled in half the time without.
+  if(NOT target MATCHES "^(bench|fuzz)_")
+    target_compile_options(${target} PRIVATE -O0 -g1)
+  endif()
 endfunction()
 
 # weir_unit_test(TARGET LIBS library... SOURCES file...): one executable, one ctest entry.
