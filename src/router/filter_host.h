@@ -1,0 +1,30 @@
+// FilterHost: what weir's own filters (router, wasm) get from the composition root through FactoryContext::host.
+#pragma once
+
+#include <weir/callout.h>
+
+#include "event/loop.h"
+
+namespace weir::upstream {
+class WorkerClusters;
+}
+namespace weir::wasm {
+class Host;
+}
+
+namespace weir::router {
+
+/// Owner: the server; outlives every filter. The per-worker parts are used on that worker's thread only.
+class FilterHost {
+ public:
+  virtual ~FilterHost() = default;
+  virtual upstream::WorkerClusters& clusters(unsigned worker) = 0;
+  virtual event::Loop& loop(unsigned worker) = 0;
+  virtual unsigned workers() const noexcept = 0;
+  /// The Wasm host; null when no engine is to be had.
+  virtual wasm::Host* wasm() = 0;
+  /// True while the process fails health checks on purpose.
+  virtual bool health_check_failed() const noexcept = 0;
+};
+
+}  // namespace weir::router
