@@ -98,7 +98,7 @@ ensure_guest_toolchains() {
   have dpkg-query || { say "no dpkg here: guests are built with the compilers that are found"; return 0; }
   clang_version=$(guest_clang_version)
   for package in clang lld wasi-libc "libclang-rt-$clang_version-dev-wasm32" "libc++-$clang_version-dev-wasm32" \
-    rustc cargo libstd-rust-dev-wasm32; do
+    rustc cargo libstd-rust-dev-wasm32 wabt; do
     [ -n "$(missing_packages "$package")" ] || continue
     [ $lists_seen = yes ] || { apt_update; lists_seen=yes; }
     if package_exists "$package"; then
