@@ -73,7 +73,7 @@ ensure_v8() {
     apt_install libnode-dev
     return
   fi
-  runtime=$(apt-cache depends libnode-dev | sed -n 's/.*Depends: \(libnode[0-9]*\)$/\1/p' | head -1)
+  runtime=$(apt-cache depends libnode-dev | awk '/ Depends: libnode[0-9]+$/ && !seen++ {print $2}')
   [ -n "$runtime" ] || die "there is no package libnode-dev here: give V8_ROOT=DIR"
   say "another nodejs keeps apt from installing libnode-dev: unpacking libnode-dev and $runtime into .deps/"
   work=$(mktemp -d)
@@ -90,7 +90,7 @@ ensure_v8() {
 }
 
 # True if apt knows the package.
-package_exists() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+package_exists() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
 
 # Compilers for guests. What cannot be had is said and left out: its filters and their tests are skipped.
 ensure_guest_toolchains() {
@@ -118,7 +118,7 @@ guest_clang_version() {
     case $(. /etc/os-release && echo "${VERSION_CODENAME:-}") in
       bookworm) version=14 ;;
       trixie) version=19 ;;
-      *) version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -1) ;;
+      *) version=$(apt-cache depends clang 2>/dev/null | awk '/ Depends: clang-[0-9]+$/ && !seen++ {sub(/.*-/, ""); print}') ;;
     esac
   fi
   echo "${version:-14}"
