@@ -1,0 +1,97 @@
+// HcmRuntime: what the sessions of one listener run by, in one generation; RuntimeRef counts its users on one worker.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+#include <weir/result.h>
+
+#include "proxy/access_log.h"
+#include "proxy/hcm_stats.h"
+#include "proxy/options.h"
+#include "stats/store.h"
+
+namespace weir::proxy {
+
+/// One listener's HttpConnectionManager with stats resolved and log files opened. Made on main, one per listener and
+/// generation (or carried over when nothing of it changed); immutable, shared by all workers.
+class HcmRuntime {
+ public:
+  /// `bound` is the address the listener really has (port 0 resolved). Error: an access log that cannot be opened.
+  static Result<std::shared_ptr<const HcmRuntime>> make(std::shared_ptr<const ListenerOptions> listener,
+                                                        const net::Address& bound, uint64_t generation,
+                                                        stats::Store& store, AccessLogWriter& logs);
+
+  const ListenerOptions& listener() const noexcept { return *listener_; }
+  const HcmOptions& hcm() const noexcept { return *listener_->filter_chain.hcm; }
+  const HcmStats& stats() const noexcept { return stats_; }
+  const ListenerStats& listener_stats() const noexcept { return listener_stats_; }
+  uint64_t generation() const noexcept { return generation_; }
+  const http::HostOptions& host_options() const noexcept { return host_; }  // with the listener's port
+
+  struct Log {
+    const AccessLogOptions* options;
+    LogFile* file;
+  };
+  const std::vector<Log>& logs() const noexcept { return logs_; }
+
+ private:
+  HcmRuntime(std::shared_ptr<const ListenerOptions> listener, const net::Address& bound,
+             uint64_t generation, stats::Store& store);
+
+  std::shared_ptr<const ListenerOptions> listener_;
+  uint64_t generation_;
+  HcmStats stats_;
+  ListenerStats listener_stats_;
+  http::HostOptions host_;
+  std::vector<Log> logs_;
+};
+
+/// A counted reference on a runtime for one worker; the count is not atomic. The last reference lets go of the snapshot on
+/// the worker's thread. make() once per adoption, copy per stream.
+class RuntimeRef {
+ public:
+  RuntimeRef() noexcept = default;
+  /// `snapshot` is kept alive too (the whole generation: routes, plugins, clusters).
+  static RuntimeRef make(std::shared_ptr<const HcmRuntime> runtime, std::shared_ptr<const void> snapshot) {
+    RuntimeRef ref;
+    ref.pin_ = new Pin{std::move(runtime), std::move(snapshot), 1};
+    return ref;
+  }
+  RuntimeRef(const RuntimeRef& other) noexcept : pin_(other.pin_) {
+    if (pin_ != nullptr) ++pin_->users;
+  }
+  RuntimeRef(RuntimeRef&& other) noexcept : pin_(std::exchange(other.pin_, nullptr)) {}
+  RuntimeRef& operator=(RuntimeRef other) noexcept {
+    std::swap(pin_, other.pin_);
+    return *this;
+  }
+  ~RuntimeRef() {
+    if (pin_ != nullptr && --pin_->users == 0) std::unique_ptr<Pin>(pin_).reset();
+  }
+
+  explicit operator bool() const noexcept { return pin_ != nullptr; }
+  const HcmRuntime& operator*() const noexcept { return *pin_->runtime; }
+  const HcmRuntime* operator->() const noexcept { return pin_->runtime.get(); }
+  const HcmRuntime* get() const noexcept { return pin_ == nullptr ? nullptr : pin_->runtime.get(); }
+  uint32_t users() const noexcept { return pin_ == nullptr ? 0 : pin_->users; }
+
+ private:
+  struct Pin {
+    std::shared_ptr<const HcmRuntime> runtime;
+    std::shared_ptr<const void> snapshot;
+    uint32_t users;
+  };
+  Pin* pin_ = nullptr;
+};
+
+/// Asked once per stream for the newest runtime of the session's listener.
+class RuntimeSource {
+ public:
+  virtual ~RuntimeSource() = default;
+  virtual const RuntimeRef& current() const noexcept = 0;
+};
+
+}  // namespace weir::proxy
