@@ -1,0 +1,259 @@
+#include "wasm/v8/binary.h"
+
+#include <algorithm>
+
+namespace weir::wasm::v8engine {
+namespace {
+
+constexpr uint64_t kPageSize = 64 * 1024;
+constexpr uint64_t kMaxPages = 65536;  // a 32-bit memory's
+constexpr uint8_t kLimitHasMax = 1;
+constexpr uint8_t kLimitShared = 2;
+constexpr uint8_t kLimit64 = 4;
+
+enum Section : uint8_t {
+  kTypes = 1, kImports = 2, kFunctions = 3, kTables = 4, kMemories = 5, kExports = 7
+};
+
+auto malformed(std::string_view what) {
+  return fail(Code::kConfig, Side::kLocal, "not a valid WebAssembly module: " + std::string(what));
+}
+
+/// Reads integers and names; after an overrun `ok` is false and every read gives zero.
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+  bool ok() const { return ok_; }
+  bool done() const { return at_ >= bytes_.size() || !ok_; }
+  size_t position() const { return at_; }
+
+  uint8_t byte() {
+    if (at_ >= bytes_.size()) return ok_ = false, uint8_t{0};
+    return static_cast<uint8_t>(bytes_[at_++]);
+  }
+  uint64_t leb(unsigned max_bits = 32) {
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < max_bits + 6; shift += 7) {
+      const uint8_t next = byte();
+      value |= static_cast<uint64_t>(next & 0x7f) << shift;
+      if ((next & 0x80) == 0) return value;
+    }
+    return ok_ = false, 0;
+  }
+  std::string_view take(uint64_t size) {
+    if (size > bytes_.size() - std::min(at_, bytes_.size())) return ok_ = false, std::string_view{};
+    const std::string_view taken = bytes_.substr(at_, size);
+    at_ += size;
+    return taken;
+  }
+  std::string_view name() { return take(leb()); }
+
+ private:
+  std::string_view bytes_;
+  size_t at_ = 0;
+  bool ok_ = true;
+};
+
+void write_leb(std::string& out, uint64_t value) {
+  do {
+    const auto low = static_cast<uint8_t>(value & 0x7f);
+    value >>= 7;
+    out.push_back(static_cast<char>(value != 0 ? low | 0x80 : low));
+  } while (value != 0);
+}
+
+ValueType value_type(uint8_t code) {
+  switch (code) {
+    case 0x7f: return ValueType::kI32;
+    case 0x7e: return ValueType::kI64;
+    case 0x7d: return ValueType::kF32;
+    case 0x7c: return ValueType::kF64;
+    default: return ValueType::kOther;
+  }
+}
+
+struct Limits {
+  uint8_t flags = 0;
+  uint64_t min = 0;
+  uint64_t max = 0;
+};
+
+Limits read_limits(Reader& reader) {
+  Limits limits;
+  limits.flags = reader.byte();
+  limits.min = reader.leb(64);
+  if ((limits.flags & kLimitHasMax) != 0) limits.max = reader.leb(64);
+  return limits;
+}
+
+void write_limits(std::string& out, const Limits& limits) {
+  out.push_back(static_cast<char>(limits.flags | kLimitHasMax));
+  write_leb(out, limits.min);
+  write_leb(out, limits.max);
+}
+
+/// One pass over the sections; keeps what later sections refer to.
+class Walker {
+ public:
+  Walker(std::string_view wasm, const EngineLimits& limits) : wasm_(wasm), limits_(limits) {}
+
+  Result<Binary> walk() {
+    if (wasm_.size() > limits_.max_module_bytes)
+      return fail(Code::kConfig, Side::kLocal, "the module is larger than " +
+                                                   std::to_string(limits_.max_module_bytes) + " bytes");
+    if (wasm_.substr(0, 8) != std::string_view("\0asm\1\0\0\0", 8))
+      return malformed("bad magic or version");
+    Reader reader(wasm_);
+    reader.take(8);
+    binary_.bytes.reserve(wasm_.size() + 32);
+    binary_.bytes.append(wasm_.substr(0, 8));
+    while (!reader.done()) {
+      const uint8_t id = reader.byte();
+      const std::string_view body = reader.take(reader.leb());
+      if (!reader.ok()) return malformed("a section is truncated");
+      WEIR_CHECKED(section(id, body));
+    }
+    return std::move(binary_);
+  }
+
+ private:
+  void copy(uint8_t id, std::string_view body) {
+    binary_.bytes.push_back(static_cast<char>(id));
+    write_leb(binary_.bytes, body.size());
+    binary_.bytes.append(body);
+  }
+
+  Result<void> section(uint8_t id, std::string_view body) {
+    Reader reader(body);
+    Result<void> outcome{};
+    switch (id) {
+      case kTypes: outcome = types(reader); break;
+      case kImports: outcome = imports(reader); break;
+      case kFunctions: functions(reader); break;
+      case kTables: return tables(reader);
+      case kMemories: return memories(reader);
+      case kExports: exports(reader); break;
+      default: break;
+    }
+    if (!outcome) return outcome;
+    if (!reader.ok()) return malformed("section " + std::to_string(id) + " is truncated");
+    copy(id, body);
+    return {};
+  }
+
+  Result<void> types(Reader& reader) {
+    const uint64_t count = reader.leb();
+    for (uint64_t i = 0; i < count && reader.ok(); ++i) {
+      if (reader.byte() != 0x60) return malformed("a type that is not a function");
+      Signature signature;
+      for (auto* list : {&signature.params, &signature.results}) {
+        const uint64_t size = reader.leb();
+        for (uint64_t k = 0; k < size && reader.ok(); ++k) list->push_back(value_type(reader.byte()));
+      }
+      types_.push_back(std::move(signature));
+    }
+    return {};
+  }
+
+  Signature type(uint64_t index) const { return index < types_.size() ? types_[index] : Signature{}; }
+
+  Result<void> imports(Reader& reader) {
+    const uint64_t count = reader.leb();
+    for (uint64_t i = 0; i < count && reader.ok(); ++i) {
+      ImportInfo import;
+      import.module = std::string(reader.name());
+      import.name = std::string(reader.name());
+      if (reader.byte() != 0)
+        return fail(Code::kConfig, Side::kLocal,
+                    "import " + import.module + "." + import.name + " is not a function");
+      const uint64_t index = reader.leb();
+      import.signature = type(index);
+      function_types_.push_back(index);
+      binary_.imports.push_back(std::move(import));
+    }
+    return {};
+  }
+
+  void functions(Reader& reader) {
+    const uint64_t count = reader.leb();
+    for (uint64_t i = 0; i < count && reader.ok(); ++i) function_types_.push_back(reader.leb());
+  }
+
+  Result<void> tables(Reader& reader) {
+    std::string out;
+    const uint64_t count = reader.leb();
+    write_leb(out, count);
+    for (uint64_t i = 0; i < count && reader.ok(); ++i) {
+      const uint8_t element = reader.byte();
+      if (element != 0x70 && element != 0x6f) return malformed("an unsupported kind of table");
+      Limits limits = read_limits(reader);
+      if (limits.min > limits_.max_table_elements)
+        return fail(Code::kConfig, Side::kLocal,
+                    "a table needs " + std::to_string(limits.min) + " elements at start, the limit is " +
+                        std::to_string(limits_.max_table_elements));
+      const uint64_t cap = limits_.max_table_elements;
+      limits.max = (limits.flags & kLimitHasMax) != 0 ? std::min(limits.max, cap) : cap;
+      out.push_back(static_cast<char>(element));
+      write_limits(out, limits);
+    }
+    if (!reader.ok()) return malformed("the table section is truncated");
+    copy(kTables, out);
+    return {};
+  }
+
+  Result<void> memories(Reader& reader) {
+    std::string out;
+    const uint64_t count = reader.leb();
+    write_leb(out, count);
+    for (uint64_t i = 0; i < count && reader.ok(); ++i) {
+      Limits limits = read_limits(reader);
+      if ((limits.flags & (kLimitShared | kLimit64)) != 0)
+        return fail(Code::kConfig, Side::kLocal, "shared and 64-bit memories are not supported");
+      const uint64_t cap = std::min(limits_.max_memory_bytes / kPageSize, kMaxPages);
+      if (limits.min > cap)
+        return fail(Code::kConfig, Side::kLocal,
+                    "the module needs " + std::to_string(limits.min * kPageSize) +
+                        " bytes of memory at start, max_memory_bytes is " +
+                        std::to_string(limits_.max_memory_bytes));
+      limits.max = (limits.flags & kLimitHasMax) != 0 ? std::min(limits.max, cap) : cap;
+      write_limits(out, limits);
+    }
+    if (!reader.ok()) return malformed("the memory section is truncated");
+    copy(kMemories, out);
+    return {};
+  }
+
+  void exports(Reader& reader) {
+    const uint64_t count = reader.leb();
+    for (uint64_t i = 0; i < count && reader.ok(); ++i) {
+      ExportInfo info;
+      info.name = std::string(reader.name());
+      const uint8_t kind = reader.byte();
+      const uint64_t index = reader.leb();
+      info.kind = kind <= 3 ? static_cast<ImportInfo::Kind>(kind_order(kind)) : ImportInfo::Kind::kOther;
+      if (kind == 0 && index < function_types_.size()) info.signature = type(function_types_[index]);
+      binary_.exports.push_back(std::move(info));
+    }
+  }
+
+  /// The binary's kinds are function, table, memory, global.
+  static ImportInfo::Kind kind_order(uint8_t kind) {
+    constexpr ImportInfo::Kind kKinds[] = {ImportInfo::Kind::kFunction, ImportInfo::Kind::kTable,
+                                           ImportInfo::Kind::kMemory, ImportInfo::Kind::kGlobal};
+    return kKinds[kind];
+  }
+
+  std::string_view wasm_;
+  const EngineLimits& limits_;
+  std::vector<Signature> types_;
+  std::vector<uint64_t> function_types_;
+  Binary binary_;
+};
+
+}  // namespace
+
+Result<Binary> read_binary(std::string_view wasm, const EngineLimits& limits) {
+  return Walker(wasm, limits).walk();
+}
+
+}  // namespace weir::wasm::v8engine

@@ -1,0 +1,24 @@
+// The few places where the V8 versions that weir builds with (10.2 and 11.3) differ, and their headers without warnings.
+#pragma once
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+#include <libplatform/libplatform.h>
+#include <v8.h>
+#pragma GCC diagnostic pop
+
+#include <utility>
+
+namespace weir::wasm::v8engine {
+
+/// Tells V8 that SIGSEGV inside guest memory is a trap: bounds checks then cost nothing.
+inline bool enable_trap_handler() { return v8::V8::EnableWebAssemblyTrapHandler(true); }
+
+inline v8::Local<v8::String> text(v8::Isolate* isolate, std::string_view value) {
+  return v8::String::NewFromUtf8(isolate, value.data(), v8::NewStringType::kNormal,
+                                 static_cast<int>(value.size()))
+      .ToLocalChecked();
+}
+
+}  // namespace weir::wasm::v8engine

@@ -1,0 +1,290 @@
+#include "wasm/v8/instance.h"
+
+#include <array>
+#include <bit>
+#include <cstring>
+
+namespace weir::wasm::v8engine {
+namespace {
+
+constexpr size_t kMaxArgs = 16;             // the longest host function has 12 parameters
+constexpr size_t kHeapGrace = 16 * 1024 * 1024;  // heap that V8 may still use to unwind after the limit
+constexpr unsigned kPumpEvery = 4096;       // calls between looks at V8's foreground tasks
+constexpr size_t kMaxTrapText = 4096;
+
+Value from_js(v8::Local<v8::Value> value, ValueType type) {
+  switch (type) {
+    case ValueType::kI32:
+      return static_cast<uint32_t>(value.As<v8::Int32>()->Value());
+    case ValueType::kI64:
+      return value.As<v8::BigInt>()->Uint64Value();
+    case ValueType::kF32:
+      return std::bit_cast<uint32_t>(static_cast<float>(value.As<v8::Number>()->Value()));
+    case ValueType::kF64:
+      return std::bit_cast<uint64_t>(value.As<v8::Number>()->Value());
+    case ValueType::kOther:
+      return 0;
+  }
+  return 0;
+}
+
+v8::Local<v8::Value> to_js(v8::Isolate* isolate, Value value, ValueType type) {
+  switch (type) {
+    case ValueType::kI32:
+      return v8::Integer::New(isolate, static_cast<int32_t>(value));
+    case ValueType::kI64:
+      return v8::BigInt::NewFromUnsigned(isolate, value);
+    case ValueType::kF32:
+      return v8::Number::New(isolate, std::bit_cast<float>(static_cast<uint32_t>(value)));
+    case ValueType::kF64:
+      return v8::Number::New(isolate, std::bit_cast<double>(value));
+    case ValueType::kOther:
+      return v8::Null(isolate);
+  }
+  return v8::Undefined(isolate);
+}
+
+std::string to_text(v8::Isolate* isolate, v8::Local<v8::Value> value) {
+  const v8::String::Utf8Value utf8(isolate, value);
+  if (*utf8 == nullptr) return "unknown error";
+  return std::string(*utf8, static_cast<size_t>(utf8.length())).substr(0, kMaxTrapText);
+}
+
+}  // namespace
+
+V8Instance::V8Instance(v8::Platform& platform, std::shared_ptr<const V8Module> module,
+                       const EngineLimits& limits)
+    : platform_(platform),
+      module_(std::move(module)),
+      allocator_(v8::ArrayBuffer::Allocator::NewDefaultAllocator()) {
+  v8::Isolate::CreateParams params;
+  params.array_buffer_allocator = allocator_.get();
+  params.constraints.set_max_old_generation_size_in_bytes(limits.max_heap_bytes);
+  params.constraints.set_max_young_generation_size_in_bytes(1024 * 1024);
+  isolate_ = v8::Isolate::Allocate();
+  v8::Isolate::Initialize(isolate_, params);
+  isolate_->SetMicrotasksPolicy(v8::MicrotasksPolicy::kExplicit);
+  isolate_->AddNearHeapLimitCallback(&V8Instance::on_heap_limit, this);
+}
+
+V8Instance::~V8Instance() {
+  {
+    if (!locker_) adopt_on_this_thread();
+    const v8::Isolate::Scope isolate_scope(isolate_);
+    memory_.reset();
+    memory_object_.Reset();
+    for (Export& each : exports_) each.function.Reset();
+    context_.Reset();
+    isolate_->RemoveNearHeapLimitCallback(&V8Instance::on_heap_limit, 0);
+  }
+  locker_.reset();
+  isolate_->Dispose();
+}
+
+void V8Instance::adopt_on_this_thread() { locker_ = std::make_unique<v8::Locker>(isolate_); }
+
+void V8Instance::release_from_this_thread() { locker_.reset(); }
+
+size_t V8Instance::on_heap_limit(void* self, size_t current, size_t) noexcept {
+  // Without a callback that gives room V8 aborts the process; with it the guest ends and unwinds.
+  auto& instance = *static_cast<V8Instance*>(self);
+  instance.out_of_memory_ = true;
+  instance.isolate_->TerminateExecution();
+  return current + kHeapGrace;
+}
+
+void V8Instance::terminate(uint64_t sequence) noexcept {
+  terminate_sequence_.store(sequence, std::memory_order_relaxed);
+  isolate_->RequestInterrupt(&V8Instance::on_interrupt, this);
+}
+
+void V8Instance::on_interrupt(v8::Isolate* isolate, void* self) noexcept {
+  // Runs on the guest's own thread, maybe in a later call than the one that was meant.
+  auto& instance = *static_cast<V8Instance*>(self);
+  const uint64_t meant = instance.terminate_sequence_.load(std::memory_order_relaxed);
+  if (instance.depth_ > 0 && meant == instance.sequence_.load(std::memory_order_relaxed))
+    isolate->TerminateExecution();
+}
+
+void V8Instance::on_host_call(const v8::FunctionCallbackInfo<v8::Value>& info) noexcept {
+  auto& slot = *static_cast<Slot*>(info.Data().As<v8::External>()->Value());
+  const auto& params = slot.signature->params;
+  std::array<Value, kMaxArgs> args;
+  const size_t count = params.size();
+  for (size_t i = 0; i < count; ++i) args[i] = from_js(info[static_cast<int>(i)], params[i]);
+  const Value result = slot.binding.function(slot.binding.data, args.data(), count);
+  V8Instance& instance = *slot.instance;
+  if (instance.exit_requested_) {
+    info.GetIsolate()->ThrowException(v8::Null(info.GetIsolate()));
+    return;
+  }
+  if (slot.signature->results.empty()) return;
+  if (slot.signature->results[0] == ValueType::kI32) {
+    info.GetReturnValue().Set(static_cast<int32_t>(result));
+  } else {
+    info.GetReturnValue().Set(to_js(info.GetIsolate(), result, slot.signature->results[0]));
+  }
+}
+
+v8::Local<v8::Object> V8Instance::make_imports(v8::Local<v8::Context> context,
+                                               std::span<const Binding> imports) {
+  const v8::Local<v8::Object> root = v8::Object::New(isolate_);
+  const auto& infos = module_->imports();
+  slots_.reserve(infos.size());  // V8 keeps pointers to the slots
+  for (size_t i = 0; i < infos.size(); ++i) {
+    slots_.push_back(Slot{this, imports[i], &infos[i].signature});
+    const v8::Local<v8::String> module = text(isolate_, infos[i].module);
+    v8::Local<v8::Value> space;
+    if (!root->Get(context, module).ToLocal(&space) || !space->IsObject()) {
+      space = v8::Object::New(isolate_);
+      root->Set(context, module, space).Check();
+    }
+    const v8::Local<v8::FunctionTemplate> made = v8::FunctionTemplate::New(
+        isolate_, &V8Instance::on_host_call, v8::External::New(isolate_, &slots_.back()),
+        v8::Local<v8::Signature>(), 0, v8::ConstructorBehavior::kThrow);
+    space.As<v8::Object>()
+        ->Set(context, text(isolate_, infos[i].name), made->GetFunction(context).ToLocalChecked())
+        .Check();
+  }
+  return root;
+}
+
+Result<void> V8Instance::instantiate(std::span<const Binding> imports) {
+  for (const ImportInfo& each : module_->imports())
+    if (each.signature.params.size() > kMaxArgs || each.signature.results.size() > 1)
+      return fail(Code::kConfig, Side::kLocal, "import " + each.name + " has too many values");
+  const v8::Isolate::Scope isolate_scope(isolate_);
+  const v8::HandleScope handles(isolate_);
+  const v8::Local<v8::Context> context = v8::Context::New(isolate_);
+  context_.Reset(isolate_, context);
+  const v8::Context::Scope context_scope(context);
+  v8::TryCatch caught(isolate_);
+  v8::Local<v8::WasmModuleObject> module;
+  if (!v8::WasmModuleObject::FromCompiledModule(isolate_, module_->compiled()).ToLocal(&module))
+    return fail(Code::kInternal, Side::kLocal, "the compiled module was refused");
+  const v8::Local<v8::Value> space =
+      context->Global()->Get(context, text(isolate_, "WebAssembly")).ToLocalChecked();
+  const v8::Local<v8::Value> maker =
+      space.As<v8::Object>()->Get(context, text(isolate_, "Instance")).ToLocalChecked();
+  v8::Local<v8::Value> args[] = {module, make_imports(context, imports)};
+  ++depth_;
+  v8::Local<v8::Value> instance;
+  const bool made = maker.As<v8::Object>()->CallAsConstructor(context, 2, args).ToLocal(&instance);
+  --depth_;
+  if (!made) {
+    classify(caught, context);
+    return fail(Code::kGuestFault, Side::kLocal, last_trap_);
+  }
+  return read_exports(context, instance.As<v8::Object>());
+}
+
+Result<void> V8Instance::read_exports(v8::Local<v8::Context> context, v8::Local<v8::Object> instance) {
+  const v8::Local<v8::Object> exports =
+      instance->Get(context, text(isolate_, "exports")).ToLocalChecked().As<v8::Object>();
+  for (const ExportInfo& each : module_->exports()) {
+    const v8::Local<v8::Value> value =
+        exports->Get(context, text(isolate_, each.name)).ToLocalChecked();
+    if (each.kind == ImportInfo::Kind::kFunction && value->IsFunction() &&
+        each.signature.results.size() <= 1 && each.signature.params.size() <= kMaxArgs) {
+      exports_.push_back(
+          Export{v8::Global<v8::Function>(isolate_, value.As<v8::Function>()), &each.signature});
+      export_names_.emplace_back(each.name);
+    } else if (each.kind == ImportInfo::Kind::kMemory && memory_object_.IsEmpty()) {
+      memory_object_.Reset(isolate_, value.As<v8::WasmMemoryObject>());
+      memory_ = value.As<v8::WasmMemoryObject>()->Buffer()->GetBackingStore();
+    }
+  }
+  return {};
+}
+
+FunctionHandle V8Instance::find_function(std::string_view name) const {
+  for (size_t i = 0; i < export_names_.size(); ++i)
+    if (export_names_[i] == name) return static_cast<FunctionHandle>(i);
+  return kNoFunction;
+}
+
+CallEnd V8Instance::classify(const v8::TryCatch& caught, v8::Local<v8::Context> context) noexcept {
+  if (exit_requested_) {
+    exit_requested_ = false;
+    last_trap_ = "the guest exited";
+    return CallEnd::kExit;
+  }
+  if (caught.HasTerminated()) {
+    isolate_->CancelTerminateExecution();
+    last_trap_ = out_of_memory_ ? "the engine's heap limit is reached" : "interrupted";
+    return out_of_memory_ ? CallEnd::kTrap : CallEnd::kTerminated;
+  }
+  v8::Local<v8::Value> stack;
+  const v8::Local<v8::Value> exception = caught.Exception();
+  if (!exception.IsEmpty() && exception->IsObject() &&
+      exception.As<v8::Object>()->Get(context, text(isolate_, "stack")).ToLocal(&stack) &&
+      stack->IsString()) {
+    last_trap_ = to_text(isolate_, stack);
+  } else {
+    last_trap_ = exception.IsEmpty() ? "unknown trap" : to_text(isolate_, exception);
+  }
+  return CallEnd::kTrap;
+}
+
+CallResult V8Instance::invoke(Export& target, std::span<const Value> args) noexcept {
+  const v8::HandleScope handles(isolate_);
+  const v8::Local<v8::Context> context = context_.Get(isolate_);
+  std::array<v8::Local<v8::Value>, kMaxArgs> js;
+  const auto& params = target.signature->params;
+  for (size_t i = 0; i < params.size(); ++i)
+    js[i] = to_js(isolate_, i < args.size() ? args[i] : 0, params[i]);
+  v8::TryCatch caught(isolate_);
+  v8::Local<v8::Value> result;
+  const bool returned = target.function.Get(isolate_)
+                            ->Call(context, v8::Undefined(isolate_), static_cast<int>(params.size()),
+                                   js.data())
+                            .ToLocal(&result);
+  if (!returned) return CallResult{classify(caught, context), 0};
+  if (target.signature->results.empty()) return CallResult{};
+  return CallResult{CallEnd::kOk, from_js(result, target.signature->results[0])};
+}
+
+CallResult V8Instance::call(FunctionHandle function, std::span<const Value> args) noexcept {
+  if (function >= exports_.size()) return CallResult{CallEnd::kTrap, 0};
+  Export& target = exports_[function];
+  if (depth_ > 0) {  // the allocator inside a host call: the isolate and the context are entered
+    ++depth_;
+    const CallResult nested = invoke(target, args);
+    --depth_;
+    return nested;
+  }
+  const v8::Isolate::Scope isolate_scope(isolate_);
+  const v8::HandleScope handles(isolate_);
+  const v8::Context::Scope context_scope(context_.Get(isolate_));
+  ++depth_;
+  const CallResult outcome = invoke(target, args);
+  --depth_;
+  watch_memory();
+  if (++calls_since_pump_ >= kPumpEvery) {
+    calls_since_pump_ = 0;
+    while (v8::platform::PumpMessageLoop(&platform_, isolate_)) {
+    }
+  }
+  return outcome;
+}
+
+void V8Instance::watch_memory() noexcept {
+  // Memory grows in place inside its reserved range, so the backing store stays the same object; where a V8 could
+  // not do that, the store would be another one.
+  if (memory_object_.IsEmpty()) return;
+  const v8::Local<v8::ArrayBuffer> buffer = memory_object_.Get(isolate_)->Buffer();
+  if (buffer->ByteLength() != memory_->ByteLength()) memory_ = buffer->GetBackingStore();
+}
+
+std::span<uint8_t> V8Instance::memory() noexcept {
+  if (!memory_) return {};
+  return {static_cast<uint8_t*>(memory_->Data()), memory_->ByteLength()};
+}
+
+size_t V8Instance::heap_bytes() noexcept {
+  v8::HeapStatistics statistics;
+  isolate_->GetHeapStatistics(&statistics);
+  return statistics.total_physical_size();
+}
+
+}  // namespace weir::wasm::v8engine

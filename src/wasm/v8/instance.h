@@ -1,0 +1,77 @@
+// One instance of a module in an isolate of its own.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "wasm/engine.h"
+#include "wasm/v8/module.h"
+
+namespace weir::wasm::v8engine {
+
+/// Owner: a Vm. Thread: the one that holds the Locker (adopt_on_this_thread); terminate() may come from any.
+/// Death: on the engine thread, after release_from_this_thread() on the worker.
+class V8Instance : public Instance {
+ public:
+  V8Instance(v8::Platform& platform, std::shared_ptr<const V8Module> module, const EngineLimits& limits);
+  ~V8Instance() override;
+
+  void adopt_on_this_thread() override;
+  void release_from_this_thread() override;
+  Result<void> instantiate(std::span<const Binding> imports) override;
+  FunctionHandle find_function(std::string_view name) const override;
+  CallResult call(FunctionHandle function, std::span<const Value> args) noexcept override;
+  std::span<uint8_t> memory() noexcept override;
+  const std::string& last_trap() const noexcept override { return last_trap_; }
+  void request_exit() noexcept override { exit_requested_ = true; }
+  void terminate(uint64_t sequence) noexcept override;
+  void set_sequence(uint64_t sequence) noexcept override {
+    sequence_.store(sequence, std::memory_order_relaxed);
+  }
+  bool out_of_memory() const noexcept override { return out_of_memory_; }
+  size_t heap_bytes() noexcept override;
+
+ private:
+  /// One import: what V8 hands back to the trampoline.
+  struct Slot {
+    V8Instance* instance;
+    Binding binding;
+    const Signature* signature;
+  };
+  struct Export {
+    v8::Global<v8::Function> function;
+    const Signature* signature;
+  };
+
+  static void on_host_call(const v8::FunctionCallbackInfo<v8::Value>& info) noexcept;
+  static size_t on_heap_limit(void* self, size_t current, size_t initial) noexcept;
+  static void on_interrupt(v8::Isolate* isolate, void* self) noexcept;
+  v8::Local<v8::Object> make_imports(v8::Local<v8::Context> context, std::span<const Binding> imports);
+  Result<void> read_exports(v8::Local<v8::Context> context, v8::Local<v8::Object> instance);
+  CallResult invoke(Export& target, std::span<const Value> args) noexcept;
+  CallEnd classify(const v8::TryCatch& caught, v8::Local<v8::Context> context) noexcept;
+  void watch_memory() noexcept;
+
+  v8::Platform& platform_;
+  std::shared_ptr<const V8Module> module_;
+  std::unique_ptr<v8::ArrayBuffer::Allocator> allocator_;
+  v8::Isolate* isolate_ = nullptr;
+  std::unique_ptr<v8::Locker> locker_;
+  v8::Global<v8::Context> context_;
+  v8::Global<v8::WasmMemoryObject> memory_object_;
+  std::shared_ptr<v8::BackingStore> memory_;
+  std::vector<Slot> slots_;
+  std::vector<Export> exports_;
+  std::vector<std::string_view> export_names_;  // parallel to exports_
+  std::string last_trap_;
+  std::atomic<uint64_t> sequence_{0};
+  std::atomic<uint64_t> terminate_sequence_{0};
+  unsigned depth_ = 0;
+  unsigned calls_since_pump_ = 0;
+  bool exit_requested_ = false;
+  bool out_of_memory_ = false;
+};
+
+}  // namespace weir::wasm::v8engine

@@ -1,0 +1,36 @@
+// A compiled module: V8's native code plus what the binary says of itself.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "wasm/engine.h"
+#include "wasm/v8/binary.h"
+#include "wasm/v8/compat.h"
+
+namespace weir::wasm::v8engine {
+
+/// Owner: shared by the plugins and instances that use it. The native code is V8's and reference-counted there.
+class V8Module : public Module {
+ public:
+  V8Module(Binary binary, v8::CompiledWasmModule compiled)
+      : imports_(std::move(binary.imports)),
+        exports_(std::move(binary.exports)),
+        code_bytes_(binary.bytes.size()),
+        compiled_(std::move(compiled)) {}
+
+  const std::vector<ImportInfo>& imports() const noexcept override { return imports_; }
+  const std::vector<ExportInfo>& exports() const noexcept override { return exports_; }
+  size_t code_bytes() const noexcept override { return code_bytes_; }
+  const v8::CompiledWasmModule& compiled() const { return compiled_; }
+
+ private:
+  std::vector<ImportInfo> imports_;
+  std::vector<ExportInfo> exports_;
+  size_t code_bytes_;
+  v8::CompiledWasmModule compiled_;
+};
+
+}  // namespace weir::wasm::v8engine

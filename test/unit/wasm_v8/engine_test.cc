@@ -1,0 +1,216 @@
+// Exercises libweir_v8.so through its only symbol, on a module of a few instructions.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "wasm/engine.h"
+
+namespace weir::wasm {
+namespace {
+
+/* The module, from this text by wat2wasm --debug-names:
+(module
+  (import "env" "host" (func $host (param i32 i64 i32) (result i32)))
+  (import "env" "bye" (func $bye (param i32)))
+  (memory (export "memory") 1 100)
+  (table $t 1 funcref)
+  (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add)
+  (func (export "loop_for_ever") (loop $again br $again))
+  (func $inner unreachable)
+  (func (export "trap") call $inner)
+  (func (export "grow") (param i32) (result i32) local.get 0 memory.grow)
+  (func (export "call_host") (param i32) (result i32) local.get 0 i64.const 0x1122334455667788 i32.const -7 call $host)
+  (func (export "exit") i32.const 3 call $bye unreachable)
+  (func $recurse (export "recurse") (param i32) (result i32) local.get 0 i32.const 1 i32.add call $recurse i32.const 1 i32.add)
+  (func (export "grow_table") (param i32) (result i32) ref.null func local.get 0 table.grow $t)
+  (func (export "out_of_bounds") (result i32) i32.const 0x7fffffff i32.load)
+  (func (export "identity64") (param i64) (result i64) local.get 0)
+)
+*/
+constexpr unsigned char kModule[] = {
+    0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x23, 0x07, 0x60, 0x03, 0x7f, 0x7e, 0x7f, 0x01, 0x7f, 0x60, 0x01,
+    0x7f, 0x00, 0x60, 0x02, 0x7f, 0x7f, 0x01, 0x7f, 0x60, 0x00, 0x00, 0x60, 0x01, 0x7f, 0x01, 0x7f, 0x60, 0x00, 0x01, 0x7f,
+    0x60, 0x01, 0x7e, 0x01, 0x7e, 0x02, 0x16, 0x02, 0x03, 0x65, 0x6e, 0x76, 0x04, 0x68, 0x6f, 0x73, 0x74, 0x00, 0x00, 0x03,
+    0x65, 0x6e, 0x76, 0x03, 0x62, 0x79, 0x65, 0x00, 0x01, 0x03, 0x0c, 0x0b, 0x02, 0x03, 0x03, 0x03, 0x04, 0x04, 0x03, 0x04,
+    0x04, 0x05, 0x06, 0x04, 0x04, 0x01, 0x70, 0x00, 0x01, 0x05, 0x04, 0x01, 0x01, 0x01, 0x64, 0x07, 0x75, 0x0b, 0x06, 0x6d,
+    0x65, 0x6d, 0x6f, 0x72, 0x79, 0x02, 0x00, 0x03, 0x61, 0x64, 0x64, 0x00, 0x02, 0x0d, 0x6c, 0x6f, 0x6f, 0x70, 0x5f, 0x66,
+    0x6f, 0x72, 0x5f, 0x65, 0x76, 0x65, 0x72, 0x00, 0x03, 0x04, 0x74, 0x72, 0x61, 0x70, 0x00, 0x05, 0x04, 0x67, 0x72, 0x6f,
+    0x77, 0x00, 0x06, 0x09, 0x63, 0x61, 0x6c, 0x6c, 0x5f, 0x68, 0x6f, 0x73, 0x74, 0x00, 0x07, 0x04, 0x65, 0x78, 0x69, 0x74,
+    0x00, 0x08, 0x07, 0x72, 0x65, 0x63, 0x75, 0x72, 0x73, 0x65, 0x00, 0x09, 0x0a, 0x67, 0x72, 0x6f, 0x77, 0x5f, 0x74, 0x61,
+    0x62, 0x6c, 0x65, 0x00, 0x0a, 0x0d, 0x6f, 0x75, 0x74, 0x5f, 0x6f, 0x66, 0x5f, 0x62, 0x6f, 0x75, 0x6e, 0x64, 0x73, 0x00,
+    0x0b, 0x0a, 0x69, 0x64, 0x65, 0x6e, 0x74, 0x69, 0x74, 0x79, 0x36, 0x34, 0x00, 0x0c, 0x0a, 0x64, 0x0b, 0x07, 0x00, 0x20,
+    0x00, 0x20, 0x01, 0x6a, 0x0b, 0x07, 0x00, 0x03, 0x40, 0x0c, 0x00, 0x0b, 0x0b, 0x03, 0x00, 0x00, 0x0b, 0x04, 0x00, 0x10,
+    0x04, 0x0b, 0x06, 0x00, 0x20, 0x00, 0x40, 0x00, 0x0b, 0x12, 0x00, 0x20, 0x00, 0x42, 0x88, 0xef, 0x99, 0xab, 0xc5, 0xe8,
+    0x8c, 0x91, 0x11, 0x41, 0x79, 0x10, 0x00, 0x0b, 0x07, 0x00, 0x41, 0x03, 0x10, 0x01, 0x00, 0x0b, 0x0c, 0x00, 0x20, 0x00,
+    0x41, 0x01, 0x6a, 0x10, 0x09, 0x41, 0x01, 0x6a, 0x0b, 0x09, 0x00, 0xd0, 0x70, 0x20, 0x00, 0xfc, 0x0f, 0x00, 0x0b, 0x0b,
+    0x00, 0x41, 0xff, 0xff, 0xff, 0xff, 0x07, 0x28, 0x02, 0x00, 0x0b, 0x04, 0x00, 0x20, 0x00, 0x0b, 0x00, 0x46, 0x04, 0x6e,
+    0x61, 0x6d, 0x65, 0x01, 0x1c, 0x04, 0x00, 0x04, 0x68, 0x6f, 0x73, 0x74, 0x01, 0x03, 0x62, 0x79, 0x65, 0x04, 0x05, 0x69,
+    0x6e, 0x6e, 0x65, 0x72, 0x09, 0x07, 0x72, 0x65, 0x63, 0x75, 0x72, 0x73, 0x65, 0x02, 0x1b, 0x0d, 0x00, 0x00, 0x01, 0x00,
+    0x02, 0x00, 0x03, 0x00, 0x04, 0x00, 0x05, 0x00, 0x06, 0x00, 0x07, 0x00, 0x08, 0x00, 0x09, 0x00, 0x0a, 0x00, 0x0b, 0x00,
+    0x0c, 0x00, 0x05, 0x04, 0x01, 0x00, 0x01, 0x74,
+};
+
+std::string_view module_bytes() {
+  return {reinterpret_cast<const char*>(kModule), sizeof kModule};
+}
+
+struct Seen {
+  std::vector<Value> args;
+  Instance* instance = nullptr;
+  FunctionHandle nested = kNoFunction;
+};
+
+Value host(void* data, const Value* args, size_t count) noexcept {
+  auto& seen = *static_cast<Seen*>(data);
+  seen.args.assign(args, args + count);
+  if (seen.nested == kNoFunction) return 42;
+  const Value sum[] = {20, 22};
+  return seen.instance->call(seen.nested, sum).value;
+}
+
+Value bye(void* data, const Value*, size_t) noexcept {
+  static_cast<Seen*>(data)->instance->request_exit();
+  return 0;
+}
+
+class V8EngineTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto engine = load_engine("v8");
+    ASSERT_TRUE(engine) << engine.error().detail;
+    engine_ = *engine;
+    auto module = engine_->compile(module_bytes(), limits_);
+    ASSERT_TRUE(module) << module.error().detail;
+    module_ = *module;
+    auto instance = engine_->make_instance(module_, limits_);
+    ASSERT_TRUE(instance);
+    instance_ = std::move(*instance);
+    instance_->adopt_on_this_thread();
+    seen_.instance = instance_.get();
+    const Binding bindings[] = {{&host, &seen_}, {&bye, &seen_}};
+    auto made = instance_->instantiate(bindings);
+    ASSERT_TRUE(made) << made.error().detail;
+  }
+  CallResult call(std::string_view name, std::vector<Value> args = {}) {
+    instance_->set_sequence(++sequence_);
+    return instance_->call(instance_->find_function(name), args);
+  }
+
+  EngineLimits limits_;
+  Engine* engine_ = nullptr;
+  std::shared_ptr<const Module> module_;
+  std::unique_ptr<Instance> instance_;
+  Seen seen_;
+  uint64_t sequence_ = 0;
+};
+
+TEST_F(V8EngineTest, ReadsSignaturesOfImportsAndExports) {
+  ASSERT_EQ(module_->imports().size(), 2u);
+  EXPECT_EQ(module_->imports()[0].name, "host");
+  EXPECT_EQ(module_->imports()[0].signature.params,
+            (std::vector<ValueType>{ValueType::kI32, ValueType::kI64, ValueType::kI32}));
+  EXPECT_EQ(module_->exports()[1].name, "add");
+}
+
+TEST_F(V8EngineTest, CallsAnExport) {
+  const CallResult sum = call("add", {2, static_cast<Value>(-5)});
+  EXPECT_EQ(sum.end, CallEnd::kOk);
+  EXPECT_EQ(static_cast<int32_t>(sum.value), -3);
+  EXPECT_EQ(call("identity64", {0x8000000000000001}).value, 0x8000000000000001);
+  EXPECT_EQ(instance_->find_function("nothing"), kNoFunction);
+}
+
+TEST_F(V8EngineTest, HostFunctionSeesEveryKindOfArgument) {
+  EXPECT_EQ(call("call_host", {9}).value, 42u);
+  ASSERT_EQ(seen_.args.size(), 3u);
+  EXPECT_EQ(static_cast<int32_t>(seen_.args[0]), 9);
+  EXPECT_EQ(seen_.args[1], 0x1122334455667788u);
+  EXPECT_EQ(static_cast<int32_t>(seen_.args[2]), -7);
+}
+
+TEST_F(V8EngineTest, HostFunctionMayCallTheGuest) {
+  seen_.nested = instance_->find_function("add");
+  EXPECT_EQ(call("call_host", {9}).value, 42u);
+}
+
+TEST_F(V8EngineTest, TrapNamesTheFunctions) {
+  EXPECT_EQ(call("trap").end, CallEnd::kTrap);
+  EXPECT_NE(instance_->last_trap().find("unreachable"), std::string::npos);
+  EXPECT_NE(instance_->last_trap().find("inner"), std::string::npos) << instance_->last_trap();
+}
+
+TEST_F(V8EngineTest, OutOfBoundsAndRecursionAreTraps) {
+  EXPECT_EQ(call("out_of_bounds").end, CallEnd::kTrap);
+  EXPECT_EQ(call("recurse", {0}).end, CallEnd::kTrap);
+  EXPECT_EQ(call("add", {1, 1}).value, 2u);
+}
+
+TEST_F(V8EngineTest, ExitUnwindsTheGuest) {
+  EXPECT_EQ(call("exit").end, CallEnd::kExit);
+  EXPECT_EQ(call("add", {1, 1}).end, CallEnd::kOk);
+}
+
+TEST_F(V8EngineTest, MemoryIsSeenAfterGrowth) {
+  EXPECT_EQ(instance_->memory().size(), 65536u);
+  EXPECT_EQ(call("grow", {3}).value, 1u);
+  EXPECT_EQ(instance_->memory().size(), 4 * 65536u);
+  instance_->memory()[4 * 65536 - 1] = 1;
+}
+
+TEST_F(V8EngineTest, TerminatesTheCallThatIsMeant) {
+  std::thread watchdog([this] { instance_->terminate(1); });
+  const CallResult ended = call("loop_for_ever");
+  watchdog.join();
+  EXPECT_EQ(ended.end, CallEnd::kTerminated);
+}
+
+TEST_F(V8EngineTest, LateTerminationHitsNobody) {
+  EXPECT_EQ(call("add", {1, 1}).end, CallEnd::kOk);
+  instance_->terminate(1);
+  EXPECT_EQ(call("add", {1, 1}).end, CallEnd::kOk);
+  EXPECT_EQ(call("grow", {1}).end, CallEnd::kOk);
+}
+
+TEST_F(V8EngineTest, MovesBetweenThreads) {
+  instance_->release_from_this_thread();
+  std::thread worker([this] {
+    instance_->adopt_on_this_thread();
+    EXPECT_EQ(call("add", {2, 3}).value, 5u);
+    instance_->release_from_this_thread();
+  });
+  worker.join();
+}
+
+TEST_F(V8EngineTest, LowersTheMaximaOfMemoryAndTables) {
+  limits_.max_memory_bytes = 2 * 65536;
+  limits_.max_table_elements = 10;
+  auto module = engine_->compile(module_bytes(), limits_);
+  ASSERT_TRUE(module);
+  auto instance = engine_->make_instance(*module, limits_);
+  (*instance)->adopt_on_this_thread();
+  const Binding bindings[] = {{&host, &seen_}, {&bye, &seen_}};
+  ASSERT_TRUE((*instance)->instantiate(bindings));
+  const Value two[] = {2};
+  EXPECT_EQ(static_cast<int32_t>((*instance)->call((*instance)->find_function("grow"), two).value), -1);
+  const Value ten[] = {10};
+  EXPECT_EQ(static_cast<int32_t>((*instance)->call((*instance)->find_function("grow_table"), ten).value),
+            -1);
+}
+
+TEST_F(V8EngineTest, RefusesAModuleThatNeedsTooMuch) {
+  limits_.max_memory_bytes = 65535;
+  auto module = engine_->compile(module_bytes(), limits_);
+  ASSERT_FALSE(module);
+  EXPECT_NE(module.error().detail.find("at start"), std::string::npos) << module.error().detail;
+}
+
+TEST_F(V8EngineTest, EveryTruncationIsAnError) {
+  for (size_t size = 0; size < module_bytes().size(); size += 3) {
+    auto module = engine_->compile(module_bytes().substr(0, size), limits_);
+    // A cut at a section border leaves a module without functions for its bodies: the engine refuses that too.
+    if (module) EXPECT_TRUE((*module)->exports().empty() || size > 200) << size;
+  }
+}
+
+}  // namespace
+}  // namespace weir::wasm
