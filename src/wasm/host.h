@@ -1,0 +1,98 @@
+// Host: everything of Wasm that is one per process: engine thread, watchdog, shared data, and the VMs of the workers.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "event/loop.h"
+#include "router/filter_host.h"
+#include "stats/store.h"
+#include "wasm/engine.h"
+#include "wasm/plugin.h"
+
+namespace weir::wasm {
+
+class WorkerVms;
+
+/// Who we are, for the `node` property.
+struct NodeInfo {
+  std::string id, cluster;
+  std::string metadata_json = "{}";
+  std::string region, zone, sub_zone;
+};
+
+struct PluginError {
+  std::string plugin;       // its label
+  std::string config_path;  // where the plugin stands in the configuration
+  std::string message;
+};
+
+/// What became of prepare().
+struct PrepareOutcome {
+  uint64_t generation = 0;
+  std::vector<PluginError> errors;       // empty = ready
+  std::chrono::milliseconds took{0};
+  unsigned plugins_swapped = 0;          // plugins that get a fresh VM
+};
+class PrepareObserver {
+ public:
+  virtual ~PrepareObserver() = default;
+  virtual void on_wasm_prepared(PrepareOutcome outcome) = 0;  // on the main loop, never inside prepare()
+};
+
+/// Owner: the server. Thread: main, unless a member says otherwise.
+///
+/// An edit goes so: begin_load(); the configuration is loaded (make_wasm_factory registers its plugins here);
+/// take_loaded(); prepare(); on_wasm_prepared(); then either commit() and, on each worker, adopt() in the same step as the
+/// worker's snapshot; or abandon(). One preparation at a time. The VMs that the new generation does not use die with
+/// their last stream, or at expire().
+/// Death: stop_worker() on each worker's thread, then the destructor (joins the threads; main_loop must no longer run).
+class Host {
+ public:
+  using EngineLoader = Result<Engine*> (*)(std::string_view name);
+  struct Options {
+    NodeInfo node;
+    EngineLoader load_engine = &wasm::load_engine;  // tests bring an engine of their own
+  };
+  Host(event::Loop& main_loop, router::FilterHost& filter_host, stats::Store& stats, Options options);
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  void set_node(NodeInfo node);  // for generations prepared from now on
+
+  void begin_load();
+  void register_plugin(std::shared_ptr<const Plugin> plugin);  // by make_wasm_factory
+  std::vector<std::shared_ptr<const Plugin>> take_loaded();
+
+  /// Compiles what is new, starts a canary per changed VM and then one VM for each worker; all on the engine thread. `observer`
+  /// outlives the preparation. With no plugin that is new it answers on the next turn of the main loop.
+  void prepare(uint64_t generation, std::vector<std::shared_ptr<const Plugin>> plugins, PrepareObserver& observer);
+  /// The prepared generation becomes the one that the next prepare() compares with.
+  void commit(uint64_t generation);
+  /// Throws the prepared VMs away (also while the preparation still runs: its answer is then not delivered).
+  void abandon(uint64_t generation);
+
+  /// On the worker's thread: takes the prepared VMs over; streams from now on use them.
+  void adopt(unsigned worker, uint64_t generation);
+  /// On the worker's thread: VMs that belong to no generation newer than or equal to `generation` are ended now; their streams get
+  /// the failure policy.
+  void expire(unsigned worker, uint64_t generation);
+  /// On the worker's thread, after its last stream: ends all of its VMs.
+  void stop_worker(unsigned worker);
+
+  /// The VMs of one worker; used on its thread only.
+  WorkerVms& vms(unsigned worker) noexcept;
+  /// JSON for GET /wasm.
+  std::string describe_json() const;
+
+ private:
+  struct Private;
+  std::unique_ptr<Private> private_;
+};
+
+}  // namespace weir::wasm

@@ -1,0 +1,78 @@
+// Plugin: one configured use of a module, as the configuration says it. No VM hangs on it; those are found by its key.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+#include <weir/config_view.h>
+#include <weir/filter_registry.h>
+
+#include "wasm/limits.h"
+
+namespace weir::wasm {
+
+class Host;
+
+/// A digest that names a module, a VM or a plugin. Equal content, equal key.
+struct Key {
+  std::array<uint64_t, 4> words{};
+  bool operator==(const Key&) const = default;
+  auto operator<=>(const Key&) const = default;
+  std::string hex() const;
+};
+struct KeyHash {
+  size_t operator()(const Key& key) const noexcept { return static_cast<size_t>(key.words[0]); }
+};
+Key digest_key(std::string_view bytes);
+
+/// The four values of Envoy's enum; UNSPECIFIED and FAIL_RELOAD mean FAIL_CLOSED here, every policy replaces the VM.
+enum class FailurePolicy : uint8_t { kClosed, kOpen };
+
+/// Everything that makes a VM: plugins with an equal key() share one VM per worker.
+struct VmConfig {
+  std::string vm_id;
+  std::string runtime;
+  std::shared_ptr<const std::string> code;
+  Key code_key;
+  std::string configuration;
+  std::vector<std::pair<std::string, std::string>> environment;  // sorted by name
+  Limits limits;
+  std::vector<std::string> capabilities;  // sorted; empty = everything is allowed
+  Key key() const;
+};
+
+/// Owner: its filter factories, in shared immutable form. Thread: any.
+struct Plugin {
+  std::string name;
+  std::string root_id;
+  std::string configuration;
+  VmConfig vm;
+  FailurePolicy failure_policy = FailurePolicy::kClosed;
+  bool allow_on_headers_stop_iteration = false;
+  int64_t traffic_direction = 0;  // 0 unspecified, 1 inbound, 2 outbound
+  std::chrono::milliseconds backoff_base{1000};
+  std::chrono::milliseconds backoff_max{30000};
+  std::string config_path;  // where it stands in the configuration, for messages
+
+  Key vm_key;
+  Key key;  // of the plugin; made by seal()
+  void seal();
+  /// The name in stats and logs; "unnamed" stands for none.
+  std::string_view label() const noexcept { return name.empty() ? std::string_view("unnamed") : std::string_view(name); }
+};
+
+/// Reads a PluginConfig message. Null when it is in error (reported on the view).
+std::shared_ptr<const Plugin> read_plugin(ConfigView& config, std::string_view traffic_direction);
+
+/// envoy.extensions.filters.http.wasm.v3.Wasm. FactoryContext::host is a router::FilterHost; without one (a configuration that is
+/// only validated) the factory makes no filters.
+std::shared_ptr<const HttpFilterFactory> make_wasm_factory(ConfigView& config, FactoryContext& context);
+inline constexpr std::string_view kWasmFilterType = "envoy.extensions.filters.http.wasm.v3.Wasm";
+
+}  // namespace weir::wasm
