@@ -1,6 +1,8 @@
 // What the end of a chain (the router) and the chain driver know of each other.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <weir/http_filter.h>
 
 namespace weir::event {
@@ -8,6 +10,8 @@ class Loop;
 }
 
 namespace weir::stream {
+
+struct FormatContext;
 
 /// A matched route as the layers below the router see it. Owner: the snapshot's route table.
 class RouteRef {
@@ -18,6 +22,13 @@ class RouteRef {
   virtual const void* filter_config(std::string_view filter_name) const = 0;
   /// typed_per_filter_config says `disabled` (1), explicitly enabled (0), or nothing (-1).
   virtual int filter_disabled(std::string_view filter_name) const = 0;
+  /// Applies the response header operations of the route, virtual host and table. The router calls it for responses
+  /// of the upstream, the driver for local replies.
+  virtual void finalize_response(HeaderMap& headers, const FormatContext& context) const {
+    static_cast<void>(headers), static_cast<void>(context);
+  }
+  /// The route's own idle_timeout, in place of stream_idle_timeout; 0 = none.
+  virtual std::optional<std::chrono::milliseconds> idle_timeout() const { return std::nullopt; }
 };
 
 /// The driver as the terminal filter sees it.
