@@ -1,0 +1,39 @@
+// Backend: what the admin endpoints show and change; implemented by the server.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "stats/store.h"
+
+namespace weir::admin {
+
+/// Thread: main. Texts are complete bodies.
+class Backend {
+ public:
+  enum class State : uint8_t { kLive, kPreInitializing, kInitializing, kDraining };
+  virtual ~Backend() = default;
+
+  virtual State state() const = 0;
+  virtual stats::Store& stats() = 0;
+  virtual std::string server_info_json() = 0;
+  virtual std::string config_dump_json() = 0;
+  virtual std::string clusters_text() = 0;
+  virtual std::string clusters_json() = 0;
+  virtual std::string listeners_text() = 0;   // "name::address:port" a line
+  virtual std::string listeners_json() = 0;
+  virtual std::string memory_json() = 0;
+  virtual std::string wasm_json() = 0;
+  /// {"generation", "since", "state", "errors": [{file, line, column, path, message}]}
+  virtual std::string reload_json() = 0;
+  /// Reads the configuration anew; `done` gets reload_json() and whether the edit was taken.
+  virtual void reload(std::function<void(std::string json, bool taken)> done) = 0;
+  virtual void set_health_check_failed(bool failed) = 0;
+  /// Stops accepting: at once, or (graceful) after a drain; `inbound_only` spares the other listeners.
+  virtual void drain_listeners(bool graceful, bool inbound_only) = 0;
+  virtual void quit() = 0;
+  virtual void reopen_logs() = 0;
+};
+
+}  // namespace weir::admin
