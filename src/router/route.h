@@ -1,0 +1,67 @@
+// Route: one matched route with everything that the router needs precomputed.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "router/options.h"
+#include "stream/terminal.h"
+
+namespace weir::router {
+
+/// A route of a virtual host; of a weighted route, one choice of cluster. Immutable. Owner: its RouteTable. Refers to
+/// the table's options.
+class Route final : public stream::RouteRef {
+ public:
+  Route(const RouteTableOptions& table, const VirtualHostOptions& host, const RouteOptions& route,
+        const WeightedCluster* weighted);
+
+  const void* filter_config(std::string_view filter_name) const override;
+  int filter_disabled(std::string_view filter_name) const override;
+  void finalize_response(HeaderMap& headers, const stream::FormatContext& context) const override;
+  std::optional<std::chrono::milliseconds> idle_timeout() const override;
+  /// Request header operations of all levels, in the table's order.
+  void apply_request_ops(HeaderMap& headers, const stream::FormatContext& context) const;
+
+  const std::string& name() const noexcept { return route_.name; }
+  const std::string& virtual_host() const noexcept { return host_.name; }
+  const RouteTableOptions& table() const noexcept { return table_; }
+  const RouteMatchOptions& matcher() const noexcept { return route_.match; }
+  /// Exactly one of the three is not null.
+  const RouteActionOptions* action() const noexcept { return route_.route ? &*route_.route : nullptr; }
+  const RedirectOptions* redirect() const noexcept { return route_.redirect ? &*route_.redirect : nullptr; }
+  const DirectResponseOptions* direct() const noexcept { return route_.direct ? &*route_.direct : nullptr; }
+  /// The cluster's name; empty when cluster_header decides.
+  const std::string& cluster() const noexcept {
+    return weighted_ != nullptr ? weighted_->name : route_.route ? route_.route->cluster : kNone;
+  }
+  /// host_rewrite_literal of the weighted cluster or the route.
+  const std::string& host_rewrite() const noexcept {
+    return weighted_ != nullptr && !weighted_->host_rewrite_literal.empty() ? weighted_->host_rewrite_literal
+           : route_.route                                                   ? route_.route->host_rewrite_literal
+                                                                            : kNone;
+  }
+  bool include_attempt_count() const noexcept { return host_.include_attempt_count; }
+
+ private:
+  static const std::string kNone;
+  struct OpsList {  // the levels that have any operation
+    std::array<const stream::HeaderOps*, 4> ops{};
+    size_t count = 0;
+    void add(const stream::HeaderOps& level) {
+      if (!level.empty()) ops[count++] = &level;
+    }
+  };
+  const RouteTableOptions& table_;
+  const VirtualHostOptions& host_;
+  const RouteOptions& route_;
+  const WeightedCluster* weighted_;
+  OpsList request_ops_;
+  OpsList response_ops_;
+};
+
+}  // namespace weir::router

@@ -1,0 +1,140 @@
+// Clusters: the immutable table of a snapshot, and the live clusters of one worker that follow it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "event/loop.h"
+#include "upstream/load_balancer.h"
+#include "upstream/options.h"
+#include "upstream/pool.h"
+#include "upstream/shared_state.h"
+
+namespace weir::upstream {
+
+struct ClusterEntry {
+  std::shared_ptr<const ClusterOptions> options;
+  ClusterSharedState* state = nullptr;
+};
+
+/// The clusters of one generation by name. Immutable; part of a snapshot.
+class ClusterTable {
+ public:
+  /// Requires: names are unique (config/ checks). Thread: main.
+  static std::shared_ptr<const ClusterTable> build(std::vector<std::shared_ptr<const ClusterOptions>> clusters,
+                                                   ClusterRegistry& registry);
+  const ClusterEntry* find(std::string_view name) const noexcept;
+  const std::vector<ClusterEntry>& entries() const noexcept { return entries_; }  // in order of the file
+
+ private:
+  std::vector<ClusterEntry> entries_;
+  std::unordered_map<std::string_view, size_t> by_name_;  // keys live in the options
+};
+
+/// One cluster on one worker: its hosts, load balancer and pools. Owner: WorkerClusters. Thread: the worker's.
+/// Pools are keyed by address and outlive edits; the pool of a removed host serves its leases, then dies.
+class Cluster {
+ public:
+  Cluster(event::Loop& loop, const ClusterEntry& entry, uint64_t seed);
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+
+  void update(const ClusterEntry& entry);
+  /// The pool of the next host; null when the cluster has none.
+  Pool* pick() noexcept;
+
+  const ClusterOptions& options() const noexcept { return *options_; }
+  ClusterSharedState& state() noexcept { return *state_; }
+  ClusterStats& stats() noexcept { return state_->stats(); }
+  event::Loop& loop() noexcept { return loop_; }
+  const Thresholds& thresholds(Priority priority) const noexcept {
+    return priority == Priority::kHigh ? options_->high_thresholds : options_->thresholds;
+  }
+
+  /// Closes idle connections now and the others with their exchange.
+  void drain();
+  size_t active_connections() const noexcept;
+  /// No connection, no waiter, no lease: nobody refers to it.
+  bool unused() const noexcept;
+  struct HostDescription {
+    std::string address, hostname, region, zone, sub_zone;
+    uint32_t weight = 1, priority = 0;
+    uint64_t cx_active = 0, cx_total = 0, cx_connect_fail = 0;
+    uint64_t rq_active = 0, rq_total = 0, rq_success = 0, rq_error = 0, rq_timeout = 0;
+  };
+  std::vector<HostDescription> describe() const;
+
+  // For Pool alone.
+  void pool_unused();  // a draining pool has become empty
+
+ private:
+  void sweep_pools();
+  static void on_sweep(void* self) noexcept;
+  event::Loop& loop_;
+  std::shared_ptr<const ClusterOptions> options_;
+  ClusterSharedState* state_;
+  std::vector<std::unique_ptr<Pool>> pools_;           // all, draining ones too
+  std::vector<Pool*> hosts_;                           // what the load balancer's indices mean
+  LoadBalancer balancer_;
+  event::EndOfTurn sweep_;
+};
+
+/// What /clusters prints of one cluster; the admin side adds the workers' numbers up.
+struct ClusterDescription {
+  std::shared_ptr<const ClusterOptions> options;
+  std::vector<Cluster::HostDescription> hosts;
+};
+
+/// All clusters of one worker. Owner: the worker. Thread: the worker's; admin posts a task that calls describe().
+/// Order: apply() at every adopt; find() per request; drain() at the end. Outlives the worker's streams.
+class WorkerClusters {
+ public:
+  WorkerClusters(event::Loop& loop, unsigned worker, ClusterRegistry& registry);
+  ~WorkerClusters();
+  WorkerClusters(const WorkerClusters&) = delete;
+  WorkerClusters& operator=(const WorkerClusters&) = delete;
+
+  /// Follows a new table. Clusters that it does not name drain, and can still be found by streams whose snapshot named them,
+  /// as long as that snapshot's table lives.
+  void apply(std::shared_ptr<const ClusterTable> table);
+  /// Null: unknown. The reference is valid for this turn; an exchange that has started keeps its cluster alive.
+  Cluster* find(std::string_view name) noexcept;
+  /// Also clusters that only older, still living snapshots name.
+  Cluster* find_retired(std::string_view name) noexcept;
+
+  /// Closes idle connections now; busy ones when their exchange ends. New exchanges still work.
+  void drain();
+  size_t active_connections() const noexcept;
+  std::vector<ClusterDescription> describe() const;
+
+  event::Loop& loop() noexcept { return loop_; }
+  unsigned worker() const noexcept { return worker_; }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+  };
+  struct Retired {
+    std::unique_ptr<Cluster> cluster;
+    std::weak_ptr<const ClusterTable> named_by;
+  };
+  using Live = std::unordered_map<std::string, std::unique_ptr<Cluster>, Hash, std::equal_to<>>;
+  void sweep_retired();
+  static void on_sweep(void* self) noexcept;
+
+  event::Loop& loop_;
+  unsigned worker_;
+  std::shared_ptr<const ClusterTable> table_;
+  Live live_;
+  std::vector<Retired> retired_;
+  event::Timer sweep_timer_;
+};
+
+}  // namespace weir::upstream

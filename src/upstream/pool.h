@@ -1,0 +1,127 @@
+// Pool: the connections of one worker to one endpoint of one cluster, and the requests that wait for one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+#include <weir/result.h>
+
+#include "event/loop.h"
+#include "net/address.h"
+#include "upstream/failure.h"
+#include "upstream/shared_state.h"
+
+namespace weir::upstream {
+
+class Cluster;
+class Pool;
+class UpstreamConnection;
+
+/// Who wants a connection. At most one of the two calls comes, from the loop; after cancel (Pool::cancel or destruction) none.
+class PoolWaiter {
+ public:
+  PoolWaiter() = default;
+  PoolWaiter(const PoolWaiter&) = delete;
+  PoolWaiter& operator=(const PoolWaiter&) = delete;
+  /// The connection is the waiter's; it starts its exchange now.
+  virtual void on_connection_ready(UpstreamConnection& connection) noexcept = 0;
+  virtual void on_connection_failed(Failure failure) noexcept = 0;
+  bool waiting() const noexcept { return pool_ != nullptr; }
+
+ protected:
+  ~PoolWaiter();
+
+ private:
+  friend class Pool;
+  Pool* pool_ = nullptr;  // while in its queue
+  PoolWaiter* next_ = nullptr;
+  PoolWaiter* prev_ = nullptr;
+  Priority priority_ = Priority::kDefault;
+};
+
+/// Owner: its Cluster. Thread: the worker's. Dies when it is draining and nothing is left in it.
+/// A connection carries one exchange at a time; the one that was used last is used next, so that surplus ones reach
+/// their idle timeout.
+class Pool {
+ public:
+  Pool(Cluster& cluster, const EndpointOptions& endpoint);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  enum class Wanted : uint8_t { kAny, kFresh };  // kFresh: not one that has been idle
+  struct Acquired {
+    UpstreamConnection* connection = nullptr;  // the caller's; null: waits, or failed
+    bool failed = false;
+    Failure failure{};
+  };
+  /// A connection now, or the waiter is queued (FIFO), or a failure. Never calls the waiter.
+  Acquired acquire(PoolWaiter& waiter, Priority priority, Wanted wanted);
+  void cancel(PoolWaiter& waiter) noexcept;  // no-op if it does not wait
+
+  /// Counts requests of this host for the load balancer and /clusters.
+  void request_started() noexcept { ++active_requests_, ++total_requests_; }
+  void request_ended() noexcept { --active_requests_; }
+  uint32_t active_requests() const noexcept { return active_requests_; }
+  void request_outcome(bool success) noexcept { ++(success ? succeeded_ : errored_); }
+  void request_timed_out() noexcept { ++timed_out_; }
+
+  /// Takes no new requests; idle connections close now, others with their exchange.
+  void start_draining();
+  void stop_draining() noexcept { draining_ = false; }
+  bool draining() const noexcept { return draining_; }
+  void close_idle();
+  bool unused() const noexcept { return connections_.empty() && first_waiter_ == nullptr && active_requests_ == 0; }
+
+  const net::Address& address() const noexcept { return address_; }
+  const std::string& address_text() const noexcept { return address_text_; }
+  Cluster& cluster() noexcept { return cluster_; }
+  size_t size() const noexcept { return connections_.size(); }
+  size_t idle() const noexcept { return idle_count_; }
+  struct Totals {
+    uint64_t connections = 0, connect_failures = 0, requests = 0, succeeded = 0, errored = 0, timed_out = 0;
+  };
+  Totals totals() const noexcept {
+    return {total_connections_, connect_failures_, total_requests_, succeeded_, errored_, timed_out_};
+  }
+
+  // For UpstreamConnection alone.
+  void on_connected(UpstreamConnection& connection);
+  void on_connect_failed(UpstreamConnection& connection, const Error& error);
+  /// The exchange on it is over. It is pooled, or closed when it has not earned that.
+  void give_back(UpstreamConnection& connection, bool reusable);
+  /// Forgets it; it is destroyed at the end of the turn.
+  enum class ClosedBy : uint8_t { kLocal, kRemote };
+  void remove(UpstreamConnection& connection, ClosedBy by);
+
+ private:
+  Result<UpstreamConnection*> connect(Priority priority);
+  bool may_connect(Priority priority);
+  void offer(UpstreamConnection& connection);
+  void enqueue(PoolWaiter& waiter, Priority priority);
+  PoolWaiter* dequeue() noexcept;
+  void unlink(PoolWaiter& waiter) noexcept;
+  void push_idle(UpstreamConnection& connection) noexcept;
+  void unlink_idle(UpstreamConnection& connection) noexcept;
+  void connect_for_waiters();
+  void fail_waiters(const Failure& failure);
+  void maybe_unused();
+
+  Cluster& cluster_;
+  net::Address address_;
+  std::string address_text_;
+  std::vector<std::unique_ptr<UpstreamConnection>> connections_;  // a connection knows its index
+  UpstreamConnection* last_idle_ = nullptr;                       // a stack, linked both ways
+  size_t idle_count_ = 0;
+  size_t connecting_ = 0;
+  PoolWaiter* first_waiter_ = nullptr;
+  PoolWaiter* last_waiter_ = nullptr;
+  size_t waiters_ = 0;
+  bool draining_ = false;
+  uint32_t active_requests_ = 0;
+  uint64_t total_requests_ = 0, total_connections_ = 0, connect_failures_ = 0;
+  uint64_t succeeded_ = 0, errored_ = 0, timed_out_ = 0;
+};
+
+}  // namespace weir::upstream

@@ -1,0 +1,97 @@
+// What all workers share of one cluster: circuit breakers and stats. They outlive configurations.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <weir/stats.h>
+
+#include "stats/store.h"
+#include "upstream/options.h"
+
+namespace weir::upstream {
+
+/// Stats of a cluster under Envoy's names, resolved once.
+struct ClusterStats {
+  explicit ClusterStats(StatsScope& scope);
+  Counter &cx_total, &cx_http1_total, &cx_connect_fail, &cx_connect_timeout, &cx_overflow, &cx_destroy,
+      &cx_destroy_local, &cx_destroy_remote, &cx_destroy_with_active_rq, &cx_destroy_local_with_active_rq,
+      &cx_destroy_remote_with_active_rq, &cx_idle_timeout, &cx_max_requests, &cx_max_duration_reached,
+      &cx_protocol_error, &cx_none_healthy, &cx_rx_bytes_total;
+  Gauge& cx_active;
+  Histogram &cx_connect_ms, &cx_length_ms;
+  Counter &rq_total, &rq_pending_total, &rq_pending_overflow, &rq_pending_failure_eject, &rq_cancelled, &rq_timeout,
+      &rq_retry, &rq_retry_success, &rq_rx_reset, &rq_tx_reset, &rq_completed;
+  Gauge &rq_active, &rq_pending_active;
+  Histogram& rq_time;
+  Gauge &membership_total, &membership_healthy;
+};
+
+/// One limit of a circuit breaker, shared by all workers: relaxed atomics, never above the maximum.
+class Breaker {
+ public:
+  Breaker(StatsScope& scope, std::string_view open_name, std::string_view remaining_name);
+  /// Takes one unit unless `max` are taken.
+  bool try_take(uint32_t max, bool track_remaining) noexcept;
+  /// Takes one even beyond `max` (the first connection of a pool).
+  void take(uint32_t max, bool track_remaining) noexcept;
+  void give_back(uint32_t max, bool track_remaining) noexcept;
+  uint32_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
+
+ private:
+  void taken(uint32_t now, uint32_t max, bool track_remaining) noexcept;
+  std::atomic<uint32_t> used_{0};
+  Gauge& open_;
+  Gauge& remaining_;
+};
+
+/// The breakers of one routing priority.
+struct Breakers {
+  explicit Breakers(StatsScope& scope);  // "cluster.<name>.circuit_breakers.default."
+  Breaker connections, pending, requests;
+};
+
+enum class Priority : uint8_t { kDefault = 0, kHigh = 1 };
+
+/// Owner: the ClusterRegistry, for ever. Thread: made on main, used by every worker.
+class ClusterSharedState {
+ public:
+  ClusterSharedState(std::string_view stat_name, stats::Store& store);
+  ClusterStats& stats() noexcept { return stats_; }
+  Breakers& breakers(Priority priority) noexcept { return *breakers_[static_cast<size_t>(priority)]; }
+  /// Counts an answer: upstream_rq_completed, upstream_rq_2xx, upstream_rq_200. `code` stats are made when first seen.
+  void charge_response(int status, bool per_code) noexcept;
+
+ private:
+  static constexpr int kFirstCode = 100, kLastCode = 599;
+  Counter* code_counter(int status) noexcept;
+  std::unique_ptr<StatsScope> scope_;
+  ClusterStats stats_;
+  std::array<std::unique_ptr<Breakers>, 2> breakers_;
+  std::array<Counter*, 6> classes_{};
+  std::array<std::atomic<Counter*>, kLastCode - kFirstCode + 1> codes_{};
+};
+
+class ClusterTable;
+
+/// All shared states of the process, by cluster name and stat name. Owner: the server; outlives workers and snapshots.
+/// Thread: main; state() is safe from any.
+class ClusterRegistry {
+ public:
+  explicit ClusterRegistry(stats::Store& store) : store_(store) {}
+  ClusterSharedState& state(const ClusterOptions& options);
+  /// The table is serving now: sets membership and cluster_manager gauges. Thread: main.
+  void published(const ClusterTable& table);
+
+ private:
+  stats::Store& store_;
+  std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<ClusterSharedState>, std::less<>> states_;
+};
+
+}  // namespace weir::upstream
