@@ -1,0 +1,78 @@
+// FilterChain::Slot: one filter of a chain with its two lanes; what the filter's callbacks object is. Private to the chain.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "stream/chain.h"
+
+namespace weir::stream {
+
+class FilterChain::Slot final : public FilterCallbacks {
+ public:
+  StreamInfo& stream_info() noexcept override { return chain->exchange_->info; }
+  RequestHead* request_head() noexcept override { return &chain->exchange_->request; }
+  ResponseHead* response_head() noexcept override;
+  HeaderMap* request_trailers() noexcept override { return chain->request_trailers(); }
+  HeaderMap* response_trailers() noexcept override;
+  void continue_request() override { chain->continue_from<Direction::kRequest>(index); }
+  void continue_response() override { chain->continue_from<Direction::kResponse>(index); }
+  Buffer* held_request_body() noexcept override { return request.held.empty() ? nullptr : &request.held; }
+  Buffer* held_response_body() noexcept override {
+    return response.held.empty() ? nullptr : &response.held;
+  }
+  void add_request_body(Buffer&& data) override;
+  void add_response_body(Buffer&& data) override;
+  HeaderMap& add_request_trailers() override;
+  HeaderMap& add_response_trailers() override;
+  void reply(LocalReply reply) override;
+  void reset(std::string_view details) override;
+  void clear_route_cache() override;
+  const void* route_config() override;
+  size_t buffer_limit(bool is_request) const noexcept override {
+    return is_request ? chain->request_limit_ : chain->response_limit_;
+  }
+  void set_buffer_limit(bool is_request, size_t bytes) override {
+    (is_request ? chain->request_limit_ : chain->response_limit_) = bytes;
+  }
+  Callouts& callouts() noexcept override { return *chain->environment_.callouts; }
+  std::unique_ptr<StreamTimer> start_timer(std::chrono::milliseconds delay, void (*handler)(void*),
+                                           void* argument) override;
+  bool health_check_failed() const noexcept override {
+    const auto* flag = chain->environment_.health_check_failed;
+    return flag != nullptr && flag->load(std::memory_order_relaxed);
+  }
+
+  FilterChain* chain = nullptr;
+  int index = 0;
+  std::unique_ptr<HttpFilter> filter;
+  std::string_view name;
+  Lane request;
+  Lane response;
+};
+
+/// Marks that the driver is on the stack; what filters asked for meanwhile is done when the outermost one ends.
+class FilterChain::Turn {
+ public:
+  explicit Turn(FilterChain& chain) noexcept : chain_(chain) { ++chain_.depth_; }
+  ~Turn() {
+    if (chain_.depth_ == 1 && (chain_.pending_ || chain_.done_)) chain_.run_deferred();
+    --chain_.depth_;
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  FilterChain& chain_;
+};
+
+template <>
+inline FilterChain::Lane& FilterChain::lane<FilterChain::Direction::kRequest>(int index) noexcept {
+  return slots_[static_cast<size_t>(index)].request;
+}
+template <>
+inline FilterChain::Lane& FilterChain::lane<FilterChain::Direction::kResponse>(int index) noexcept {
+  return slots_[static_cast<size_t>(index)].response;
+}
+
+}  // namespace weir::stream
