@@ -40,7 +40,7 @@ function(weir_integration_test target)
       add_dependencies(${target} ${needed})
     endif()
   endforeach()
-  if(TARGET guests AND NOT WEIR_FUZZ)
+  if(TARGET guests)
     add_dependencies(${target} guests)
   endif()
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST TEST_PREFIX ${target}: WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}

@@ -96,7 +96,7 @@ package_exists() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] 
 ensure_guest_toolchains() {
   local clang_version wanted=() package lists_seen=no
   have dpkg-query || { say "no dpkg here: guests are built with the compilers that are found"; return 0; }
-  clang_version=$(guest_clang_version)
+  clang_version=$(default_clang_version)
   for package in clang lld wasi-libc "libclang-rt-$clang_version-dev-wasm32" "libc++-$clang_version-dev-wasm32" \
     rustc cargo libstd-rust-dev-wasm32 wabt; do
     [ -n "$(missing_packages "$package")" ] || continue
@@ -110,8 +110,8 @@ ensure_guest_toolchains() {
   [ ${#wanted[@]} = 0 ] || apt_install "${wanted[@]}" || say "SKIPPED: guest toolchains could not be installed: ${wanted[*]}"
 }
 
-# The version of Debian's default clang: its runtime libraries for wasm32 carry it in their names.
-guest_clang_version() {
+# The version of Debian's default clang: its runtime libraries carry it in their names.
+default_clang_version() {
   local version
   version=$(dpkg-query -W -f '${Depends}' clang 2>/dev/null | sed -n 's/.*clang-\([0-9]*\).*/\1/p' || true)
   if [ -z "$version" ]; then
