@@ -57,8 +57,9 @@ class Cluster {
     return priority == Priority::kHigh ? options_->high_thresholds : options_->thresholds;
   }
 
-  /// Closes idle connections now and the others with their exchange.
+  /// Closes idle connections now and the others with their exchange. New exchanges still work.
   void drain();
+  bool closes_idle() const noexcept { return closes_idle_; }
   size_t active_connections() const noexcept;
   /// No connection, no waiter, no lease: nobody refers to it.
   bool unused() const noexcept;
@@ -83,6 +84,7 @@ class Cluster {
   std::vector<Pool*> hosts_;                           // what the load balancer's indices mean
   LoadBalancer balancer_;
   event::EndOfTurn sweep_;
+  bool closes_idle_ = false;
 };
 
 /// What /clusters prints of one cluster; the admin side adds the workers' numbers up.

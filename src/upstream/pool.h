@@ -60,10 +60,10 @@ class Pool {
   Acquired acquire(PoolWaiter& waiter, Priority priority, Wanted wanted);
   void cancel(PoolWaiter& waiter) noexcept;  // no-op if it does not wait
 
-  /// Counts requests of this host for the load balancer and /clusters.
-  void request_started() noexcept { ++active_requests_, ++total_requests_; }
-  void request_ended() noexcept { --active_requests_; }
+  /// Requests on connections and waiting for one: what LEAST_REQUEST compares.
+  size_t load() const noexcept { return active_requests_ + waiters_; }
   uint32_t active_requests() const noexcept { return active_requests_; }
+  /// How the answer counts in /clusters.
   void request_outcome(bool success) noexcept { ++(success ? succeeded_ : errored_); }
   void request_timed_out() noexcept { ++timed_out_; }
 
@@ -96,8 +96,10 @@ class Pool {
   void remove(UpstreamConnection& connection, ClosedBy by);
 
  private:
-  Result<UpstreamConnection*> connect(Priority priority);
-  bool may_connect(Priority priority);
+  Result<void> connect(Priority priority);
+  bool take_connection_slot(Priority priority);
+  bool lend(UpstreamConnection& connection, Priority priority) noexcept;
+  void end_loan(UpstreamConnection& connection) noexcept;
   void offer(UpstreamConnection& connection);
   void enqueue(PoolWaiter& waiter, Priority priority);
   PoolWaiter* dequeue() noexcept;
@@ -106,7 +108,7 @@ class Pool {
   void unlink_idle(UpstreamConnection& connection) noexcept;
   void connect_for_waiters();
   void fail_waiters(const Failure& failure);
-  void maybe_unused();
+  static void on_end_of_turn(void* self) noexcept;
 
   Cluster& cluster_;
   net::Address address_;
@@ -119,6 +121,7 @@ class Pool {
   PoolWaiter* last_waiter_ = nullptr;
   size_t waiters_ = 0;
   bool draining_ = false;
+  event::EndOfTurn end_of_turn_;  // connects for waiters and tells the cluster that nothing is left, outside of callbacks
   uint32_t active_requests_ = 0;
   uint64_t total_requests_ = 0, total_connections_ = 0, connect_failures_ = 0;
   uint64_t succeeded_ = 0, errored_ = 0, timed_out_ = 0;

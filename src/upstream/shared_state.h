@@ -46,6 +46,7 @@ class Breaker {
  private:
   void taken(uint32_t now, uint32_t max, bool track_remaining) noexcept;
   std::atomic<uint32_t> used_{0};
+  std::atomic<bool> is_open_{false};
   Gauge& open_;
   Gauge& remaining_;
 };

@@ -1,0 +1,201 @@
+#include "upstream/cluster.h"
+
+#include <algorithm>
+#include <random>
+
+namespace weir::upstream {
+namespace {
+
+constexpr std::chrono::seconds kRetiredSweep{5};
+
+/// Hosts of the lowest priority number that has any: without health checks no other is ever used.
+template <typename Visit>
+void for_each_host(const ClusterOptions& options, Visit&& visit) {
+  uint32_t lowest = UINT32_MAX;
+  for (const LocalityOptions& locality : options.localities)
+    if (!locality.endpoints.empty()) lowest = std::min(lowest, locality.priority);
+  for (const LocalityOptions& locality : options.localities) {
+    if (locality.priority != lowest) continue;
+    for (const EndpointOptions& endpoint : locality.endpoints) visit(locality, endpoint);
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const ClusterTable> ClusterTable::build(std::vector<std::shared_ptr<const ClusterOptions>> clusters,
+                                                        ClusterRegistry& registry) {
+  auto table = std::make_shared<ClusterTable>();
+  for (auto& options : clusters) {
+    ClusterSharedState& state = registry.state(*options);
+    table->by_name_.emplace(options->name, table->entries_.size());
+    table->entries_.push_back({std::move(options), &state});
+  }
+  return table;
+}
+
+const ClusterEntry* ClusterTable::find(std::string_view name) const noexcept {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : &entries_[found->second];
+}
+
+Cluster::Cluster(event::Loop& loop, const ClusterEntry& entry, uint64_t seed)
+    : loop_(loop), state_(entry.state), balancer_(seed), sweep_(loop, &Cluster::on_sweep, this) {
+  update(entry);
+}
+
+Cluster::~Cluster() = default;
+
+void Cluster::update(const ClusterEntry& entry) {
+  const bool same = options_ != nullptr && (options_ == entry.options || *options_ == *entry.options);
+  options_ = entry.options;
+  state_ = entry.state;
+  if (same) return;
+  hosts_.clear();
+  std::vector<uint32_t> weights;
+  for_each_host(*options_, [this, &weights](const LocalityOptions&, const EndpointOptions& endpoint) {
+    auto found = std::find_if(pools_.begin(), pools_.end(),
+                              [&endpoint](const auto& pool) { return pool->address() == endpoint.address; });
+    if (found == pools_.end()) {
+      pools_.push_back(std::make_unique<Pool>(*this, endpoint));
+      found = pools_.end() - 1;
+    }
+    (*found)->stop_draining();
+    hosts_.push_back(found->get());
+    weights.push_back(endpoint.weight);
+  });
+  balancer_.reset(options_->lb_policy, options_->least_request_choices, std::move(weights));
+  for (const auto& pool : pools_)
+    if (std::find(hosts_.begin(), hosts_.end(), pool.get()) == hosts_.end()) pool->start_draining();
+}
+
+Pool* Cluster::pick() noexcept {
+  if (hosts_.empty()) return nullptr;
+  return hosts_[balancer_.pick([this](size_t host) { return hosts_[host]->load(); })];
+}
+
+void Cluster::drain() {
+  closes_idle_ = true;
+  for (const auto& pool : pools_) pool->close_idle();
+}
+
+size_t Cluster::active_connections() const noexcept {
+  size_t count = 0;
+  for (const auto& pool : pools_) count += pool->size();
+  return count;
+}
+
+bool Cluster::unused() const noexcept {
+  return std::all_of(pools_.begin(), pools_.end(), [](const auto& pool) { return pool->unused(); });
+}
+
+void Cluster::pool_unused() { sweep_.schedule(); }
+
+void Cluster::on_sweep(void* self) noexcept { static_cast<Cluster*>(self)->sweep_pools(); }
+
+void Cluster::sweep_pools() {
+  std::erase_if(pools_, [](const auto& pool) { return pool->draining() && pool->unused(); });
+}
+
+std::vector<Cluster::HostDescription> Cluster::describe() const {
+  std::vector<HostDescription> hosts;
+  for (const LocalityOptions& locality : options_->localities) {
+    for (const EndpointOptions& endpoint : locality.endpoints) {
+      HostDescription host;
+      host.address = endpoint.address.to_string();
+      host.hostname = endpoint.hostname;
+      host.region = locality.region;
+      host.zone = locality.zone;
+      host.sub_zone = locality.sub_zone;
+      host.weight = endpoint.weight;
+      host.priority = locality.priority;
+      const auto pool = std::find_if(pools_.begin(), pools_.end(),
+                                     [&endpoint](const auto& one) { return one->address() == endpoint.address; });
+      if (pool != pools_.end()) {
+        const Pool::Totals totals = (*pool)->totals();
+        host.cx_active = (*pool)->size();
+        host.cx_total = totals.connections;
+        host.cx_connect_fail = totals.connect_failures;
+        host.rq_active = (*pool)->active_requests();
+        host.rq_total = totals.requests;
+        host.rq_success = totals.succeeded;
+        host.rq_error = totals.errored;
+        host.rq_timeout = totals.timed_out;
+      }
+      hosts.push_back(std::move(host));
+    }
+  }
+  return hosts;
+}
+
+WorkerClusters::WorkerClusters(event::Loop& loop, unsigned worker, ClusterRegistry&)
+    : loop_(loop), worker_(worker), sweep_timer_(loop, &WorkerClusters::on_sweep, this) {}
+
+WorkerClusters::~WorkerClusters() = default;
+
+void WorkerClusters::apply(std::shared_ptr<const ClusterTable> table) {
+  std::random_device seed;
+  for (auto it = live_.begin(); it != live_.end();) {
+    const ClusterEntry* entry = table->find(it->first);
+    // Another stat name means other stats and breakers, which connections of the old one still have to count down.
+    if (entry != nullptr && entry->state == &it->second->state()) {
+      it->second->update(*entry);
+      ++it;
+      continue;
+    }
+    it->second->drain();
+    retired_.push_back({std::move(it->second), table_});
+    it = live_.erase(it);
+  }
+  for (const ClusterEntry& entry : table->entries()) {
+    auto& cluster = live_[entry.options->name];
+    if (!cluster) cluster = std::make_unique<Cluster>(loop_, entry, (uint64_t{seed()} << 32) | seed());
+  }
+  table_ = std::move(table);
+  sweep_retired();
+}
+
+Cluster* WorkerClusters::find(std::string_view name) noexcept {
+  const auto found = live_.find(name);
+  return found == live_.end() ? nullptr : found->second.get();
+}
+
+Cluster* WorkerClusters::find_retired(std::string_view name) noexcept {
+  if (Cluster* cluster = find(name)) return cluster;
+  for (auto it = retired_.rbegin(); it != retired_.rend(); ++it)
+    if (it->cluster->options().name == name && !it->named_by.expired()) return it->cluster.get();
+  return nullptr;
+}
+
+void WorkerClusters::drain() {
+  for (const auto& [name, cluster] : live_) cluster->drain();
+  for (const Retired& retired : retired_) retired.cluster->drain();
+}
+
+size_t WorkerClusters::active_connections() const noexcept {
+  size_t count = 0;
+  for (const auto& [name, cluster] : live_) count += cluster->active_connections();
+  for (const Retired& retired : retired_) count += retired.cluster->active_connections();
+  return count;
+}
+
+std::vector<ClusterDescription> WorkerClusters::describe() const {
+  std::vector<ClusterDescription> all;
+  if (!table_) return all;
+  for (const ClusterEntry& entry : table_->entries())
+    if (const auto found = live_.find(entry.options->name); found != live_.end())
+      all.push_back({entry.options, found->second->describe()});
+  return all;
+}
+
+void WorkerClusters::on_sweep(void* self) noexcept { static_cast<WorkerClusters*>(self)->sweep_retired(); }
+
+void WorkerClusters::sweep_retired() {
+  std::erase_if(retired_, [](Retired& retired) {
+    if (!retired.named_by.expired()) return false;
+    retired.cluster->drain();  // what became idle since
+    return retired.cluster->unused();
+  });
+  if (!retired_.empty()) sweep_timer_.arm(kRetiredSweep);
+}
+
+}  // namespace weir::upstream

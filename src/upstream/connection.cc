@@ -1,0 +1,228 @@
+#include "upstream/connection.h"
+
+#include <utility>
+
+#include "http/h1/h1.h"
+#include "upstream/cluster.h"
+
+namespace weir::upstream {
+namespace {
+
+http::CodecOptions codec_options(const UpstreamHttpOptions& options) {
+  http::CodecOptions codec;
+  codec.max_header_bytes = size_t{options.max_response_headers_kb} * 1024;
+  codec.max_header_count = options.max_headers_count;
+  codec.enable_trailers = options.enable_trailers;
+  codec.proper_case_words = options.proper_case_words;
+  return codec;
+}
+
+Failure failure_of(const Error& error) {
+  const bool cut = error.code == Code::kClosed || error.code == Code::kReset || error.code == Code::kTimeout ||
+                   error.code == Code::kSystem;
+  return {cut ? FailureKind::kConnectionTermination : FailureKind::kProtocolError};
+}
+
+}  // namespace
+
+std::string_view reset_reason(FailureKind kind) noexcept {
+  switch (kind) {
+    case FailureKind::kNoHealthyHost: return "no healthy upstream";
+    case FailureKind::kOverflow: return "overflow";
+    case FailureKind::kLocalConnectFailure: return "local connection failure";
+    case FailureKind::kRemoteConnectFailure: return "remote connection failure";
+    case FailureKind::kConnectTimeout: return "connection timeout";
+    case FailureKind::kConnectionTermination: return "connection termination";
+    case FailureKind::kProtocolError: return "protocol error";
+  }
+  return "connection termination";
+}
+
+UpstreamConnection::UpstreamConnection(Pool& pool, Priority priority)
+    : pool_(pool), idle_timer_(pool.cluster().loop(), &UpstreamConnection::on_idle_timer, this),
+      connecting_since_(pool.cluster().loop().now()), connection_priority_(priority) {}
+
+UpstreamConnection::~UpstreamConnection() = default;
+
+Result<std::unique_ptr<UpstreamConnection>> UpstreamConnection::connect(Pool& pool, Priority priority) {
+  const ClusterOptions& options = pool.cluster().options();
+  net::ConnectionOptions transport_options;
+  transport_options.buffer_limit = options.buffer_limit;
+  transport_options.keepalive_time_s = options.keepalive_time_s;
+  transport_options.keepalive_interval_s = options.keepalive_interval_s;
+  transport_options.keepalive_probes = options.keepalive_probes;
+  WEIR_TRY(transport, net::Connection::connect(pool.cluster().loop(), pool.address(), options.connect_timeout,
+                                               transport_options));
+  auto connection = std::unique_ptr<UpstreamConnection>(new UpstreamConnection(pool, priority));
+  connection->transport_ = std::move(transport);
+  connection->transport_->set_sink(*connection);
+  connection->codec_ = http::h1::make_client_connection(codec_options(options.http), connection->transport_->out());
+  if (options.http.max_connection_duration.count() > 0)
+    connection->expires_ = connection->connecting_since_ + options.http.max_connection_duration;
+  return connection;
+}
+
+const std::string& UpstreamConnection::local_address_text() {
+  if (local_text_.empty()) local_text_ = transport_->local().to_string();
+  return local_text_;
+}
+
+void UpstreamConnection::start(ConnectionUser& user) {
+  user_ = &user;
+  queued_ = 0;
+  response_ended_ = false;
+  writer_ = &codec_->start(*this);
+}
+
+void UpstreamConnection::written(size_t before) {
+  queued_ += transport_->out().size() - before;
+  transport_->written();
+}
+
+void UpstreamConnection::send_head(const RequestHead& head, EndStream end) {
+  const size_t before = transport_->out().size();
+  writer_->send_head(head, end);
+  written(before);
+}
+
+void UpstreamConnection::send_body(Buffer& data, EndStream end) {
+  const size_t before = transport_->out().size();
+  writer_->send_body(data, end);
+  written(before);
+}
+
+void UpstreamConnection::send_trailers(const HeaderMap& trailers) {
+  const size_t before = transport_->out().size();
+  writer_->send_trailers(trailers);
+  written(before);
+}
+
+void UpstreamConnection::response_ended() {
+  user_ = nullptr;
+  response_ended_ = true;
+  release_response();
+}
+
+void UpstreamConnection::abandon() {
+  user_ = nullptr;
+  if (state_ != State::kLent) return;
+  codec_->detach();
+  abandoned_ = true;
+  if (!decoding_) pool_.remove(*this, Pool::ClosedBy::kLocal);
+}
+
+void UpstreamConnection::hold_response() {
+  if (response_held_) return;
+  response_held_ = true;
+  transport_->hold_reading();
+}
+
+void UpstreamConnection::release_response() {
+  if (!std::exchange(response_held_, false)) return;
+  transport_->release_reading();
+}
+
+void UpstreamConnection::on_data(Buffer& in, net::ReadEnd end) {
+  pool_.cluster().stats().cx_rx_bytes_total.add(in.size());
+  if (state_ != State::kLent) {
+    // Nobody has asked for anything: the other side closes, or its framing is not to be trusted.
+    if (state_ != State::kClosed) pool_.remove(*this, Pool::ClosedBy::kRemote);
+    return;
+  }
+  decoding_ = true;
+  Result<void> decoded = codec_->decode(in);
+  if (decoded && end == net::ReadEnd::kYes && !abandoned_ && !response_ended_) decoded = codec_->on_read_end();
+  decoding_ = false;
+  after_decode(decoded, in, end);
+}
+
+void UpstreamConnection::after_decode(const Result<void>& decoded, const Buffer& in, net::ReadEnd end) {
+  if (abandoned_) {
+    pool_.remove(*this, Pool::ClosedBy::kLocal);
+  } else if (response_ended_) {
+    const bool clean = decoded && end == net::ReadEnd::kNo && in.empty() && transport_->unsent() == 0;
+    pool_.give_back(*this, clean && codec_->reusable());
+  } else if (!decoded) {
+    lose(failure_of(decoded.error()), Pool::ClosedBy::kLocal);
+  } else if (end == net::ReadEnd::kYes) {
+    lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote);
+  }
+}
+
+void UpstreamConnection::lose(Failure failure, Pool::ClosedBy by) {
+  const LossFacts facts{reused(), codec_->response_started(), untouched()};
+  ConnectionUser* user = std::exchange(user_, nullptr);
+  if (failure.kind == FailureKind::kProtocolError) pool_.cluster().stats().cx_protocol_error.inc();
+  pool_.remove(*this, by);
+  if (user != nullptr) user->on_connection_lost(std::move(failure), facts);
+}
+
+void UpstreamConnection::on_connected() { pool_.on_connected(*this); }
+
+void UpstreamConnection::on_write_blocked() {
+  if (user_ != nullptr) user_->on_request_blocked();
+}
+
+void UpstreamConnection::on_write_resumed() {
+  if (user_ != nullptr) user_->on_request_resumed();
+}
+
+void UpstreamConnection::on_error(const Error& error) {
+  switch (state_) {
+    case State::kConnecting: pool_.on_connect_failed(*this, error); break;
+    case State::kIdle: pool_.remove(*this, Pool::ClosedBy::kRemote); break;
+    case State::kLent: lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote); break;
+    case State::kClosed: break;
+  }
+}
+
+UpstreamConnection::Scratch& UpstreamConnection::scratch() {
+  if (!scratch_) scratch_ = std::make_unique<Scratch>();
+  return *scratch_;
+}
+
+ResponseHead& UpstreamConnection::response_head() noexcept {
+  return user_ != nullptr ? user_->response_head() : scratch().head;
+}
+
+HeaderMap& UpstreamConnection::response_trailers() noexcept {
+  return user_ != nullptr ? user_->response_trailers() : scratch().trailers;
+}
+
+void UpstreamConnection::on_informational() {
+  if (user_ != nullptr) user_->on_informational();
+}
+
+void UpstreamConnection::on_response_head(size_t wire_bytes, EndStream end) {
+  if (user_ != nullptr) user_->on_response_head(wire_bytes, end);
+}
+
+void UpstreamConnection::on_response_body(Buffer& data, EndStream end) {
+  if (user_ != nullptr) user_->on_response_body(data, end);
+}
+
+void UpstreamConnection::on_response_trailers() {
+  if (user_ != nullptr) user_->on_response_trailers();
+}
+
+void UpstreamConnection::arm_idle_timer() {
+  auto delay = pool_.cluster().options().http.idle_timeout;
+  if (expires_ != MonotonicTime{}) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(expires_ - pool_.cluster().loop().now());
+    if (delay.count() == 0 || left < delay) delay = std::max(left, std::chrono::milliseconds(1));
+  }
+  // Not cancelled while lent: re-arming is one store, and a firing under a loan is ignored.
+  if (delay.count() > 0) idle_timer_.arm(delay);
+}
+
+void UpstreamConnection::on_idle_timer(void* self) noexcept {
+  auto& connection = *static_cast<UpstreamConnection*>(self);
+  if (connection.state_ != State::kIdle) return;
+  ClusterStats& stats = connection.pool_.cluster().stats();
+  const bool expired = connection.expires_ != MonotonicTime{} &&
+                       connection.expires_ <= connection.pool_.cluster().loop().now();
+  (expired ? stats.cx_max_duration_reached : stats.cx_idle_timeout).inc();
+  connection.pool_.remove(connection, Pool::ClosedBy::kLocal);
+}
+
+}  // namespace weir::upstream

@@ -1,0 +1,218 @@
+#include "upstream/exchange.h"
+
+#include <utility>
+
+#include "http/rules.h"
+
+namespace weir::upstream {
+namespace {
+
+/// RFC 9110 section 9.2.2.
+bool is_idempotent(std::string_view method) noexcept {
+  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS" ||
+         method == "TRACE";
+}
+
+}  // namespace
+
+std::optional<Failure> Exchange::start(Cluster& cluster, const RequestHead& head, EndStream end, Priority priority) {
+  cluster_ = &cluster;
+  head_ = &head;
+  priority_ = priority;
+  idempotent_ = is_idempotent(head.method());
+  ended_ = end == EndStream::kYes ? Ended::kHead : Ended::kNo;
+  return acquire(Pool::Wanted::kAny);
+}
+
+std::optional<Failure> Exchange::acquire(Pool::Wanted wanted) {
+  pool_ = cluster_->pick();
+  if (pool_ == nullptr) {
+    cluster_->stats().cx_none_healthy.inc();
+    end_phase();
+    return Failure{FailureKind::kNoHealthyHost};
+  }
+  Pool::Acquired acquired = pool_->acquire(*this, priority_, wanted);
+  if (acquired.failed) {
+    end_phase();
+    return std::move(acquired.failure);
+  }
+  if (acquired.connection != nullptr) {
+    attach(*acquired.connection);
+  } else {
+    phase_ = Phase::kWaiting;
+  }
+  return std::nullopt;
+}
+
+void Exchange::attach(UpstreamConnection& connection) {
+  connection_ = &connection;
+  phase_ = Phase::kRequest;
+  kept_all_ = true;
+  connection.start(*this);
+  sink_.on_exchange_connected(connection);
+  send_request();
+}
+
+/// What is known of the request so far: head, waiting body, end.
+void Exchange::send_request() {
+  connection_->send_head(*head_, ended_ == Ended::kHead ? EndStream::kYes : EndStream::kNo);
+  if (!waiting_.empty() || ended_ == Ended::kBody) {
+    keep(waiting_);
+    connection_->send_body(waiting_, ended_ == Ended::kBody ? EndStream::kYes : EndStream::kNo);
+  }
+  if (ended_ == Ended::kTrailers) connection_->send_trailers(*trailers_);
+  if (!connection_->write_blocked()) unblock();
+}
+
+void Exchange::send_body(Buffer& data, EndStream end) {
+  if (end == EndStream::kYes) ended_ = Ended::kBody;
+  switch (phase_) {
+    case Phase::kIdle: data.clear(); break;
+    case Phase::kWaiting:
+      waiting_.append(std::move(data));
+      if (waiting_.size() > cluster_->options().buffer_limit) block();
+      break;
+    case Phase::kRequest:
+      keep(data);
+      connection_->send_body(data, end);
+      break;
+  }
+}
+
+void Exchange::send_trailers(const HeaderMap& trailers) {
+  ended_ = Ended::kTrailers;
+  trailers_ = &trailers;
+  if (phase_ == Phase::kRequest) connection_->send_trailers(trailers);
+}
+
+/// Copies what goes out on a reused connection as long as it could be sent again.
+void Exchange::keep(const Buffer& data) {
+  if (!connection_->reused() || retried_ || !kept_all_ || response_begun_ || data.empty()) return;
+  const bool useful = idempotent_ || connection_->untouched();
+  if (!useful || kept_.size() + data.size() > kMaxKeptBody) {
+    kept_all_ = false;
+    kept_.clear();
+    return;
+  }
+  data.for_each_slice([this](std::string_view slice) { kept_.append(slice); });
+}
+
+void Exchange::hold_response() {
+  if (connection_ != nullptr) connection_->hold_response();
+}
+
+void Exchange::release_response() {
+  if (connection_ != nullptr) connection_->release_response();
+}
+
+void Exchange::cancel() noexcept {
+  if (phase_ == Phase::kIdle) return;
+  if (phase_ == Phase::kWaiting) {
+    cluster_->stats().rq_cancelled.inc();
+    pool_->cancel(*this);
+  } else {
+    cluster_->stats().rq_tx_reset.inc();
+    connection_->abandon();
+  }
+  end_phase();
+}
+
+/// Afterwards neither pool nor connection is touched: they may be gone by the next turn.
+void Exchange::end_phase() noexcept {
+  phase_ = Phase::kIdle;
+  connection_ = nullptr;
+  pool_ = nullptr;
+  waiting_.clear();
+  kept_.clear();
+}
+
+void Exchange::on_connection_ready(UpstreamConnection& connection) noexcept { attach(connection); }
+
+void Exchange::on_connection_failed(Failure failure) noexcept { fail(failure); }
+
+bool Exchange::may_retry(const LossFacts& facts) const noexcept {
+  if (retried_ || !facts.reused || facts.response_started || !kept_all_) return false;
+  return facts.untouched || idempotent_;
+}
+
+void Exchange::on_connection_lost(Failure failure, const LossFacts& facts) noexcept {
+  connection_ = nullptr;
+  if (failure.kind == FailureKind::kConnectionTermination) {
+    if (may_retry(facts)) {
+      retried_ = true;
+      cluster_->stats().rq_retry.inc();
+      waiting_ = std::move(kept_);
+      // On failure the first connection's end is as good a reason as any, but the second's says what is wrong now.
+      if (auto second = acquire(Pool::Wanted::kFresh)) fail(*second);
+      return;
+    }
+    cluster_->stats().rq_rx_reset.inc();
+    // A response that was cut after an informational head is malformed, not absent.
+    if (informational_ > 0 && !response_begun_) failure.kind = FailureKind::kProtocolError;
+  }
+  fail(failure);
+}
+
+void Exchange::fail(const Failure& failure) {
+  end_phase();
+  unblock();
+  sink_.on_exchange_failed(failure);
+}
+
+/// The response is not fit to be passed on although the codec took it.
+void Exchange::reject_response() {
+  cluster_->stats().cx_protocol_error.inc();
+  connection_->abandon();
+  fail({FailureKind::kProtocolError});
+}
+
+void Exchange::on_informational() {
+  if (++informational_ > kMaxInformational) {
+    reject_response();
+    return;
+  }
+  sink_.on_exchange_informational();
+}
+
+void Exchange::on_response_head(size_t wire_bytes, EndStream end) {
+  response_begun_ = true;
+  kept_.clear();
+  ResponseHead& head = sink_.exchange_head();
+  // A final status below 200 is a switch of protocols that nobody asked for.
+  if (head.status < 200 || !http::strip_hop_by_hop(head.headers)) {
+    reject_response();
+    return;
+  }
+  if (retried_) cluster_->stats().rq_retry_success.inc();
+  if (end == EndStream::kYes) response_done();
+  sink_.on_exchange_head(wire_bytes, end);
+}
+
+void Exchange::on_response_body(Buffer& data, EndStream end) {
+  if (end == EndStream::kYes) response_done();
+  sink_.on_exchange_body(data, end);
+}
+
+void Exchange::on_response_trailers() {
+  response_done();
+  sink_.on_exchange_trailers();
+}
+
+/// Before the sink learns of the end, because it may destroy or reuse what it likes then.
+void Exchange::response_done() {
+  connection_->response_ended();
+  end_phase();
+  unblock();
+}
+
+void Exchange::block() {
+  if (std::exchange(blocked_, true)) return;
+  sink_.on_exchange_blocked();
+}
+
+void Exchange::unblock() {
+  if (!std::exchange(blocked_, false)) return;
+  sink_.on_exchange_resumed();
+}
+
+}  // namespace weir::upstream

@@ -1,0 +1,283 @@
+#include "upstream/pool.h"
+
+#include <utility>
+
+#include "upstream/cluster.h"
+#include "upstream/connection.h"
+
+namespace weir::upstream {
+
+PoolWaiter::~PoolWaiter() {
+  if (pool_ != nullptr) pool_->cancel(*this);
+}
+
+Pool::Pool(Cluster& cluster, const EndpointOptions& endpoint)
+    : cluster_(cluster), address_(endpoint.address), address_text_(endpoint.address.to_string()),
+      end_of_turn_(cluster.loop(), &Pool::on_end_of_turn, this) {}
+
+Pool::~Pool() {
+  while (dequeue() != nullptr) {
+  }
+  while (!connections_.empty()) remove(*connections_.back(), ClosedBy::kLocal);
+}
+
+Pool::Acquired Pool::acquire(PoolWaiter& waiter, Priority priority, Wanted wanted) {
+  ClusterStats& stats = cluster_.stats();
+  if (wanted == Wanted::kAny && last_idle_ != nullptr) {
+    UpstreamConnection& connection = *last_idle_;
+    if (!lend(connection, priority)) return {nullptr, true, {FailureKind::kOverflow}};
+    return {&connection};
+  }
+  const Thresholds& limits = cluster_.thresholds(priority);
+  if (!cluster_.state().breakers(priority).pending.try_take(limits.max_pending_requests, limits.track_remaining)) {
+    stats.rq_pending_overflow.inc();
+    return {nullptr, true, {FailureKind::kOverflow}};
+  }
+  stats.rq_pending_total.inc();
+  enqueue(waiter, priority);
+  if (connecting_ >= waiters_ || !take_connection_slot(priority)) return {};
+  if (auto connected = connect(priority); !connected && connections_.empty()) {
+    // Nothing is under way that the waiter could wait for. With other connections it waits for one of them: a
+    // process that is out of file descriptors still serves.
+    unlink(waiter);
+    return {nullptr, true, {FailureKind::kLocalConnectFailure, std::move(connected.error().detail)}};
+  }
+  return {};
+}
+
+void Pool::cancel(PoolWaiter& waiter) noexcept {
+  if (waiter.pool_ != this) return;
+  unlink(waiter);
+  if (draining_) end_of_turn_.schedule();
+}
+
+bool Pool::take_connection_slot(Priority priority) {
+  const Thresholds& limits = cluster_.thresholds(priority);
+  Breaker& breaker = cluster_.state().breakers(priority).connections;
+  if (breaker.try_take(limits.max_connections, limits.track_remaining)) return true;
+  cluster_.stats().cx_overflow.inc();
+  if (!connections_.empty()) return false;
+  // The other hosts have used the limit up. A pool without any connection could never serve its waiters.
+  breaker.take(limits.max_connections, limits.track_remaining);
+  return true;
+}
+
+/// Requires: a slot was taken; gives it back on failure.
+Result<void> Pool::connect(Priority priority) {
+  ClusterStats& stats = cluster_.stats();
+  auto connection = UpstreamConnection::connect(*this, priority);
+  if (!connection) {
+    ++connect_failures_;
+    stats.cx_connect_fail.inc();
+    const Thresholds& limits = cluster_.thresholds(priority);
+    cluster_.state().breakers(priority).connections.give_back(limits.max_connections, limits.track_remaining);
+    return fail(std::move(connection.error()));
+  }
+  stats.cx_total.inc();
+  stats.cx_http1_total.inc();
+  stats.cx_active.inc();
+  ++total_connections_;
+  ++connecting_;
+  (*connection)->index_ = connections_.size();
+  connections_.push_back(std::move(*connection));
+  return {};
+}
+
+bool Pool::lend(UpstreamConnection& connection, Priority priority) noexcept {
+  const Thresholds& limits = cluster_.thresholds(priority);
+  ClusterStats& stats = cluster_.stats();
+  if (!cluster_.state().breakers(priority).requests.try_take(limits.max_requests, limits.track_remaining)) {
+    stats.rq_pending_overflow.inc();
+    return false;
+  }
+  if (connection.state_ == UpstreamConnection::State::kIdle) unlink_idle(connection);
+  connection.state_ = UpstreamConnection::State::kLent;
+  connection.loan_priority_ = priority;
+  stats.rq_total.inc();
+  stats.rq_active.inc();
+  ++active_requests_;
+  ++total_requests_;
+  return true;
+}
+
+void Pool::end_loan(UpstreamConnection& connection) noexcept {
+  const Thresholds& limits = cluster_.thresholds(connection.loan_priority_);
+  cluster_.state().breakers(connection.loan_priority_).requests.give_back(limits.max_requests, limits.track_remaining);
+  cluster_.stats().rq_active.dec();
+  --active_requests_;
+  ++connection.served_;
+}
+
+void Pool::on_connected(UpstreamConnection& connection) {
+  --connecting_;
+  const auto took = cluster_.loop().now() - connection.connecting_since_;
+  cluster_.stats().cx_connect_ms.record(
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
+  connection.state_ = UpstreamConnection::State::kIdle;
+  offer(connection);
+}
+
+void Pool::on_connect_failed(UpstreamConnection& connection, const Error& error) {
+  ClusterStats& stats = cluster_.stats();
+  ++connect_failures_;
+  stats.cx_connect_fail.inc();
+  const bool timeout = error.code == Code::kConnectTimeout;
+  if (timeout) stats.cx_connect_timeout.inc();
+  Failure failure{timeout ? FailureKind::kConnectTimeout : FailureKind::kRemoteConnectFailure, error.detail};
+  remove(connection, timeout ? ClosedBy::kLocal : ClosedBy::kRemote);
+  fail_waiters(failure);
+}
+
+/// The connection has no loan: the first waiter gets it, or it becomes idle.
+void Pool::offer(UpstreamConnection& connection) {
+  while (first_waiter_ != nullptr) {
+    PoolWaiter* waiter = dequeue();
+    if (lend(connection, waiter->priority_)) {
+      waiter->on_connection_ready(connection);
+      return;
+    }
+    waiter->on_connection_failed({FailureKind::kOverflow});
+  }
+  if (draining_ || cluster_.closes_idle()) {
+    remove(connection, ClosedBy::kLocal);
+    return;
+  }
+  push_idle(connection);
+  connection.arm_idle_timer();
+}
+
+void Pool::give_back(UpstreamConnection& connection, bool reusable) {
+  end_loan(connection);
+  connection.state_ = UpstreamConnection::State::kIdle;
+  const UpstreamHttpOptions& limits = cluster_.options().http;
+  if (reusable && limits.max_requests_per_connection > 0 && connection.served_ >= limits.max_requests_per_connection) {
+    cluster_.stats().cx_max_requests.inc();
+    reusable = false;
+  }
+  if (reusable && connection.expires_ != MonotonicTime{} && connection.expires_ <= cluster_.loop().now()) {
+    cluster_.stats().cx_max_duration_reached.inc();
+    reusable = false;
+  }
+  if (reusable) {
+    offer(connection);
+  } else {
+    remove(connection, ClosedBy::kLocal);
+  }
+}
+
+void Pool::remove(UpstreamConnection& connection, ClosedBy by) {
+  using State = UpstreamConnection::State;
+  ClusterStats& stats = cluster_.stats();
+  if (connection.state_ == State::kConnecting) --connecting_;
+  if (connection.state_ == State::kIdle) unlink_idle(connection);
+  if (connection.state_ == State::kLent) {
+    end_loan(connection);
+    stats.cx_destroy_with_active_rq.inc();
+    (by == ClosedBy::kLocal ? stats.cx_destroy_local_with_active_rq : stats.cx_destroy_remote_with_active_rq).inc();
+  }
+  connection.state_ = State::kClosed;
+  connection.idle_timer_.cancel();
+  connection.transport_->close();
+  stats.cx_destroy.inc();
+  (by == ClosedBy::kLocal ? stats.cx_destroy_local : stats.cx_destroy_remote).inc();
+  stats.cx_active.dec();
+  const auto lived = cluster_.loop().now() - connection.connecting_since_;
+  stats.cx_length_ms.record(
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(lived).count()));
+  const Thresholds& limits = cluster_.thresholds(connection.connection_priority_);
+  cluster_.state().breakers(connection.connection_priority_).connections.give_back(limits.max_connections,
+                                                                                   limits.track_remaining);
+  const size_t index = connection.index_;
+  std::unique_ptr<UpstreamConnection> dying = std::move(connections_[index]);
+  if (index + 1 < connections_.size()) {
+    connections_[index] = std::move(connections_.back());
+    connections_[index]->index_ = index;
+  }
+  connections_.pop_back();
+  cluster_.loop().defer_delete(std::move(dying));
+  if (first_waiter_ != nullptr || draining_) end_of_turn_.schedule();
+}
+
+void Pool::on_end_of_turn(void* self) noexcept {
+  auto& pool = *static_cast<Pool*>(self);
+  pool.connect_for_waiters();
+  if (pool.draining_ && pool.unused()) pool.cluster_.pool_unused();
+}
+
+void Pool::connect_for_waiters() {
+  while (connecting_ < waiters_) {
+    const Priority priority = first_waiter_->priority_;
+    if (!take_connection_slot(priority)) return;
+    auto connected = connect(priority);
+    if (connected) continue;
+    if (connections_.empty()) fail_waiters({FailureKind::kLocalConnectFailure, connected.error().detail});
+    return;
+  }
+}
+
+void Pool::fail_waiters(const Failure& failure) {
+  // Who queues up anew from inside a callback is not failed with these.
+  for (size_t left = waiters_; left > 0 && first_waiter_ != nullptr; --left) {
+    cluster_.stats().rq_pending_failure_eject.inc();
+    dequeue()->on_connection_failed(failure);
+  }
+}
+
+void Pool::start_draining() {
+  draining_ = true;
+  close_idle();
+  end_of_turn_.schedule();
+}
+
+void Pool::close_idle() {
+  while (last_idle_ != nullptr) remove(*last_idle_, ClosedBy::kLocal);
+}
+
+void Pool::enqueue(PoolWaiter& waiter, Priority priority) {
+  waiter.pool_ = this;
+  waiter.priority_ = priority;
+  waiter.next_ = nullptr;
+  waiter.prev_ = last_waiter_;
+  (last_waiter_ != nullptr ? last_waiter_->next_ : first_waiter_) = &waiter;
+  last_waiter_ = &waiter;
+  ++waiters_;
+  cluster_.stats().rq_pending_active.inc();
+}
+
+PoolWaiter* Pool::dequeue() noexcept {
+  PoolWaiter* waiter = first_waiter_;
+  if (waiter != nullptr) unlink(*waiter);
+  return waiter;
+}
+
+void Pool::unlink(PoolWaiter& waiter) noexcept {
+  (waiter.prev_ != nullptr ? waiter.prev_->next_ : first_waiter_) = waiter.next_;
+  (waiter.next_ != nullptr ? waiter.next_->prev_ : last_waiter_) = waiter.prev_;
+  waiter.next_ = waiter.prev_ = nullptr;
+  waiter.pool_ = nullptr;
+  --waiters_;
+  cluster_.stats().rq_pending_active.dec();
+  const Thresholds& limits = cluster_.thresholds(waiter.priority_);
+  cluster_.state().breakers(waiter.priority_).pending.give_back(limits.max_pending_requests, limits.track_remaining);
+}
+
+void Pool::push_idle(UpstreamConnection& connection) noexcept {
+  connection.state_ = UpstreamConnection::State::kIdle;
+  connection.idle_below_ = last_idle_;
+  connection.idle_above_ = nullptr;
+  if (last_idle_ != nullptr) last_idle_->idle_above_ = &connection;
+  last_idle_ = &connection;
+  ++idle_count_;
+}
+
+/// Also for a connection that is between loans and not on the stack yet: then there is nothing to unlink.
+void Pool::unlink_idle(UpstreamConnection& connection) noexcept {
+  if (last_idle_ != &connection && connection.idle_above_ == nullptr) return;
+  if (connection.idle_above_ != nullptr) connection.idle_above_->idle_below_ = connection.idle_below_;
+  if (connection.idle_below_ != nullptr) connection.idle_below_->idle_above_ = connection.idle_above_;
+  if (last_idle_ == &connection) last_idle_ = connection.idle_below_;
+  connection.idle_above_ = connection.idle_below_ = nullptr;
+  --idle_count_;
+}
+
+}  // namespace weir::upstream
