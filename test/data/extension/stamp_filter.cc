@@ -24,7 +24,8 @@ class StampFilter final : public weir::HttpFilter {
 
 class StampFactory final : public weir::HttpFilterFactory {
  public:
-  StampFactory(std::string text, weir::Counter& stamped) : text_(std::move(text)), stamped_(stamped) {}
+  StampFactory(std::string text, weir::Counter& stamped)
+      : text_(std::move(text)), stamped_(stamped) {}
 
   std::unique_ptr<weir::HttpFilter> create(unsigned) const override {
     return std::make_unique<StampFilter>(text_, stamped_);
@@ -35,10 +36,14 @@ class StampFactory final : public weir::HttpFilterFactory {
   weir::Counter& stamped_;
 };
 
-std::shared_ptr<const weir::HttpFilterFactory> make_stamp(weir::ConfigView& config, weir::FactoryContext& context) {
-  return std::make_shared<const StampFactory>(config.text("text", "stamped"), context.stats.counter("stamp.stamped"));
+std::shared_ptr<const weir::HttpFilterFactory> make_stamp(weir::ConfigView& config,
+                                                          weir::FactoryContext& context) {
+  return std::make_shared<const StampFactory>(config.text("text", "stamped"),
+                                              context.stats.counter("stamp.stamped"));
 }
 
 }  // namespace
 
-void register_stamp(weir::FilterRegistry& registry) { registry.add_http("example.filters.http.stamp.v1.Stamp", &make_stamp); }
+void register_stamp(weir::FilterRegistry& registry) {
+  registry.add_http("example.filters.http.stamp.v1.Stamp", &make_stamp);
+}
