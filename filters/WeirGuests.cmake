@@ -16,8 +16,8 @@ set(WEIR_GUEST_WARNINGS -Wall -Wextra)
 
 # --- C++ -----------------------------------------------------------------------------------------------------------------
 # clang with wasi-libc and libc++ for wasm32. -fno-exceptions: the ABI has none, and they would need a runtime.
-set(WEIR_GUEST_CXX_FLAGS --target=wasm32-wasi -std=c++20 -O2 -fno-exceptions -fno-rtti -stdlib=libc++ ${WEIR_GUEST_WARNINGS})
-set(WEIR_GUEST_LINK_FLAGS --target=wasm32-wasi -mexec-model=reactor -stdlib=libc++ -Wl,--strip-debug)
+set(WEIR_GUEST_CXX_FLAGS --target=wasm32-wasi -std=c++20 -O2 -fno-exceptions -fno-rtti ${WEIR_GUEST_WARNINGS})
+set(WEIR_GUEST_LINK_FLAGS --target=wasm32-wasi -mexec-model=reactor -Wl,--strip-debug)
 
 function(weir_find_cpp_guest_compiler)
   set(probe ${CMAKE_BINARY_DIR}/CMakeFiles/weir_guest_probe)
