@@ -1,0 +1,68 @@
+// weir: reads the command line and runs the server.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "base/log.h"
+#include "server/options.h"
+#include "server/server.h"
+#include "server/signals.h"
+
+namespace {
+
+using weir::server::Options;
+
+void add_flags(CLI::App& app, Options& options, std::string& mode, unsigned& drain_seconds) {
+  app.set_version_flag("--version", std::string("weir ") + weir::server::kVersion);
+  app.add_option("-c,--config-path", options.config_path, "configuration file (YAML, Envoy v3 schema)");
+  app.add_option("--config-yaml", options.config_yaml, "configuration text, instead of a file");
+  app.add_option("--mode", mode, "serve, or validate: check the configuration and exit")
+      ->check(CLI::IsMember({"serve", "validate"}));
+  app.add_option("--concurrency", options.concurrency, "worker threads (default: number of cores)");
+  app.add_option("-l,--log-level", options.log_level, "trace, debug, info, warning, error, critical, off")
+      ->check([](const std::string& text) {
+        return weir::base::parse_level(text) ? std::string() : "unknown log level " + text;
+      });
+  app.add_option("--component-log-level", options.component_log_level, "such as http:debug,wasm:trace")
+      ->check([](const std::string& text) {
+        for (size_t at = 0; at <= text.size();) {
+          const size_t end = std::min(text.find(',', at), text.size());
+          const std::string each = text.substr(at, end - at);
+          const size_t colon = each.find(':');
+          if (colon == std::string::npos || !weir::base::parse_component(each.substr(0, colon)) ||
+              !weir::base::parse_level(each.substr(colon + 1)))
+            return "not component:level: " + each;
+          at = end + 1;
+        }
+        return std::string();
+      });
+  app.add_option("--log-path", options.log_path, "log file (default: stderr)");
+  app.add_option("--admin-address-path", options.admin_address_path, "write the admin address to this file");
+  app.add_option("--drain-time-s", drain_seconds, "seconds that SIGTERM gives to open connections (20)");
+  app.add_option("--service-cluster", options.service_cluster, "node.cluster");
+  app.add_option("--service-node", options.service_node, "node.id");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  std::string mode = "serve";
+  unsigned drain_seconds = 20;
+  CLI::App app("weir: an HTTP and TCP proxy that Proxy-Wasm filters extend");
+  add_flags(app, options, mode, drain_seconds);
+  CLI::App* validate = app.add_subcommand("validate", "check a configuration and print all errors");
+  validate->add_option("file", options.config_path, "configuration file")->required();
+  CLI11_PARSE(app, argc, argv);
+
+  options.drain_time = std::chrono::seconds(drain_seconds);
+  options.arguments.assign(argv, argv + argc);
+  if (mode == "validate" || validate->parsed()) options.mode = Options::Mode::kValidate;
+  if (options.config_path.empty() && options.config_yaml.empty()) {
+    std::fprintf(stderr, "weir: a configuration is needed: -c FILE (see --help)\n");
+    return 1;
+  }
+  weir::server::block_signals();
+  weir::server::Server server(std::move(options));
+  return server.options().mode == Options::Mode::kValidate ? server.validate() : server.run();
+}

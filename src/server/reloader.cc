@@ -1,0 +1,252 @@
+#include "server/reloader.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/time.h"
+
+namespace weir::server {
+namespace {
+
+std::vector<std::string> keys_of(const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) {
+  std::vector<std::string> keys;
+  for (const auto& plugin : plugins) keys.push_back(plugin->vm_key.hex() + plugin->key.hex());
+  return keys;
+}
+
+}  // namespace
+
+Reloader::Reloader(const ReloaderDeps& deps)
+    : deps_(deps),
+      watcher_(deps.loop, &Reloader::on_files_changed, this),
+      expire_timer_(deps.loop, &Reloader::on_expire_timer, this),
+      success_(deps.store.counter("config.reload_success")),
+      rejected_(deps.store.counter("config.reload_rejected")),
+      generation_gauge_(deps.store.gauge("config.generation")),
+      last_ok_(deps.store.gauge("config.last_reload_ok")) {}
+
+void Reloader::start(Done done) { reload(std::move(done)); }
+
+void Reloader::reload(Done done) {
+  if (done) done_.push_back(std::move(done));
+  if (frozen_) {
+    deps_.loop.post([this] { finish(false); });
+    return;
+  }
+  if (state_ != State::kIdle) {
+    again_ = true;
+    return;
+  }
+  begin();
+}
+
+void Reloader::on_files_changed(void* self) {
+  auto& reloader = *static_cast<Reloader*>(self);
+  if (!reloader.frozen_) reloader.reload();
+}
+
+config::LoadResult Reloader::load() {
+  config::LoadContext context{deps_.registry, deps_.store, deps_.filter_host};
+  if (!deps_.options.config_yaml.empty())
+    return config::load_text(deps_.options.config_yaml, "--config-yaml", context);
+  return config::load_file(deps_.options.config_path, context);
+}
+
+void Reloader::begin() {
+  deps_.loop.refresh_clock();
+  began_ = deps_.loop.now();
+  last_attempt_ = deps_.loop.system_now();
+  state_ = State::kPreparing;
+  deps_.wasm.begin_load();
+  std::vector<FileStamp> stamps;
+  for (const std::string& file : files_) stamps.push_back(stamp_of(file));
+  config::LoadResult loaded = load();
+  auto plugins = deps_.wasm.take_loaded();
+  // A file that was being written while it was read is read again when it has come to rest.
+  for (size_t i = 0; i < files_.size(); ++i)
+    if (stamps[i] != stamp_of(files_[i])) again_ = true;
+  files_ = loaded.files;
+  if (current_ == nullptr || current_->configuration->reload.watch) watcher_.watch(files_);
+  if (!loaded.configuration) return reject(std::move(loaded.diagnostics));
+
+  watcher_.set_debounce(loaded.configuration->reload.debounce);
+  next_plugin_keys_ = keys_of(plugins);
+  Difference changed;
+  if (current_ != nullptr) {
+    changed = difference(*current_->configuration, *loaded.configuration);
+    reuse_unchanged(*loaded.configuration, plugins);
+  }
+  changes_ = current_ == nullptr ? std::string() : changed.to_string();
+  if (current_ != nullptr && changed.nothing() && next_plugin_keys_ == plugin_keys_ &&
+      current_->configuration->dump_json == loaded.configuration->dump_json) {
+    WEIR_LOG(kConfig, kInfo, "configuration read again, nothing changed",
+             {{"generation", current_->generation}});
+    errors_.clear();
+    success_.inc();
+    last_ok_.set(1);
+    return finish(true);
+  }
+  next_configuration_ = std::move(loaded.configuration);
+  auto snapshot = deps_.maker.make(generation_ + 1, next_configuration_, current_.get());
+  if (!snapshot) {
+    config::Diagnostic problem;
+    problem.file = files_.empty() ? deps_.options.config_path : files_.front();
+    problem.message = snapshot.error().detail;
+    return reject({problem});
+  }
+  next_ = std::move(*snapshot);
+  ++generation_;
+  deps_.wasm.set_node(node_info());
+  deps_.wasm.prepare(generation_, std::move(plugins), *this);
+}
+
+wasm::NodeInfo Reloader::node_info() const {
+  const config::Configuration& from = *next_configuration_;
+  const Options& options = deps_.options;
+  return wasm::NodeInfo{options.service_node.empty() ? from.node_id : options.service_node,
+                        options.service_cluster.empty() ? from.node_cluster : options.service_cluster,
+                        from.node_metadata_json, from.node_region, from.node_zone, from.node_sub_zone};
+}
+
+void Reloader::reuse_unchanged(config::Configuration& configuration,
+                               const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) const {
+  // With the same plugins and the same text a listener is the same object: rate-limit buckets and the like go on.
+  if (keys_of(plugins) != plugin_keys_) return;
+  const config::Configuration& before = *current_->configuration;
+  for (size_t i = 0; i < configuration.listeners.size(); ++i)
+    for (size_t k = 0; k < before.listeners.size(); ++k)
+      if (before.listener_texts[k] == configuration.listener_texts[i])
+        configuration.listeners[i] = before.listeners[k];
+}
+
+std::vector<config::Diagnostic> Reloader::to_diagnostics(const wasm::PrepareOutcome& outcome) const {
+  std::vector<config::Diagnostic> problems;
+  for (const wasm::PluginError& error : outcome.errors) {
+    config::Diagnostic problem;
+    problem.file = files_.empty() ? deps_.options.config_path : files_.front();
+    problem.path = error.config_path;
+    problem.message = "plugin " + error.plugin + ": " + error.message;
+    problems.push_back(std::move(problem));
+  }
+  return problems;
+}
+
+void Reloader::on_wasm_prepared(wasm::PrepareOutcome outcome) {
+  if (outcome.generation != generation_ || state_ != State::kPreparing) return;
+  if (!outcome.errors.empty()) {
+    deps_.wasm.abandon(outcome.generation);
+    next_.reset();
+    return reject(to_diagnostics(outcome));
+  }
+  commit(outcome);
+}
+
+void Reloader::commit(const wasm::PrepareOutcome& outcome) {
+  state_ = State::kCommitting;
+  acknowledged_ = 0;
+  if (current_ != nullptr && outcome.plugins_swapped > 0) {
+    Difference swapped;
+    swapped.plugins_swapped = outcome.plugins_swapped;
+    const std::string filters = swapped.to_string();
+    changes_ = changes_ == "nothing changed" ? filters : filters + ", " + changes_;
+  }
+  deps_.wasm.commit(generation_);
+  for (const auto& each : deps_.workers) {
+    Worker& worker = *each;
+    worker.post([this, &worker, snapshot = next_] {
+      worker.adopt(snapshot, &deps_.wasm, deps_.workers);
+      deps_.loop.post([this] {
+        if (++acknowledged_ == deps_.workers.size()) committed();
+      });
+    });
+  }
+}
+
+void Reloader::committed() {
+  const uint64_t before = current_ == nullptr ? 0 : current_->generation;
+  current_ = std::move(next_);
+  next_configuration_.reset();
+  plugin_keys_ = std::move(next_plugin_keys_);
+  deps_.clusters.published(*current_->clusters);
+  errors_.clear();
+  deps_.loop.refresh_clock();
+  since_ = deps_.loop.system_now();
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(deps_.loop.now() - began_);
+  const std::string details = changes_.empty() ? "" : changes_ + ", ";
+  WEIR_LOG(kMain, kInfo,
+           "generation " + std::to_string(current_->generation) + " serving (" + details +
+               std::to_string(took.count()) + " ms)");
+  success_.inc();
+  generation_gauge_.set(static_cast<int64_t>(current_->generation));
+  last_ok_.set(1);
+  if (before != 0) schedule_expiry(before);
+  finish(true);
+}
+
+void Reloader::reject(std::vector<config::Diagnostic> errors) {
+  errors_ = std::move(errors);
+  rejected_.inc();
+  last_ok_.set(0);
+  for (const config::Diagnostic& each : errors_) WEIR_LOG(kConfig, kError, each.to_string());
+  if (current_ != nullptr)
+    WEIR_LOG(kConfig, kError, "the edit is rejected; generation " + std::to_string(current_->generation) +
+                                  " goes on serving",
+             {{"errors", errors_.size()}});
+  finish(false);
+}
+
+void Reloader::finish(bool taken) {
+  state_ = State::kIdle;
+  for (const Done& done : std::exchange(done_, {})) done(taken);
+  if (!again_ || frozen_) return;
+  again_ = false;
+  deps_.loop.post([this] { reload(); });
+}
+
+void Reloader::schedule_expiry(uint64_t generation) {
+  const auto age = current_->configuration->old_generation_max_age;
+  expiries_.emplace_back(deps_.loop.now() + age, generation);
+  if (!expire_timer_.armed()) expire_timer_.arm(age);
+}
+
+void Reloader::on_expire_timer(void* self) {
+  auto& reloader = *static_cast<Reloader*>(self);
+  auto& due = reloader.expiries_;
+  while (!due.empty() && due.front().first <= reloader.deps_.loop.now()) {
+    for (const auto& each : reloader.deps_.workers) {
+      Worker& worker = *each;
+      worker.post([&worker, &wasm = reloader.deps_.wasm, generation = due.front().second] {
+        wasm.expire(worker.index(), generation);
+      });
+    }
+    due.pop_front();
+  }
+  if (!due.empty())
+    reloader.expire_timer_.arm(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                   due.front().first - reloader.deps_.loop.now()) +
+                               event::Loop::kTick);
+}
+
+std::string Reloader::json() const {
+  std::string out;
+  base::JsonWriter json(out);
+  const char* state = state_ != State::kIdle ? "reloading" : errors_.empty() ? "serving" : "rejected";
+  json.begin_object();
+  json.key("generation").number(current_ == nullptr ? uint64_t{0} : current_->generation);
+  json.key("since").text(base::iso8601(since_));
+  json.key("last_attempt").text(base::iso8601(last_attempt_));
+  json.key("state").text(state);
+  json.key("errors").begin_array();
+  for (const config::Diagnostic& each : errors_) {
+    json.begin_object();
+    json.key("file").text(each.file).key("line").number(each.line).key("column").number(each.column);
+    json.key("path").text(each.path).key("message").text(each.message);
+    json.key("text").text(each.to_string());
+    json.end_object();
+  }
+  json.end_array().end_object();
+  return out + "\n";
+}
+
+}  // namespace weir::server

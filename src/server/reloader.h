@@ -1,0 +1,100 @@
+// Reloader: from a changed file to a serving generation, or to a list of errors with the old generation untouched.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/loader.h"
+#include "event/loop.h"
+#include "server/file_watcher.h"
+#include "server/options.h"
+#include "server/snapshot.h"
+#include "server/worker.h"
+#include "wasm/host.h"
+
+namespace weir::server {
+
+/// What it works with; everything outlives it.
+struct ReloaderDeps {
+  event::Loop& loop;
+  const Options& options;
+  const FilterRegistry& registry;
+  stats::Store& store;
+  router::FilterHost& filter_host;
+  wasm::Host& wasm;
+  SnapshotMaker maker;
+  upstream::ClusterRegistry& clusters;
+  const std::vector<std::unique_ptr<Worker>>& workers;
+};
+
+/// One edit at a time: load, prepare (sockets, logs, VMs), commit on all workers, report. What changes meanwhile is looked at
+/// afterwards. Owner: the server. Thread: main.
+class Reloader final : public wasm::PrepareObserver {
+ public:
+  using Done = std::function<void(bool taken)>;  // at the end of the attempt, from the loop
+  explicit Reloader(const ReloaderDeps& deps);
+
+  /// The first load, at process start; the caller runs the loop until `done`.
+  void start(Done done);
+  /// Reads the configuration anew: a changed file, SIGHUP, POST /reload.
+  void reload(Done done = {});
+
+  const Snapshot* current() const noexcept { return current_.get(); }
+  std::shared_ptr<const Snapshot> snapshot() const noexcept { return current_; }
+  const std::vector<config::Diagnostic>& errors() const noexcept { return errors_; }
+  /// For GET /reload.
+  std::string json() const;
+  /// No further edit is taken (the process drains).
+  void freeze() noexcept { frozen_ = true; }
+
+  void on_wasm_prepared(wasm::PrepareOutcome outcome) override;
+
+ private:
+  enum class State : uint8_t { kIdle, kPreparing, kCommitting };
+  static void on_files_changed(void* self);
+  static void on_expire_timer(void* self);
+  void begin();
+  config::LoadResult load();
+  void reuse_unchanged(config::Configuration& configuration,
+                       const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) const;
+  wasm::NodeInfo node_info() const;
+  void commit(const wasm::PrepareOutcome& outcome);
+  void committed();
+  void reject(std::vector<config::Diagnostic> errors);
+  void finish(bool taken);
+  void schedule_expiry(uint64_t generation);
+  std::vector<config::Diagnostic> to_diagnostics(const wasm::PrepareOutcome& outcome) const;
+
+  ReloaderDeps deps_;
+  FileWatcher watcher_;
+  event::Timer expire_timer_;
+  std::shared_ptr<const Snapshot> current_;
+  std::shared_ptr<const config::Configuration> next_configuration_;
+  std::shared_ptr<const Snapshot> next_;
+  std::vector<std::string> files_;
+  std::vector<config::Diagnostic> errors_;
+  std::vector<Done> done_;
+  std::vector<std::string> plugin_keys_;  // of the serving generation
+  std::vector<std::string> next_plugin_keys_;
+  std::deque<std::pair<MonotonicTime, uint64_t>> expiries_;
+  std::string changes_;                   // of the generation under way
+  uint64_t generation_ = 0;               // newest number handed out
+  MonotonicTime began_{};
+  SystemTime since_{};
+  SystemTime last_attempt_{};
+  size_t acknowledged_ = 0;
+  State state_ = State::kIdle;
+  bool again_ = false;
+  bool frozen_ = false;
+
+  Counter& success_;
+  Counter& rejected_;
+  Gauge& generation_gauge_;
+  Gauge& last_ok_;
+};
+
+}  // namespace weir::server

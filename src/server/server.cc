@@ -1,0 +1,246 @@
+#include "server/server.h"
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <thread>
+
+#include "admin/admin_server.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "config/loader.h"
+#include "filters/builtin.h"
+#include "router/router_filter.h"
+#include "server/backend.h"
+#include "wasm/plugin.h"
+
+namespace weir::server {
+namespace {
+
+constexpr std::chrono::milliseconds kGaugeInterval{1000};
+
+}  // namespace
+
+unsigned worker_count(const Options& options) noexcept {
+  if (options.concurrency > 0) return std::min(options.concurrency, stats::kMaxThreads - 1);
+  return std::clamp(std::thread::hardware_concurrency(), 1u, stats::kMaxThreads - 1);
+}
+
+Server::Server(Options options)
+    : options_(std::move(options)),
+      store_(worker_count(options_) + 1),
+      cluster_registry_(store_),
+      access_log_scope_(store_.scope("access_log.")),
+      access_logs_(*access_log_scope_),
+      gauge_timer_(loop_, &Server::on_gauge_timer, this) {
+  register_filters();
+}
+
+Server::~Server() {
+  if (!finished_) stop_workers();
+}
+
+void Server::register_filters() {
+  filters::add_builtin_filters(registry_);
+  registry_.add_http("envoy.extensions.filters.http.router.v3.Router", &router::make_router_factory);
+  registry_.add_http(std::string(wasm::kWasmFilterType), &wasm::make_wasm_factory);
+}
+
+void Server::apply_log_levels() {
+  if (const auto level = base::parse_level(options_.log_level)) base::set_all_log_levels(*level);
+  for (const std::string_view each : base::split(options_.component_log_level, ',')) {
+    const size_t colon = each.find(':');
+    if (colon == std::string_view::npos) continue;
+    const auto component = base::parse_component(each.substr(0, colon));
+    const auto level = base::parse_level(each.substr(colon + 1));
+    if (component && level) base::set_log_level(*component, *level);
+  }
+}
+
+int Server::validate() {
+  apply_log_levels();
+  // The same steps as a start, up to the point where something would begin to serve: modules are compiled and canaries run.
+  const WorkerDeps deps{access_logs_, cluster_registry_, health_check_failed_};
+  workers_.push_back(std::make_unique<Worker>(0, deps));
+  wasm_ = std::make_unique<wasm::Host>(loop_, *this, store_, wasm::Host::Options{});
+  wasm_->begin_load();
+  config::LoadContext context{registry_, store_, *this};
+  config::LoadResult loaded = options_.config_yaml.empty()
+                                  ? config::load_file(options_.config_path, context)
+                                  : config::load_text(options_.config_yaml, "--config-yaml", context);
+  for (const config::Diagnostic& each : loaded.diagnostics)
+    std::fprintf(stderr, "%s\n", each.to_string().c_str());
+  auto plugins = wasm_->take_loaded();
+  bool good = loaded.configuration != nullptr;
+  if (good && !plugins.empty()) {
+    struct Observer final : wasm::PrepareObserver {
+      explicit Observer(event::Loop& target) : loop(target) {}
+      void on_wasm_prepared(wasm::PrepareOutcome result) override {
+        outcome = std::move(result);
+        loop.stop();
+      }
+      event::Loop& loop;
+      wasm::PrepareOutcome outcome;
+    } observer(loop_);
+    wasm_->prepare(1, std::move(plugins), observer);
+    loop_.run();
+    for (const wasm::PluginError& each : observer.outcome.errors)
+      std::fprintf(stderr, "%s: %s: plugin %s: %s\n", options_.config_path.c_str(), each.config_path.c_str(),
+                   each.plugin.c_str(), each.message.c_str());
+    good = observer.outcome.errors.empty();
+    wasm_->abandon(1);
+  }
+  wasm_->stop_worker(0);
+  wasm_.reset();
+  workers_.clear();
+  finished_ = true;
+  if (good) std::printf("configuration '%s' OK\n", options_.config_path.c_str());
+  return good ? 0 : 1;
+}
+
+bool Server::start() {
+  apply_log_levels();
+  if (!options_.log_path.empty()) {
+    if (auto opened = base::open_log(options_.log_path); !opened) {
+      std::fprintf(stderr, "weir: %s\n", opened.error().detail.c_str());
+      return false;
+    }
+  }
+  loop_.refresh_clock();
+  started_at_ = loop_.system_now();
+  signals_ = std::make_unique<Signals>(loop_, &Server::on_signal, this);
+  const WorkerDeps deps{access_logs_, cluster_registry_, health_check_failed_};
+  const unsigned count = worker_count(options_);
+  for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(i, deps));
+  wasm_ = std::make_unique<wasm::Host>(loop_, *this, store_, wasm::Host::Options{});
+  backend_ = std::make_unique<ServerBackend>(*this, *wasm_);
+  drain_ = std::make_unique<Drain>(loop_, workers_);
+  reloader_ = std::make_unique<Reloader>(
+      ReloaderDeps{loop_, options_, registry_, store_, *this, *wasm_,
+                   SnapshotMaker{store_, access_logs_, cluster_registry_, count}, cluster_registry_, workers_});
+  for (const auto& worker : workers_) worker->start();
+  state_ = admin::Backend::State::kInitializing;
+  return true;
+}
+
+int Server::run() {
+  if (!start()) return 1;
+  WEIR_LOG(kMain, kInfo, "starting", {{"version", kVersion}, {"workers", workers_.size()}});
+  reloader_->start([this](bool taken) { on_first_generation(taken); });
+  loop_.run();
+  admin_.reset();
+  stop_workers();
+  return exit_code_;
+}
+
+void Server::on_first_generation(bool taken) {
+  if (!taken || !start_admin()) {
+    exit_code_ = 1;
+    return finish();
+  }
+  state_ = admin::Backend::State::kLive;
+  publish_gauges();
+  gauge_timer_.arm(kGaugeInterval);
+  if (on_ready_) on_ready_();
+}
+
+bool Server::start_admin() {
+  const auto& admin = reloader_->current()->configuration->admin;
+  if (!admin.address) return true;
+  auto listening = admin::AdminServer::listen(loop_, *backend_, *admin.address);
+  if (!listening) {
+    WEIR_LOG(kAdmin, kError, "the admin listener cannot be opened", {{"why", listening.error().detail}});
+    return false;
+  }
+  admin_ = std::move(*listening);
+  WEIR_LOG(kAdmin, kInfo, "admin listening", {{"address", admin_address()}});
+  if (!options_.admin_address_path.empty())
+    std::ofstream(options_.admin_address_path, std::ios::trunc) << admin_address();
+  return true;
+}
+
+std::string Server::admin_address() const { return admin_ ? admin_->local().to_string() : std::string(); }
+
+void Server::on_signal(void* self, int signal) {
+  auto& server = *static_cast<Server*>(self);
+  switch (signal) {
+    case SIGTERM:
+    case SIGINT:
+      if (server.drain_->started()) {
+        WEIR_LOG(kMain, kInfo, "second signal: ending at once");
+        return server.finish();
+      }
+      return server.begin_drain();
+    case SIGHUP:
+      WEIR_LOG(kMain, kInfo, "SIGHUP: reading the configuration again");
+      return server.reloader_->reload();
+    case SIGUSR1: return server.reopen_logs();
+    default: return;
+  }
+}
+
+void Server::begin_drain() {
+  state_ = admin::Backend::State::kDraining;
+  health_check_failed_ = true;
+  reloader_->freeze();
+  drain_->start(options_.drain_time, [this] { finish(); });
+}
+
+void Server::finish() { loop_.stop(); }
+
+void Server::quit(Quit how) {
+  loop_.post([this, how] {
+    if (how == Quit::kDrain && !drain_->started()) return begin_drain();
+    finish();
+  });
+}
+
+void Server::stop_workers() {
+  if (std::exchange(finished_, true)) return;
+  for (const auto& worker : workers_) worker->stop(wasm_.get());
+  for (const auto& worker : workers_) worker->join();
+  WEIR_LOG(kMain, kInfo, "stopped");
+  reloader_.reset();
+  drain_.reset();
+  wasm_.reset();
+  workers_.clear();
+  access_logs_.stop();
+}
+
+void Server::reopen_logs() {
+  WEIR_LOG(kMain, kInfo, "opening the logs again");
+  if (auto opened = base::reopen_log(); !opened)
+    WEIR_LOG(kMain, kError, "the log cannot be opened again", {{"why", opened.error().detail}});
+  access_logs_.reopen();
+}
+
+void Server::drain_listeners(bool graceful, bool inbound_only) {
+  for (const auto& each : workers_) {
+    Worker& worker = *each;
+    worker.post([&worker, graceful, inbound_only] {
+      if (graceful) worker.start_drain();
+      worker.stop_accepting(inbound_only);
+    });
+  }
+}
+
+upstream::WorkerClusters& Server::clusters(unsigned worker) { return workers_[worker]->clusters(); }
+event::Loop& Server::loop(unsigned worker) { return workers_[worker]->loop(); }
+
+void Server::on_gauge_timer(void* self) {
+  auto& server = *static_cast<Server*>(self);
+  server.publish_gauges();
+  server.gauge_timer_.arm(kGaugeInterval);
+}
+
+void Server::publish_gauges() {
+  const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(loop_.system_now() - started_at_);
+  store_.gauge("server.uptime").set(uptime.count());
+  store_.gauge("server.live").set(state() == admin::Backend::State::kLive ? 1 : 0);
+  store_.gauge("server.state").set(static_cast<int64_t>(state()));
+  store_.gauge("server.concurrency").set(static_cast<int64_t>(workers_.size()));
+  store_.gauge("server.envoy_bug_failures").set(static_cast<int64_t>(base::bug_count()));
+}
+
+}  // namespace weir::server

@@ -1,0 +1,123 @@
+#include "server/snapshot.h"
+
+#include <algorithm>
+
+namespace weir::server {
+namespace {
+
+const ListenerEntry* find_entry(const Snapshot* snapshot, const std::string& key) {
+  if (snapshot == nullptr) return nullptr;
+  for (const ListenerEntry& each : snapshot->listeners)
+    if (each.key == key) return &each;
+  return nullptr;
+}
+
+/// Counts what was added, changed and removed between two lists of named texts.
+template <typename Options>
+void compare(const std::vector<std::shared_ptr<const Options>>& before,
+             const std::vector<std::string>& before_texts,
+             const std::vector<std::shared_ptr<const Options>>& after,
+             const std::vector<std::string>& after_texts, unsigned& added, unsigned& changed,
+             unsigned& removed) {
+  std::map<std::string, const std::string*> old;
+  for (size_t i = 0; i < before.size(); ++i) old[before[i]->name] = &before_texts[i];
+  for (size_t i = 0; i < after.size(); ++i) {
+    const auto found = old.find(after[i]->name);
+    if (found == old.end()) {
+      ++added;
+      continue;
+    }
+    if (*found->second != after_texts[i]) ++changed;
+    old.erase(found);
+  }
+  removed = static_cast<unsigned>(old.size());
+}
+
+void describe(std::string& out, unsigned count, std::string_view noun, std::string_view verb) {
+  if (count == 0) return;
+  if (!out.empty()) out += ", ";
+  out += std::to_string(count) + " " + std::string(noun) + (count == 1 ? " " : "s ") + std::string(verb);
+}
+
+}  // namespace
+
+std::string socket_key(const proxy::ListenerOptions& options) {
+  std::string key = options.address.to_string();
+  // Two listeners that leave the port to the kernel are two sockets.
+  if (!options.address.is_unix() && options.address.port() == 0) key += "|" + options.name;
+  const net::SocketOptions& socket = options.socket;
+  key += "|" + std::to_string(socket.backlog) + (socket.reuse_port ? "r" : "") +
+         (socket.ipv4_compat ? "4" : "") + (socket.freebind ? "f" : "") + std::to_string(socket.unix_mode);
+  return key;
+}
+
+Result<ListenerEntry> SnapshotMaker::make_listener(
+    uint64_t generation, const std::shared_ptr<const proxy::ListenerOptions>& options,
+    const Snapshot* previous) const {
+  ListenerEntry entry;
+  entry.key = socket_key(*options);
+  const ListenerEntry* before = find_entry(previous, entry.key);
+  if (before != nullptr) {
+    entry.sockets = before->sockets;
+    if (&before->runtime->listener() == options.get()) {
+      entry.runtime = before->runtime;
+      return entry;
+    }
+  } else {
+    auto opened = net::ListenSocket::open(options->address, options->socket, workers);
+    if (!opened) return fail(std::move(opened).error());
+    entry.sockets = std::make_shared<const SocketSet>(std::move(*opened));
+  }
+  WEIR_TRY(runtime, proxy::HcmRuntime::make(options, entry.sockets->local(), generation, store, logs));
+  entry.runtime = std::move(runtime);
+  return entry;
+}
+
+Result<std::shared_ptr<const Snapshot>> SnapshotMaker::make(
+    uint64_t generation, std::shared_ptr<const config::Configuration> configuration,
+    const Snapshot* previous) const {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->generation = generation;
+  for (const auto& options : configuration->listeners) {
+    if (!options->bind_to_port) continue;
+    auto entry = make_listener(generation, options, previous);
+    if (!entry) {
+      Error error = std::move(entry).error();
+      error.detail = "listener " + options->name + " (" + options->address.to_string() + "): " + error.detail;
+      return fail(std::move(error));
+    }
+    snapshot->listeners.push_back(std::move(*entry));
+  }
+  snapshot->clusters = upstream::ClusterTable::build(configuration->clusters, clusters);
+  snapshot->configuration = std::move(configuration);
+  return snapshot;
+}
+
+bool Difference::nothing() const noexcept {
+  return listeners_added + listeners_changed + listeners_removed + clusters_added + clusters_changed +
+             clusters_removed + plugins_swapped ==
+         0;
+}
+
+std::string Difference::to_string() const {
+  std::string out;
+  describe(out, plugins_swapped, "filter", "swapped");
+  describe(out, listeners_added, "listener", "added");
+  describe(out, listeners_changed, "listener", "changed");
+  describe(out, listeners_removed, "listener", "removed");
+  describe(out, clusters_added, "cluster", "added");
+  describe(out, clusters_changed, "cluster", "changed");
+  describe(out, clusters_removed, "cluster", "removed");
+  return out.empty() ? "nothing changed" : out;
+}
+
+Difference difference(const config::Configuration& before, const config::Configuration& after) {
+  Difference result;
+  compare(before.listeners, before.listener_texts, after.listeners, after.listener_texts,
+          result.listeners_added, result.listeners_changed, result.listeners_removed);
+  compare(before.clusters, before.cluster_texts, after.clusters, after.cluster_texts, result.clusters_added,
+          result.clusters_changed, result.clusters_removed);
+  return result;
+}
+
+}  // namespace weir::server

@@ -1,0 +1,79 @@
+// Snapshot: the immutable, validated runtime configuration of one generation, and the sockets that it listens on.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+#include <weir/result.h>
+
+#include "config/loader.h"
+#include "net/listener.h"
+#include "proxy/hcm_runtime.h"
+#include "upstream/cluster.h"
+
+namespace weir::server {
+
+/// The listening sockets of one address, one per worker (one in all for a Unix path). Shared by the snapshots that use the
+/// address and by workers that still empty a removed one; closed with the last of them.
+class SocketSet {
+ public:
+  SocketSet(std::vector<std::unique_ptr<net::ListenSocket>> sockets) : sockets_(std::move(sockets)) {}
+  /// Null when this worker has no socket of its own (Unix paths).
+  const net::ListenSocket* of(unsigned worker) const noexcept {
+    return worker < sockets_.size() ? sockets_[worker].get() : nullptr;
+  }
+  const net::Address& local() const noexcept { return sockets_.front()->local(); }
+  bool shared() const noexcept { return sockets_.front()->local().is_unix(); }
+
+ private:
+  std::vector<std::unique_ptr<net::ListenSocket>> sockets_;
+};
+
+/// What makes two listeners of different generations the same socket: address and socket options.
+std::string socket_key(const proxy::ListenerOptions& options);
+
+struct ListenerEntry {
+  std::string key;
+  std::shared_ptr<const SocketSet> sockets;
+  std::shared_ptr<const proxy::HcmRuntime> runtime;
+};
+
+/// Owner: main and every worker that has adopted it, and the streams that began with it.
+struct Snapshot {
+  uint64_t generation = 0;
+  std::shared_ptr<const config::Configuration> configuration;
+  std::vector<ListenerEntry> listeners;
+  std::shared_ptr<const upstream::ClusterTable> clusters;
+};
+
+/// Makes a snapshot: opens what is new of sockets and access logs, and takes over from `previous` what is the same.
+/// Nothing of `previous` is touched when it fails. Thread: main.
+struct SnapshotMaker {
+  stats::Store& store;
+  proxy::AccessLogWriter& logs;
+  upstream::ClusterRegistry& clusters;
+  unsigned workers;
+
+  Result<std::shared_ptr<const Snapshot>> make(uint64_t generation,
+                                               std::shared_ptr<const config::Configuration> configuration,
+                                               const Snapshot* previous) const;
+
+ private:
+  Result<ListenerEntry> make_listener(uint64_t generation,
+                                      const std::shared_ptr<const proxy::ListenerOptions>& options,
+                                      const Snapshot* previous) const;
+};
+
+/// How many of each differ between two generations, for the log.
+struct Difference {
+  unsigned listeners_added = 0, listeners_changed = 0, listeners_removed = 0;
+  unsigned clusters_added = 0, clusters_changed = 0, clusters_removed = 0;
+  unsigned plugins_swapped = 0;
+  bool nothing() const noexcept;
+  std::string to_string() const;  // "1 filter swapped, 1 cluster added"
+};
+Difference difference(const config::Configuration& before, const config::Configuration& after);
+
+}  // namespace weir::server

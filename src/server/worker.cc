@@ -1,0 +1,196 @@
+#include "server/worker.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "proxy/http_session.h"
+#include "stats/store.h"
+#include "wasm/host.h"
+
+namespace weir::server {
+namespace {
+
+/// A removed listener's connections are cut after this time (Envoy's default --drain-time-s).
+constexpr std::chrono::minutes kRetiredListenerMaxAge{10};
+
+}  // namespace
+
+/// Hands the sockets that one worker accepts round to all. Owner: that worker's Listening. Thread: its loop's.
+class AcceptRelay final : public net::AcceptSink {
+ public:
+  AcceptRelay(std::string key, const std::vector<std::unique_ptr<Worker>>& peers)
+      : key_(std::move(key)), peers_(peers) {}
+  void on_accept(int fd, const net::Address& remote) override {
+    Worker& target = *peers_[next_++ % peers_.size()];
+    target.post([&target, key = key_, fd, remote] { target.take_over(key, fd, remote); });
+  }
+
+ private:
+  std::string key_;
+  const std::vector<std::unique_ptr<Worker>>& peers_;
+  size_t next_ = 0;
+};
+
+Worker::Worker(unsigned index, const WorkerDeps& deps)
+    : index_(index),
+      clusters_(loop_, index, deps.clusters),
+      callouts_(clusters_),
+      access_log_(deps.logs, loop_),
+      streams_(loop_),
+      session_deps_{loop_, index, callouts_, access_log_, streams_, deps.health_check_failed},
+      sweep_(loop_, &Worker::on_sweep, this),
+      retire_timer_(loop_, &Worker::on_retire_timer, this) {}
+
+Worker::~Worker() { join(); }
+
+void Worker::start() { thread_ = std::thread(&Worker::run, this); }
+
+void Worker::run() {
+  stats::set_thread_index(index_ + 1);
+  base::set_thread_name("worker_" + std::to_string(index_));
+  loop_.run();
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::stop(wasm::Host* wasm) {
+  post([this, wasm] {
+    close_all();
+    // Sessions die at the end of this turn; their VMs may go after that.
+    post([this, wasm] {
+      listenings_.clear();
+      retired_.clear();
+      snapshot_.reset();
+      if (wasm != nullptr) wasm->stop_worker(index_);
+      access_log_.flush();
+      loop_.stop();
+    });
+  });
+}
+
+Worker::Listening Worker::make_listening(const ListenerEntry& entry,
+                                         const std::vector<std::unique_ptr<Worker>>& peers) {
+  Listening made;
+  made.key = entry.key;
+  made.sockets = entry.sockets;
+  made.inbound = entry.runtime->listener().traffic_direction == "INBOUND";
+  made.host = std::make_unique<proxy::ListenerHost>(session_deps_, entry.sockets->local());
+  made.host->set_on_empty(&Worker::on_host_empty, this);
+  if (const net::ListenSocket* socket = entry.sockets->of(index_)) {
+    net::AcceptSink* sink = made.host.get();
+    if (entry.sockets->shared()) {
+      made.relay = std::make_unique<AcceptRelay>(entry.key, peers);
+      sink = made.relay.get();
+    }
+    made.listener = std::make_unique<net::Listener>(loop_, *socket, *sink,
+                                                    entry.runtime->listener().accept_batch);
+  }
+  if (draining_) made.host->start_drain();
+  return made;
+}
+
+void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, wasm::Host* wasm,
+                   const std::vector<std::unique_ptr<Worker>>& peers) {
+  if (wasm != nullptr) wasm->adopt(index_, snapshot->generation);
+  clusters_.apply(snapshot->clusters);
+  std::vector<Listening> next;
+  for (const ListenerEntry& entry : snapshot->listeners) {
+    auto kept = std::find_if(listenings_.begin(), listenings_.end(), [&entry](const Listening& each) {
+      return each.key == entry.key && each.host != nullptr;
+    });
+    if (kept != listenings_.end()) {
+      next.push_back(std::move(*kept));
+      listenings_.erase(kept);
+      next.back().inbound = entry.runtime->listener().traffic_direction == "INBOUND";
+    } else {
+      next.push_back(make_listening(entry, peers));
+    }
+    next.back().host->adopt(entry.runtime, snapshot);
+  }
+  std::swap(listenings_, next);
+  for (Listening& removed : next) retire(std::move(removed));
+  snapshot_ = std::move(snapshot);
+}
+
+void Worker::retire(Listening listening) {
+  // Clients whose handshake the kernel has completed are served: the queue is emptied before the socket closes.
+  if (listening.listener) listening.listener->drain_queue();
+  listening.listener.reset();
+  listening.host->start_drain();
+  listening.host->close_idle();
+  retired_.push_back(std::move(listening));
+  retire_timer_.arm(kRetiredListenerMaxAge);
+  sweep_.schedule();
+}
+
+void Worker::on_retire_timer(void* self) {
+  for (Listening& each : static_cast<Worker*>(self)->retired_) each.host->close_all();
+}
+
+void Worker::on_host_empty(void* self) { static_cast<Worker*>(self)->sweep_.schedule(); }
+
+void Worker::on_sweep(void* self) {
+  auto& worker = *static_cast<Worker*>(self);
+  const auto emptied = std::any_of(worker.retired_.begin(), worker.retired_.end(), [](const Listening& each) {
+    return each.host->session_count() == 0;
+  });
+  if (emptied) {
+    // The hosts' last sessions are still on their way out of this turn: let go of them in the next.
+    worker.post([&worker] {
+      std::erase_if(worker.retired_, [](const Listening& each) { return each.host->session_count() == 0; });
+    });
+  }
+  if (worker.session_count() > 0 || worker.when_empty_.empty()) return;
+  for (const auto& callback : std::exchange(worker.when_empty_, {})) callback();
+}
+
+void Worker::start_drain() {
+  draining_ = true;
+  for (Listening& each : listenings_) each.host->start_drain();
+}
+
+void Worker::stop_accepting(bool inbound_only) {
+  for (Listening& each : listenings_) {
+    if (inbound_only && !each.inbound) continue;
+    if (each.listener) each.listener->drain_queue();
+    each.listener.reset();
+    each.host->start_drain();
+    each.host->close_idle();
+  }
+  sweep_.schedule();
+}
+
+void Worker::close_all() {
+  for (Listening& each : listenings_) {
+    each.listener.reset();
+    each.host->close_all();
+  }
+  for (Listening& each : retired_) each.host->close_all();
+}
+
+void Worker::when_empty(std::function<void()> callback) {
+  when_empty_.push_back(std::move(callback));
+  sweep_.schedule();
+}
+
+size_t Worker::session_count() const noexcept {
+  size_t count = 0;
+  for (const Listening& each : listenings_) count += each.host->session_count();
+  for (const Listening& each : retired_) count += each.host->session_count();
+  return count;
+}
+
+void Worker::take_over(const std::string& key, int fd, const net::Address& remote) {
+  for (Listening& each : listenings_) {
+    if (each.key != key) continue;
+    each.host->on_accept(fd, remote);
+    return;
+  }
+  ::close(fd);
+}
+
+}  // namespace weir::server

@@ -1,0 +1,103 @@
+// Worker: one thread with its own loop, sockets, connections, upstream pools and VM copies.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "event/loop.h"
+#include "net/listener.h"
+#include "proxy/access_log.h"
+#include "proxy/listener_host.h"
+#include "proxy/session_deps.h"
+#include "proxy/stream_pool.h"
+#include "router/callout_client.h"
+#include "server/snapshot.h"
+#include "upstream/cluster.h"
+
+namespace weir::wasm {
+class Host;
+}
+
+namespace weir::server {
+
+class AcceptRelay;
+
+/// What workers share; outlives them.
+struct WorkerDeps {
+  proxy::AccessLogWriter& logs;
+  upstream::ClusterRegistry& clusters;
+  const std::atomic<bool>& health_check_failed;
+};
+
+/// Owner: the server. start() and join() on main; every other member on the worker's own thread, through post().
+/// Order: construct, start, adopt*, start_drain?, stop_accepting?, stop, join.
+class Worker {
+ public:
+  Worker(unsigned index, const WorkerDeps& deps);
+  ~Worker();
+
+  void start();
+  void post(std::function<void()> task) { loop_.post(std::move(task)); }
+  /// Ends sessions, VMs and the loop; may be posted from main. Then join().
+  void stop(wasm::Host* wasm);
+  void join();
+
+  /// The single step in which this worker changes to a new generation. `peers` are all workers, for sockets that only
+  /// one of them can accept on.
+  void adopt(std::shared_ptr<const Snapshot> snapshot, wasm::Host* wasm,
+             const std::vector<std::unique_ptr<Worker>>& peers);
+  /// Responses say "connection: close" from now on.
+  void start_drain();
+  /// Takes what waits in the accept queues, then closes the sockets; idle connections go. `inbound_only` spares listeners of
+  /// another traffic direction.
+  void stop_accepting(bool inbound_only = false);
+  /// Cuts every connection.
+  void close_all();
+  /// `callback` runs (on this thread) when no session is left, maybe at once.
+  void when_empty(std::function<void()> callback);
+  size_t session_count() const noexcept;
+  /// An accepted socket from the worker that owns the listening socket.
+  void take_over(const std::string& key, int fd, const net::Address& remote);
+
+  unsigned index() const noexcept { return index_; }
+  event::Loop& loop() noexcept { return loop_; }
+  upstream::WorkerClusters& clusters() noexcept { return clusters_; }
+
+ private:
+  struct Listening {
+    std::string key;
+    std::shared_ptr<const SocketSet> sockets;
+    std::unique_ptr<AcceptRelay> relay;  // Unix sockets only
+    std::unique_ptr<proxy::ListenerHost> host;
+    std::unique_ptr<net::Listener> listener;
+    bool inbound = false;
+  };
+  void run();
+  Listening make_listening(const ListenerEntry& entry, const std::vector<std::unique_ptr<Worker>>& peers);
+  void retire(Listening listening);
+  static void on_host_empty(void* self);
+  static void on_sweep(void* self);
+  static void on_retire_timer(void* self);
+
+  unsigned index_;
+  event::Loop loop_;
+  upstream::WorkerClusters clusters_;
+  router::CalloutClient callouts_;
+  proxy::WorkerLog access_log_;
+  proxy::StreamPool streams_;
+  proxy::SessionDeps session_deps_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::vector<Listening> listenings_;
+  std::vector<Listening> retired_;  // removed by an edit, with sessions left
+  event::EndOfTurn sweep_;
+  event::Timer retire_timer_;
+  std::vector<std::function<void()>> when_empty_;
+  bool draining_ = false;
+  std::thread thread_;
+};
+
+}  // namespace weir::server
