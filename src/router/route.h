@@ -56,6 +56,11 @@ class Route final : public stream::RouteRef {
       if (!level.empty()) ops[count++] = &level;
     }
   };
+  template <typename Level>
+  void add_ops(const Level& level) {
+    request_ops_.add(level.request_headers);
+    response_ops_.add(level.response_headers);
+  }
   const RouteTableOptions& table_;
   const VirtualHostOptions& host_;
   const RouteOptions& route_;

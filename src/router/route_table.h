@@ -9,6 +9,7 @@
 #include <weir/message.h>
 #include <weir/result.h>
 
+#include "router/domain_index.h"
 #include "router/options.h"
 #include "router/route.h"
 
@@ -36,12 +37,12 @@ class RouteTable {
  private:
   explicit RouteTable(RouteTableOptions options);
   struct VirtualHost;
-  class DomainIndex;
   Result<void> compile();
-  Result<void> compile_host(const VirtualHostOptions& options, size_t index);
+  Result<void> compile_host(const VirtualHostOptions& options, uint32_t number);
+  const VirtualHost* find_host(std::string_view authority) const;
   RouteTableOptions options_;
   std::vector<std::unique_ptr<VirtualHost>> hosts_;
-  std::unique_ptr<DomainIndex> domains_;
+  DomainIndex domains_;
   std::vector<std::string> clusters_;
 };
 

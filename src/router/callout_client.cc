@@ -1,0 +1,188 @@
+#include "router/callout_client.h"
+
+#include <utility>
+
+#include "base/strings.h"
+#include "upstream/exchange.h"
+
+namespace weir::router {
+
+using upstream::Failure;
+using upstream::FailureKind;
+
+namespace {
+
+bool is_connect_failure(FailureKind kind) noexcept {
+  return kind == FailureKind::kLocalConnectFailure || kind == FailureKind::kRemoteConnectFailure ||
+         kind == FailureKind::kConnectTimeout;
+}
+
+Error error_of(const Failure& failure) {
+  Error error;
+  error.side = Side::kUpstream;
+  error.detail = upstream::reset_reason(failure.kind);
+  switch (failure.kind) {
+    case FailureKind::kNoHealthyHost: error.code = Code::kNoHealthyHost; break;
+    case FailureKind::kOverflow: error.code = Code::kOverflow; break;
+    case FailureKind::kProtocolError: error.code = Code::kProtocol; break;
+    default: error.code = Code::kReset; break;
+  }
+  return error;
+}
+
+CalloutResponse own_answer(int status, std::string_view text) {
+  CalloutResponse response;
+  response.head.status = status;
+  response.head.headers.add(HeaderId::kContentType, "text/plain");
+  std::string length;
+  base::append_number(length, text.size());
+  response.head.headers.add(HeaderId::kContentLength, length);
+  response.body.append(text);
+  return response;
+}
+
+}  // namespace
+
+class CalloutClient::Handle final : public Callout {
+ public:
+  explicit Handle(Call& call) : call_(&call) {}
+  ~Handle() override;
+  void forget() noexcept { call_ = nullptr; }
+
+ private:
+  Call* call_;
+};
+
+/// One callout. Owner: the client, then the loop's list of deferred deletions.
+class CalloutClient::Call final : public event::Deferrable, private upstream::ExchangeSink {
+ public:
+  Call(CalloutClient& client, upstream::Cluster& cluster, CalloutRequest request, CalloutHandler& handler)
+      : client_(client), state_(cluster.state()), request_(std::move(request)), handler_(&handler), exchange_(*this),
+        timeout_(cluster.loop(), &Call::on_timeout, this), failed_late_(cluster.loop(), &Call::on_failed_late, this) {}
+
+  Result<std::unique_ptr<Callout>> begin(upstream::Cluster& cluster);
+  /// Nobody is told any more.
+  void detach() noexcept {
+    exchange_.cancel();
+    timeout_.cancel();
+    handler_ = nullptr;
+    if (handle_ != nullptr) std::exchange(handle_, nullptr)->forget();
+  }
+  void abandon() noexcept {
+    handle_ = nullptr;
+    detach();
+    client_.finished(*this);
+  }
+  size_t index = 0;
+
+ private:
+  ResponseHead& exchange_head() noexcept override { return response_.head; }
+  HeaderMap& exchange_trailers() noexcept override { return response_.trailers; }
+  void on_exchange_connected(upstream::UpstreamConnection&) override {}
+  void on_exchange_informational() override {}
+  void on_exchange_head(size_t, EndStream end) override {
+    state_.charge_response(response_.head.status, true);
+    if (end == EndStream::kYes) done(std::move(response_));
+  }
+  void on_exchange_body(Buffer& data, EndStream end) override {
+    if (response_.body.size() + data.size() > request_.max_response_bytes) {
+      done(weir::fail(Code::kPayloadTooLarge, Side::kUpstream, "the answer to a callout is too large"));
+      return;
+    }
+    response_.body.append(std::move(data));
+    if (end == EndStream::kYes) done(std::move(response_));
+  }
+  void on_exchange_trailers() override { done(std::move(response_)); }
+  void on_exchange_failed(const Failure& failure) override {
+    if (is_connect_failure(failure.kind)) {
+      state_.charge_response(503, true);
+      done(own_answer(503, base::concat("upstream connect error or disconnect/reset before headers. reset reason: ",
+                                        upstream::reset_reason(failure.kind))));
+    } else {
+      done(weir::fail(error_of(failure)));
+    }
+  }
+  void on_exchange_blocked() override {}
+  void on_exchange_resumed() override {}
+
+  void done(Result<CalloutResponse> result) {
+    CalloutHandler* handler = handler_;
+    detach();
+    client_.finished(*this);  // lives until the end of the turn
+    if (handler != nullptr) handler->on_callout_done(std::move(result));
+  }
+  static void on_timeout(void* self) noexcept {
+    auto& call = *static_cast<Call*>(self);
+    call.exchange_.time_out();
+    call.state_.charge_response(504, true);
+    call.done(own_answer(504, "upstream request timeout"));
+  }
+  static void on_failed_late(void* self) noexcept {
+    auto& call = *static_cast<Call*>(self);
+    if (call.handler_ != nullptr) call.on_exchange_failed({FailureKind::kLocalConnectFailure});
+  }
+
+  CalloutClient& client_;
+  upstream::ClusterSharedState& state_;
+  CalloutRequest request_;
+  CalloutHandler* handler_;
+  Handle* handle_ = nullptr;
+  CalloutResponse response_;
+  upstream::Exchange exchange_;
+  event::Timer timeout_;
+  event::EndOfTurn failed_late_;
+};
+
+CalloutClient::Handle::~Handle() {
+  if (call_ != nullptr) call_->abandon();
+}
+
+Result<std::unique_ptr<Callout>> CalloutClient::Call::begin(upstream::Cluster& cluster) {
+  const bool has_body = !request_.body.empty();
+  const bool has_trailers = !request_.trailers.empty();
+  const EndStream head_end = has_body || has_trailers ? EndStream::kNo : EndStream::kYes;
+  if (auto failure = exchange_.start(cluster, request_.head, head_end, upstream::Priority::kDefault)) {
+    if (!is_connect_failure(failure->kind)) return weir::fail(error_of(*failure));
+    failed_late_.schedule();
+  } else {
+    if (has_body) exchange_.send_body(request_.body, has_trailers ? EndStream::kNo : EndStream::kYes);
+    if (has_trailers) exchange_.send_trailers(request_.trailers);
+    if (request_.timeout.count() > 0) timeout_.arm(request_.timeout);
+  }
+  auto handle = std::make_unique<Handle>(*this);
+  handle_ = handle.get();
+  return handle;
+}
+
+CalloutClient::CalloutClient(upstream::WorkerClusters& clusters) : clusters_(clusters) {}
+
+CalloutClient::~CalloutClient() {
+  for (const auto& call : calls_) call->detach();
+}
+
+bool CalloutClient::knows_cluster(std::string_view cluster) const { return clusters_.find_retired(cluster) != nullptr; }
+
+Result<std::unique_ptr<Callout>> CalloutClient::start(CalloutRequest request, CalloutHandler& handler) {
+  upstream::Cluster* cluster = clusters_.find_retired(request.cluster);
+  if (cluster == nullptr)
+    return weir::fail(Code::kNoCluster, Side::kLocal, base::concat("unknown cluster ", request.cluster));
+  auto call = std::make_unique<Call>(*this, *cluster, std::move(request), handler);
+  auto handle = call->begin(*cluster);
+  if (!handle) return handle;
+  call->index = calls_.size();
+  calls_.push_back(std::move(call));
+  return handle;
+}
+
+void CalloutClient::finished(Call& call) {
+  const size_t index = call.index;
+  std::unique_ptr<Call> dying = std::move(calls_[index]);
+  if (index + 1 < calls_.size()) {
+    calls_[index] = std::move(calls_.back());
+    calls_[index]->index = index;
+  }
+  calls_.pop_back();
+  clusters_.loop().defer_delete(std::move(dying));
+}
+
+}  // namespace weir::router

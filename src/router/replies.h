@@ -1,0 +1,30 @@
+// Local replies of the router, with Envoy's status, body, details and flag.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <weir/http_filter.h>
+
+#include "router/options.h"
+#include "router/rewrite.h"
+#include "upstream/failure.h"
+
+namespace weir::router {
+
+/// Each sets the stream's flag and returns the answer.
+LocalReply no_route_reply(StreamInfo& info);
+LocalReply no_cluster_reply(StreamInfo& info, int status);
+LocalReply timeout_reply(StreamInfo& info);
+/// `retried`: the failure is that of a second attempt.
+LocalReply failure_reply(StreamInfo& info, const upstream::Failure& failure, bool retried, EnvoyHeaders envoy_headers);
+LocalReply redirect_reply(const RedirectOptions& redirect, std::string location);
+LocalReply direct_reply(const DirectResponseOptions& direct);
+
+/// The flag of a failure, before or after the response's head.
+ResponseFlag failure_flag(upstream::FailureKind kind) noexcept;
+/// "upstream_reset_before_response_started{connection_termination}".
+std::string reset_details(std::string_view event, const upstream::Failure& failure);
+/// "delayed connect error: Connection refused" for failed connects, else empty.
+std::string transport_failure_reason(const upstream::Failure& failure);
+
+}  // namespace weir::router

@@ -1,0 +1,60 @@
+#include "router/route.h"
+
+namespace weir::router {
+namespace {
+
+/// The first of the levels that says something by `ask`, from the most specific on.
+template <typename Answer, typename Ask>
+Answer most_specific(std::initializer_list<const FilterOverrides*> levels, std::string_view name, Answer nothing, Ask&& ask) {
+  for (const FilterOverrides* level : levels) {
+    if (level->empty()) continue;
+    const auto found = level->find(name);
+    if (found == level->end()) continue;
+    if (const Answer answer = ask(found->second); answer != nothing) return answer;
+  }
+  return nothing;
+}
+
+}  // namespace
+
+const std::string Route::kNone;
+
+Route::Route(const RouteTableOptions& table, const VirtualHostOptions& host, const RouteOptions& route,
+             const WeightedCluster* weighted)
+    : table_(table), host_(host), route_(route), weighted_(weighted) {
+  // The last one applied wins: the table's by default, otherwise the most specific.
+  if (table.most_specific_header_mutations_wins) {
+    add_ops(table), add_ops(host), add_ops(route);
+    if (weighted != nullptr) add_ops(*weighted);
+  } else {
+    if (weighted != nullptr) add_ops(*weighted);
+    add_ops(route), add_ops(host), add_ops(table);
+  }
+}
+
+const void* Route::filter_config(std::string_view filter_name) const {
+  return most_specific<const void*>({&route_.filters, &host_.filters, &table_.filters}, filter_name, nullptr,
+                                    [](const FilterOverride& one) { return one.config.get(); });
+}
+
+int Route::filter_disabled(std::string_view filter_name) const {
+  return most_specific<int>({&route_.filters, &host_.filters, &table_.filters}, filter_name, -1,
+                            [](const FilterOverride& one) {
+                              // A configuration for the route switches a filter on that is off by default.
+                              return one.disabled == -1 && one.config ? 0 : one.disabled;
+                            });
+}
+
+void Route::finalize_response(HeaderMap& headers, const stream::FormatContext& context) const {
+  for (size_t i = 0; i < response_ops_.count; ++i) response_ops_.ops[i]->apply(headers, context);
+}
+
+void Route::apply_request_ops(HeaderMap& headers, const stream::FormatContext& context) const {
+  for (size_t i = 0; i < request_ops_.count; ++i) request_ops_.ops[i]->apply(headers, context);
+}
+
+std::optional<std::chrono::milliseconds> Route::idle_timeout() const {
+  return route_.route ? route_.route->idle_timeout : std::nullopt;
+}
+
+}  // namespace weir::router
