@@ -13,8 +13,8 @@ namespace weir {
 
 /// A byte queue made of slices that refer to reference-counted, pooled blocks.
 ///
-/// Moving bytes between buffers never copies them (a block may be shared by two slices); appending
-/// text copies it into the tail block. Owner: whoever holds it, by value. Thread: a buffer and all
+/// Moving bytes between buffers does not copy them (a block may be shared by two slices), except for pieces of
+/// up to 1 KiB that fit behind the last slice; appending text copies it into the tail block. Owner: whoever holds it, by value. Thread: a buffer and all
 /// buffers that it exchanged bytes with stay on one thread, because the counts are not atomic.
 class Buffer {
  public:
@@ -84,6 +84,7 @@ class Buffer {
   void push_front(Slice* slice) noexcept;
   static void release(Slice* slice) noexcept;
   size_t tail_room() const noexcept;
+  bool copies_small(size_t n) const noexcept;
 
   Slice* head_ = nullptr;
   Slice* tail_ = nullptr;

@@ -100,8 +100,13 @@ class HeaderMap {
   std::string_view store(std::string_view text);
   /// Appends a field whose texts live in this map's arena or for ever. `name` is lower-case.
   void add_stored(std::string_view name, std::string_view value, HeaderId id);
+  /// Bytes of arena in use, replaced and removed texts included: what a limit on changes looks at.
+  size_t arena_bytes() const noexcept;
 
  private:
+  std::string_view store_name(std::string_view name, HeaderId& id);
+  void set_stored(std::string_view name, std::string_view value, HeaderId id);
+
   struct Chunk;  // arena block, defined in base/header_map.cc
   std::vector<Entry> entries_;
   Chunk* chunks_ = nullptr;  // newest first

@@ -1,27 +1,43 @@
-// Regex: RE2, linear in time, for patterns that configuration authors write.
+// Regex: RE2, which runs in time linear in the text, whatever the pattern.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <weir/result.h>
 
+namespace re2 {
+class RE2;
+}
+
 namespace weir::base {
 
-/// A compiled pattern; cheap to copy (shared), immutable, usable from every thread.
+/// A compiled pattern: immutable, cheap to copy, safe to use on several threads.
 class Regex {
  public:
-  /// Error (kConfig): the syntax, or a program beyond the size cap.
-  static Result<Regex> compile(std::string_view pattern);
+  /// Empty: only assignable.
+  Regex() = default;
+  /// Errors: kConfig, with RE2's text; also when the program is larger than `max_program_size` instructions
+  /// (Envoy's re2.max_program_size.error_level).
+  static Result<Regex> compile(std::string_view pattern, int max_program_size = 10000);
+
   bool full_match(std::string_view text) const;
   bool partial_match(std::string_view text) const;
-  /// Replaces the first match (or all) by `rewrite` (\0..\9).
+  /// Replaces the first match (or all) in place; whether there was one.
   bool replace(std::string& text, std::string_view rewrite, bool all) const;
-  const std::string& pattern() const;
+  /// Replaces all matches by `rewrite` (\0 = the match, \1 … = groups).
+  std::string replace_all(std::string_view text, std::string_view rewrite) const;
+  /// The text of the first group of the first match, or of the match if there is no group.
+  std::optional<std::string> first_group(std::string_view text) const;
+  /// Whether `rewrite` names only groups that the pattern has; if not, kConfig.
+  Result<void> check_rewrite(std::string_view rewrite) const;
+  const std::string& pattern() const noexcept;
+  int program_size() const noexcept;
 
  private:
-  struct Private;
-  std::shared_ptr<const Private> private_;  // immutable
+  explicit Regex(std::shared_ptr<const re2::RE2> re) : re_(std::move(re)) {}
+  std::shared_ptr<const re2::RE2> re_;  // immutable, shared by copies of a snapshot's matchers
 };
 
 }  // namespace weir::base

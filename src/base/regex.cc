@@ -1,0 +1,64 @@
+#include "base/regex.h"
+
+#include <re2/re2.h>
+
+#include "base/strings.h"
+
+namespace weir::base {
+
+Result<Regex> Regex::compile(std::string_view pattern, int max_program_size) {
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  auto re = std::make_shared<const re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
+  if (!re->ok()) {
+    return fail(Code::kConfig, Side::kLocal, concat("invalid regex \"", pattern, "\": ", re->error()));
+  }
+  if (re->ProgramSize() > max_program_size) {
+    return fail(Code::kConfig, Side::kLocal,
+                concat("regex \"", pattern, "\" has a program size of ", re->ProgramSize(), ", more than ",
+                       max_program_size));
+  }
+  return Regex(std::move(re));
+}
+
+bool Regex::full_match(std::string_view text) const {
+  return re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), *re_);
+}
+
+bool Regex::partial_match(std::string_view text) const {
+  return re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *re_);
+}
+
+bool Regex::replace(std::string& text, std::string_view rewrite, bool all) const {
+  const re2::StringPiece piece(rewrite.data(), rewrite.size());
+  return all ? re2::RE2::GlobalReplace(&text, *re_, piece) > 0 : re2::RE2::Replace(&text, *re_, piece);
+}
+
+std::string Regex::replace_all(std::string_view text, std::string_view rewrite) const {
+  std::string out(text);
+  replace(out, rewrite, true);
+  return out;
+}
+
+std::optional<std::string> Regex::first_group(std::string_view text) const {
+  re2::StringPiece groups[2];
+  const int wanted = re_->NumberOfCapturingGroups() > 0 ? 2 : 1;
+  if (!re_->Match(re2::StringPiece(text.data(), text.size()), 0, text.size(), re2::RE2::UNANCHORED, groups, wanted)) {
+    return std::nullopt;
+  }
+  return std::string(groups[wanted - 1].data(), groups[wanted - 1].size());
+}
+
+Result<void> Regex::check_rewrite(std::string_view rewrite) const {
+  std::string error;
+  if (!re_->CheckRewriteString(re2::StringPiece(rewrite.data(), rewrite.size()), &error)) {
+    return fail(Code::kConfig, Side::kLocal, error);
+  }
+  return {};
+}
+
+const std::string& Regex::pattern() const noexcept { return re_->pattern(); }
+
+int Regex::program_size() const noexcept { return re_->ProgramSize(); }
+
+}  // namespace weir::base
