@@ -28,9 +28,10 @@ class AdminSession final : public event::Deferrable,
                            public http::ServerConnectionSink,
                            public http::RequestReceiver {
  public:
-  AdminSession(AdminServer& server, event::Loop& loop, Backend& backend,
+  AdminSession(AdminServer& server, uint64_t id, event::Loop& loop, Backend& backend,
                std::unique_ptr<net::Connection> connection)
       : server_(server),
+        id_(id),
         backend_(backend),
         connection_(std::move(connection)),
         idle_timer_(loop, [](void* self) { static_cast<AdminSession*>(self)->end(); }, this) {
@@ -39,7 +40,7 @@ class AdminSession final : public event::Deferrable,
     connection_->start();
     idle_timer_.arm(kIdleTimeout);
   }
-  ~AdminSession() override { *alive_ = false; }
+  uint64_t id() const noexcept { return id_; }
 
   void end() {
     if (std::exchange(ended_, true)) return;
@@ -107,8 +108,9 @@ class AdminSession final : public event::Deferrable,
     if (!host_allowed())
       return respond(Response{403, "the Host or Origin header does not name this listener\n"});
     const Request request = parse_target(head_.method(), head_.path());
-    handle(backend_, request, [this, alive = alive_](Response response) {
-      if (*alive && !ended_) respond(response);
+    handle(backend_, request, [&server = server_, id = id_](const Response& response) {
+      AdminSession* session = server.find(id);
+      if (session != nullptr && !session->ended_) session->respond(response);
     });
   }
 
@@ -137,6 +139,7 @@ class AdminSession final : public event::Deferrable,
   }
 
   AdminServer& server_;
+  uint64_t id_;
   Backend& backend_;
   std::unique_ptr<net::Connection> connection_;
   std::unique_ptr<http::ServerConnection> codec_;
@@ -144,7 +147,6 @@ class AdminSession final : public event::Deferrable,
   RequestHead head_;
   HeaderMap trailers_;
   http::ResponseWriter* writer_ = nullptr;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for answers that come later
   bool closing_ = false;
   bool ended_ = false;
 };
@@ -169,7 +171,13 @@ const net::Address& AdminServer::local() const noexcept { return sockets_.front(
 void AdminServer::on_accept(int fd, const net::Address& remote) {
   auto connection = net::Connection::accepted(loop_, fd, remote, net::ConnectionOptions{});
   if (sessions_.size() >= kMaxSessions) return;  // the connection closes with its object
-  sessions_.push_back(std::make_unique<AdminSession>(*this, loop_, backend_, std::move(connection)));
+  sessions_.push_back(std::make_unique<AdminSession>(*this, next_id_++, loop_, backend_, std::move(connection)));
+}
+
+AdminSession* AdminServer::find(uint64_t id) noexcept {
+  const auto found =
+      std::find_if(sessions_.begin(), sessions_.end(), [id](const auto& each) { return each->id() == id; });
+  return found == sessions_.end() ? nullptr : found->get();
 }
 
 void AdminServer::remove(AdminSession& session) {

@@ -25,6 +25,8 @@ class AdminServer final : public net::AcceptSink {
   const net::Address& local() const noexcept;
   void on_accept(int fd, const net::Address& remote) override;
   void remove(AdminSession& session);  // by the session: detached, dies after this turn
+  /// Null if that session has gone: answers may come late.
+  AdminSession* find(uint64_t id) noexcept;
 
  private:
   AdminServer(event::Loop& loop, Backend& backend, std::vector<std::unique_ptr<net::ListenSocket>> sockets);
@@ -33,6 +35,7 @@ class AdminServer final : public net::AcceptSink {
   std::vector<std::unique_ptr<net::ListenSocket>> sockets_;
   std::unique_ptr<net::Listener> listener_;
   std::vector<std::unique_ptr<AdminSession>> sessions_;
+  uint64_t next_id_ = 1;
 };
 
 }  // namespace weir::admin

@@ -76,8 +76,8 @@ Result<ListenerEntry> SnapshotMaker::make_listener(
 Result<std::shared_ptr<const Snapshot>> SnapshotMaker::make(
     uint64_t generation, std::shared_ptr<const config::Configuration> configuration,
     const Snapshot* previous) const {
-  auto snapshot = std::make_shared<Snapshot>();
-  snapshot->generation = generation;
+  Snapshot snapshot;
+  snapshot.generation = generation;
   for (const auto& options : configuration->listeners) {
     if (!options->bind_to_port) continue;
     auto entry = make_listener(generation, options, previous);
@@ -86,11 +86,11 @@ Result<std::shared_ptr<const Snapshot>> SnapshotMaker::make(
       error.detail = "listener " + options->name + " (" + options->address.to_string() + "): " + error.detail;
       return fail(std::move(error));
     }
-    snapshot->listeners.push_back(std::move(*entry));
+    snapshot.listeners.push_back(std::move(*entry));
   }
-  snapshot->clusters = upstream::ClusterTable::build(configuration->clusters, clusters);
-  snapshot->configuration = std::move(configuration);
-  return snapshot;
+  snapshot.clusters = upstream::ClusterTable::build(configuration->clusters, clusters);
+  snapshot.configuration = std::move(configuration);
+  return std::make_shared<const Snapshot>(std::move(snapshot));
 }
 
 bool Difference::nothing() const noexcept {

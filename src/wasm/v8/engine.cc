@@ -59,7 +59,7 @@ class V8Engine : public Engine {
       return fail(Code::kConfig, Side::kLocal, *why != nullptr ? *why : "the module does not compile");
     }
     v8::CompiledWasmModule compiled = module->GetCompiledModule();
-    return std::make_shared<V8Module>(std::move(binary), std::move(compiled));
+    return std::make_shared<const V8Module>(std::move(binary), std::move(compiled));
   }
 
   std::unique_ptr<v8::Platform> platform_;
