@@ -21,7 +21,8 @@ class AddHeaderRoot : public RootContext {
     value_ = options.get("value", "hello");
     request_name_ = options.get("request_name", name_);
     request_value_ = options.get("request_value", value_);
-    if (!usable(name_, value_) || !usable(request_name_, request_value_)) return reject("configuration: bad header name or value");
+    if (!usable(name_, value_) || !usable(request_name_, request_value_))
+      return reject("configuration: bad header name or value");
     return true;
   }
 
@@ -33,7 +34,8 @@ class AddHeaderRoot : public RootContext {
  private:
   // An empty name switches that direction off.
   static bool usable(std::string_view name, std::string_view value) {
-    return name.empty() || (weir_filter::is_header_name(name) && weir_filter::is_header_value(value));
+    return name.empty() ||
+           (weir_filter::is_header_name(name) && weir_filter::is_header_value(value));
   }
 
   static bool reject(const std::string& why) {
@@ -54,7 +56,8 @@ class AddHeader : public Context {
   // Replaces on the request: a client must not be able to forge the header.
   FilterHeadersStatus onRequestHeaders(uint32_t, bool) override {
     const auto& options = *static_cast<const AddHeaderRoot*>(root());
-    if (!options.request_name().empty()) replaceRequestHeader(options.request_name(), options.request_value());
+    if (!options.request_name().empty())
+      replaceRequestHeader(options.request_name(), options.request_value());
     return FilterHeadersStatus::Continue;
   }
 

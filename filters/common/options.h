@@ -143,7 +143,8 @@ class Options {
     } else {
       const size_t end = text_.find_first_of(",]} \t\r\n", at_);
       value = text_.substr(at_, end == std::string_view::npos ? end : end - at_);
-      if (!is_bare_value(value)) return fail("expected a text, a number, true, false, null or a list of those");
+      if (!is_bare_value(value))
+        return fail("expected a text, a number, true, false, null or a list of those");
       at_ += value.size();
       if (value == "null") return true;
     }
@@ -200,7 +201,8 @@ class Options {
     code = 0;
     for (int i = 0; i < 4; ++i) {
       if (++at_ >= text_.size()) return false;
-      const size_t digit = std::string_view("0123456789abcdef").find(static_cast<char>(text_[at_] | 0x20));
+      const size_t digit =
+          std::string_view("0123456789abcdef").find(static_cast<char>(text_[at_] | 0x20));
       if (digit == std::string_view::npos) return false;
       code = code * 16 + static_cast<uint32_t>(digit);
     }
@@ -236,7 +238,8 @@ inline bool is_header_name(std::string_view name) {
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
   if (name.empty()) return false;
   for (const char c : name) {
-    const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool alphanumeric =
+        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (!alphanumeric && kMarks.find(c) == std::string_view::npos) return false;
   }
   return true;

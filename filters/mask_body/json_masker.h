@@ -56,12 +56,24 @@ class JsonMasker {
 
   void step(char c, std::string& out) {
     switch (state_) {
-      case State::kPlain: plain(c, out); return;
-      case State::kText: shown_text(c, out); return;
-      case State::kHiddenText: hidden_text(c, out); return;
-      case State::kValue: value(c, out); return;
-      case State::kHiddenScalar: hidden_scalar(c, out); return;
-      case State::kLiteral: literal(c, out); return;
+      case State::kPlain:
+        plain(c, out);
+        return;
+      case State::kText:
+        shown_text(c, out);
+        return;
+      case State::kHiddenText:
+        hidden_text(c, out);
+        return;
+      case State::kValue:
+        value(c, out);
+        return;
+      case State::kHiddenScalar:
+        hidden_scalar(c, out);
+        return;
+      case State::kLiteral:
+        literal(c, out);
+        return;
     }
   }
 
@@ -146,7 +158,8 @@ class JsonMasker {
     uint32_t code = unit;
     if (unit >= 0xDC00 && unit < 0xE000) {
       if (high_surrogate_ == 0) overlong_ = true;
-      code = 0x10000 + ((static_cast<uint32_t>(high_surrogate_ - 0xD800) & 0x3FF) << 10) + (unit - 0xDC00U);
+      code = 0x10000 + ((static_cast<uint32_t>(high_surrogate_ - 0xD800) & 0x3FF) << 10) +
+             (unit - 0xDC00U);
       high_surrogate_ = 0;
     }
     if (code < 0x80) {

@@ -10,8 +10,10 @@ namespace {
 
 using weir_filter::JsonMasker;
 
-constexpr std::string_view kKnownOptions[] = {"fields", "mask", "direction", "content_types", "ignore_case", "encoded"};
-constexpr std::string_view kDefaultTypes[] = {"application/json", "text/json", "application/x-ndjson", "+json"};
+constexpr std::string_view kKnownOptions[] = {"fields",        "mask",        "direction",
+                                              "content_types", "ignore_case", "encoded"};
+constexpr std::string_view kDefaultTypes[] = {"application/json", "text/json",
+                                              "application/x-ndjson", "+json"};
 
 std::string_view media_type(std::string_view content_type) {
   return weir_filter::Options::trim(content_type.substr(0, content_type.find(';')));
@@ -20,7 +22,9 @@ std::string_view media_type(std::string_view content_type) {
 bool same_ignoring_case(std::string_view left, std::string_view right) {
   if (left.size() != right.size()) return false;
   for (size_t i = 0; i < left.size(); ++i) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+    const auto lower = [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+    };
     if (lower(left[i]) != lower(right[i])) return false;
   }
   return true;
@@ -40,7 +44,8 @@ class MaskBodyRoot : public RootContext {
     rules_.names = options.list("fields");
     if (rules_.names.empty()) return reject("\"fields\" must name at least one member");
     rules_.mask = options.get("mask", "***");
-    if (!weir_filter::is_header_value(rules_.mask) || rules_.mask.find_first_of("\"\\\t") != std::string::npos) {
+    if (!weir_filter::is_header_value(rules_.mask) ||
+        rules_.mask.find_first_of("\"\\\t") != std::string::npos) {
       return reject("\"mask\" must need no escape in JSON");
     }
     rules_.ignore_case = options.flag("ignore_case", false);
@@ -51,7 +56,8 @@ class MaskBodyRoot : public RootContext {
     masks_request_ = direction != "response";
     masks_response_ = direction != "request";
     const std::string_view encoded = options.get("encoded", "reject");
-    if (encoded != "reject" && encoded != "pass") return reject("\"encoded\" must be reject or pass");
+    if (encoded != "reject" && encoded != "pass")
+      return reject("\"encoded\" must be reject or pass");
     rejects_encoded_ = encoded == "reject";
     types_ = options.list("content_types");
     if (types_.empty()) types_.assign(std::begin(kDefaultTypes), std::end(kDefaultTypes));
@@ -69,7 +75,8 @@ class MaskBodyRoot : public RootContext {
     for (const auto& wanted : types_) {
       if (wanted == "*") return true;
       const bool suffix = wanted.front() == '+' && type.size() > wanted.size();
-      if (same_ignoring_case(suffix ? type.substr(type.size() - wanted.size()) : type, wanted)) return true;
+      if (same_ignoring_case(suffix ? type.substr(type.size() - wanted.size()) : type, wanted))
+        return true;
     }
     return false;
   }
@@ -103,7 +110,8 @@ class MaskBody : public Context {
       removeRequestHeader("range");
     }
     if (!options().masks_request() || end_of_stream) return FilterHeadersStatus::Continue;
-    return start(WasmHeaderMapType::RequestHeaders, request_, 415, "The request body must not be encoded.\n");
+    return start(WasmHeaderMapType::RequestHeaders, request_, 415,
+                 "The request body must not be encoded.\n");
   }
 
   FilterDataStatus onRequestBody(size_t body_size, bool) override {
@@ -113,7 +121,8 @@ class MaskBody : public Context {
 
   FilterHeadersStatus onResponseHeaders(uint32_t, bool end_of_stream) override {
     if (!options().masks_response() || end_of_stream) return FilterHeadersStatus::Continue;
-    return start(WasmHeaderMapType::ResponseHeaders, response_, 502, "The response body is encoded.\n");
+    return start(WasmHeaderMapType::ResponseHeaders, response_, 502,
+                 "The response body is encoded.\n");
   }
 
   FilterDataStatus onResponseBody(size_t body_size, bool) override {
@@ -131,18 +140,28 @@ class MaskBody : public Context {
  private:
   const MaskBodyRoot& options() const { return *static_cast<const MaskBodyRoot*>(root()); }
 
-  // Looks at a head and prepares the masker of its body if that is JSON.
-  FilterHeadersStatus start(WasmHeaderMapType map, std::optional<JsonMasker>& masker, uint32_t refusal, std::string_view why) {
-    if (!options().is_masked_type(getHeaderMapValue(map, "content-type")->view())) return FilterHeadersStatus::Continue;
-    const auto encoding = getHeaderMapValue(map, "content-encoding");
-    if (encoding->size() > 0 && !same_ignoring_case(encoding->view(), "identity")) {
+  // Looks at a head and prepares the masker of its body if that is JSON. It reads the whole map, because a getter shows only
+  // the first of several fields of one name, and behind that another could hide.
+  FilterHeadersStatus start(WasmHeaderMapType map, std::optional<JsonMasker>& masker,
+                            uint32_t refusal, std::string_view why) {
+    const auto head = getHeaderMapPairs(map);
+    bool masked_type = false;
+    bool encoded = false;
+    for (const auto& [name, value] : head->pairs()) {
+      if (name == "content-type") masked_type = masked_type || options().is_masked_type(value);
+      if (name == "content-encoding")
+        encoded = encoded || !(value.empty() || same_ignoring_case(value, "identity"));
+    }
+    if (!masked_type) return FilterHeadersStatus::Continue;
+    if (encoded) {
       if (!options().rejects_encoded()) return FilterHeadersStatus::Continue;
       sendLocalResponse(refusal, "mask_body_encoded", why, {});
       return FilterHeadersStatus::StopIteration;
     }
     masker.emplace(options().rules());
     // The length and every digest of the body change with it.
-    for (const std::string_view name : {"content-length", "content-md5", "digest", "content-digest", "repr-digest", "etag"}) {
+    for (const std::string_view name :
+         {"content-length", "content-md5", "digest", "content-digest", "repr-digest", "etag"}) {
       removeHeaderMapValue(map, name);
     }
     return FilterHeadersStatus::Continue;

@@ -14,13 +14,23 @@
 #include "proxy_wasm_externs.h"
 
 // Logging. LOG_INFO("text") and its sisters prefix nothing: the host knows plugin and context.
-inline WasmResult logMessage(LogLevel level, std::string_view message) { return proxy_log(level, message.data(), message.size()); }
-inline WasmResult logTrace(std::string_view message) { return logMessage(LogLevel::trace, message); }
-inline WasmResult logDebug(std::string_view message) { return logMessage(LogLevel::debug, message); }
+inline WasmResult logMessage(LogLevel level, std::string_view message) {
+  return proxy_log(level, message.data(), message.size());
+}
+inline WasmResult logTrace(std::string_view message) {
+  return logMessage(LogLevel::trace, message);
+}
+inline WasmResult logDebug(std::string_view message) {
+  return logMessage(LogLevel::debug, message);
+}
 inline WasmResult logInfo(std::string_view message) { return logMessage(LogLevel::info, message); }
 inline WasmResult logWarn(std::string_view message) { return logMessage(LogLevel::warn, message); }
-inline WasmResult logError(std::string_view message) { return logMessage(LogLevel::error, message); }
-inline WasmResult logCritical(std::string_view message) { return logMessage(LogLevel::critical, message); }
+inline WasmResult logError(std::string_view message) {
+  return logMessage(LogLevel::error, message);
+}
+inline WasmResult logCritical(std::string_view message) {
+  return logMessage(LogLevel::critical, message);
+}
 #define LOG_TRACE(message) logTrace(message)
 #define LOG_DEBUG(message) logDebug(message)
 #define LOG_INFO(message) logInfo(message)
@@ -49,7 +59,9 @@ inline std::pair<uint32_t, WasmDataPtr> getStatus() {
 }
 
 // A tick reaches RootContext::onTick of the plugin each period; 0 stops it.
-inline WasmResult setTickPeriod(uint32_t milliseconds) { return proxy_set_tick_period_milliseconds(milliseconds); }
+inline WasmResult setTickPeriod(uint32_t milliseconds) {
+  return proxy_set_tick_period_milliseconds(milliseconds);
+}
 
 // Properties (attributes). A path is a list of segments: getProperty({"request", "headers", "x-id"}).
 inline std::string makePropertyPath(std::initializer_list<std::string_view> parts) {
@@ -64,7 +76,8 @@ inline std::optional<WasmDataPtr> getProperty(std::initializer_list<std::string_
   const std::string path = makePropertyPath(parts);
   const char* value = nullptr;
   size_t size = 0;
-  if (proxy_get_property(path.data(), path.size(), &value, &size) != WasmResult::Ok) return std::nullopt;
+  if (proxy_get_property(path.data(), path.size(), &value, &size) != WasmResult::Ok)
+    return std::nullopt;
   return std::make_unique<WasmData>(value, size);
 }
 // Numbers arrive as 8 bytes, bool as 1: T must be int64_t, uint64_t, double, bool or std::string.
@@ -80,7 +93,8 @@ inline bool getValue<std::string>(std::initializer_list<std::string_view> parts,
   *out = (*data)->toString();
   return true;
 }
-inline WasmResult setProperty(std::initializer_list<std::string_view> parts, std::string_view value) {
+inline WasmResult setProperty(std::initializer_list<std::string_view> parts,
+                              std::string_view value) {
   const std::string path = makePropertyPath(parts);
   return proxy_set_property(path.data(), path.size(), value.data(), value.size());
 }
@@ -98,12 +112,14 @@ inline WasmResult closeResponse() { return proxy_close_stream(WasmStreamType::Re
 inline WasmResult closeDownstream() { return proxy_close_stream(WasmStreamType::Downstream); }
 inline WasmResult closeUpstream() { return proxy_close_stream(WasmStreamType::Upstream); }
 // Takes effect when the running callback has returned; what that returns is then ignored.
-inline WasmResult sendLocalResponse(uint32_t response_code, std::string_view response_code_details, std::string_view body,
+inline WasmResult sendLocalResponse(uint32_t response_code, std::string_view response_code_details,
+                                    std::string_view body,
                                     const HeaderStringPairs& additional_response_headers,
                                     GrpcStatus grpc_status = GrpcStatus::InvalidCode) {
   const std::string pairs = weir_sdk::serialize_pairs(additional_response_headers);
-  return proxy_send_local_response(response_code, response_code_details.data(), response_code_details.size(), body.data(),
-                                   body.size(), pairs.data(), pairs.size(), grpc_status);
+  return proxy_send_local_response(response_code, response_code_details.data(),
+                                   response_code_details.size(), body.data(), body.size(),
+                                   pairs.data(), pairs.size(), grpc_status);
 }
 
 // Shared data: visible to every VM of the same vm_id on every thread. A write with the cas of an earlier read fails with
@@ -112,7 +128,8 @@ inline WasmResult getSharedData(std::string_view key, WasmDataPtr* value, uint32
   const char* data = nullptr;
   size_t size = 0;
   uint32_t unused = 0;
-  const auto result = proxy_get_shared_data(key.data(), key.size(), &data, &size, cas != nullptr ? cas : &unused);
+  const auto result =
+      proxy_get_shared_data(key.data(), key.size(), &data, &size, cas != nullptr ? cas : &unused);
   *value = std::make_unique<WasmData>(data, size);
   return result;
 }
@@ -122,7 +139,8 @@ inline WasmResult setSharedData(std::string_view key, std::string_view value, ui
 inline WasmResult registerSharedQueue(std::string_view name, uint32_t* token) {
   return proxy_register_shared_queue(name.data(), name.size(), token);
 }
-inline WasmResult resolveSharedQueue(std::string_view vm_id, std::string_view name, uint32_t* token) {
+inline WasmResult resolveSharedQueue(std::string_view vm_id, std::string_view name,
+                                     uint32_t* token) {
   return proxy_resolve_shared_queue(vm_id.data(), vm_id.size(), name.data(), name.size(), token);
 }
 inline WasmResult enqueueSharedQueue(uint32_t token, std::string_view data) {
@@ -147,7 +165,8 @@ inline WasmResult getBufferStatus(WasmBufferType type, size_t* size, uint32_t* f
   return proxy_get_buffer_status(type, size, flags);
 }
 // Replaces [start, start + length) by `data`: (0, 0) prepends, (size, 0) appends, (0, size) replaces all.
-inline WasmResult setBuffer(WasmBufferType type, size_t start, size_t length, std::string_view data, size_t* new_size = nullptr) {
+inline WasmResult setBuffer(WasmBufferType type, size_t start, size_t length, std::string_view data,
+                            size_t* new_size = nullptr) {
   const auto result = proxy_set_buffer_bytes(type, start, length, data.data(), data.size());
   if (result == WasmResult::Ok && new_size != nullptr) {
     uint32_t flags = 0;
@@ -160,14 +179,22 @@ inline WasmResult setBuffer(WasmBufferType type, size_t start, size_t length, st
 inline WasmResult defineMetric(MetricType type, std::string_view name, uint32_t* metric_id) {
   return proxy_define_metric(type, name.data(), name.size(), metric_id);
 }
-inline WasmResult incrementMetric(uint32_t metric_id, int64_t delta) { return proxy_increment_metric(metric_id, delta); }
-inline WasmResult recordMetric(uint32_t metric_id, uint64_t value) { return proxy_record_metric(metric_id, value); }
-inline WasmResult getMetric(uint32_t metric_id, uint64_t* value) { return proxy_get_metric(metric_id, value); }
+inline WasmResult incrementMetric(uint32_t metric_id, int64_t delta) {
+  return proxy_increment_metric(metric_id, delta);
+}
+inline WasmResult recordMetric(uint32_t metric_id, uint64_t value) {
+  return proxy_record_metric(metric_id, value);
+}
+inline WasmResult getMetric(uint32_t metric_id, uint64_t* value) {
+  return proxy_get_metric(metric_id, value);
+}
 
-inline WasmResult callForeignFunction(std::string_view name, std::string_view arguments, WasmDataPtr* result_data) {
+inline WasmResult callForeignFunction(std::string_view name, std::string_view arguments,
+                                      WasmDataPtr* result_data) {
   const char* data = nullptr;
   size_t size = 0;
-  const auto result = proxy_call_foreign_function(name.data(), name.size(), arguments.data(), arguments.size(), &data, &size);
+  const auto result = proxy_call_foreign_function(name.data(), name.size(), arguments.data(),
+                                                  arguments.size(), &data, &size);
   *result_data = std::make_unique<WasmData>(data, size);
   return result;
 }

@@ -46,7 +46,8 @@ class ContextBase {
 class RootContext : public ContextBase {
  public:
   // Counts of entries and bytes. All 0 means that the call failed; getStatus() then has the cause.
-  using HttpCallCallback = std::function<void(uint32_t headers, size_t body_size, uint32_t trailers)>;
+  using HttpCallCallback =
+      std::function<void(uint32_t headers, size_t body_size, uint32_t trailers)>;
   using GrpcCallCallback = std::function<void(GrpcStatus status, size_t body_size)>;
 
   RootContext(uint32_t id, std::string_view root_id) : ContextBase(id), root_id_(root_id) {}
@@ -63,11 +64,13 @@ class RootContext : public ContextBase {
   // Sends a request to a cluster; `callback` runs once, with the response readable in the buffer HttpCallResponseBody and
   // the maps HttpCallResponseHeaders and -Trailers. It runs even if the stream that asked has gone: capture its id and
   // look it up with getContext(), never a pointer. Not Ok means that nothing was sent and the callback is dropped.
-  WasmResult httpCall(std::string_view upstream, const HeaderStringPairs& headers, std::string_view body,
-                      const HeaderStringPairs& trailers, uint32_t timeout_milliseconds, HttpCallCallback callback);
+  WasmResult httpCall(std::string_view upstream, const HeaderStringPairs& headers,
+                      std::string_view body, const HeaderStringPairs& trailers,
+                      uint32_t timeout_milliseconds, HttpCallCallback callback);
   // One gRPC request and response; the answer is in the buffer GrpcReceiveBuffer.
-  WasmResult grpcSimpleCall(std::string_view service, std::string_view service_name, std::string_view method_name,
-                            const HeaderStringPairs& initial_metadata, std::string_view message, uint32_t timeout_milliseconds,
+  WasmResult grpcSimpleCall(std::string_view service, std::string_view service_name,
+                            std::string_view method_name, const HeaderStringPairs& initial_metadata,
+                            std::string_view message, uint32_t timeout_milliseconds,
                             GrpcCallCallback callback);
   // Ends the plugin after onDone() returned false.
   void done() { proxy_done(); }
@@ -92,19 +95,39 @@ class Context : public ContextBase {
   RootContext* root() const { return root_; }
 
   // HTTP. `end_of_stream` in a head callback means that no body follows.
-  virtual FilterHeadersStatus onRequestHeaders(uint32_t /*headers*/, bool /*end_of_stream*/) { return FilterHeadersStatus::Continue; }
-  virtual FilterMetadataStatus onRequestMetadata(uint32_t /*elements*/) { return FilterMetadataStatus::Continue; }
-  virtual FilterDataStatus onRequestBody(size_t /*body_size*/, bool /*end_of_stream*/) { return FilterDataStatus::Continue; }
-  virtual FilterTrailersStatus onRequestTrailers(uint32_t /*trailers*/) { return FilterTrailersStatus::Continue; }
-  virtual FilterHeadersStatus onResponseHeaders(uint32_t /*headers*/, bool /*end_of_stream*/) { return FilterHeadersStatus::Continue; }
-  virtual FilterMetadataStatus onResponseMetadata(uint32_t /*elements*/) { return FilterMetadataStatus::Continue; }
-  virtual FilterDataStatus onResponseBody(size_t /*body_size*/, bool /*end_of_stream*/) { return FilterDataStatus::Continue; }
-  virtual FilterTrailersStatus onResponseTrailers(uint32_t /*trailers*/) { return FilterTrailersStatus::Continue; }
+  virtual FilterHeadersStatus onRequestHeaders(uint32_t /*headers*/, bool /*end_of_stream*/) {
+    return FilterHeadersStatus::Continue;
+  }
+  virtual FilterMetadataStatus onRequestMetadata(uint32_t /*elements*/) {
+    return FilterMetadataStatus::Continue;
+  }
+  virtual FilterDataStatus onRequestBody(size_t /*body_size*/, bool /*end_of_stream*/) {
+    return FilterDataStatus::Continue;
+  }
+  virtual FilterTrailersStatus onRequestTrailers(uint32_t /*trailers*/) {
+    return FilterTrailersStatus::Continue;
+  }
+  virtual FilterHeadersStatus onResponseHeaders(uint32_t /*headers*/, bool /*end_of_stream*/) {
+    return FilterHeadersStatus::Continue;
+  }
+  virtual FilterMetadataStatus onResponseMetadata(uint32_t /*elements*/) {
+    return FilterMetadataStatus::Continue;
+  }
+  virtual FilterDataStatus onResponseBody(size_t /*body_size*/, bool /*end_of_stream*/) {
+    return FilterDataStatus::Continue;
+  }
+  virtual FilterTrailersStatus onResponseTrailers(uint32_t /*trailers*/) {
+    return FilterTrailersStatus::Continue;
+  }
 
   // TCP. Downstream is the client's side.
   virtual FilterStatus onNewConnection() { return FilterStatus::Continue; }
-  virtual FilterStatus onDownstreamData(size_t /*size*/, bool /*end_of_stream*/) { return FilterStatus::Continue; }
-  virtual FilterStatus onUpstreamData(size_t /*size*/, bool /*end_of_stream*/) { return FilterStatus::Continue; }
+  virtual FilterStatus onDownstreamData(size_t /*size*/, bool /*end_of_stream*/) {
+    return FilterStatus::Continue;
+  }
+  virtual FilterStatus onUpstreamData(size_t /*size*/, bool /*end_of_stream*/) {
+    return FilterStatus::Continue;
+  }
   virtual void onDownstreamConnectionClose(CloseType /*close_type*/) {}
   virtual void onUpstreamConnectionClose(CloseType /*close_type*/) {}
 
@@ -122,16 +145,17 @@ using ContextFactory = std::unique_ptr<Context> (*)(uint32_t id, RootContext* ro
 // At namespace scope: `static RegisterContextFactory register_mine(CONTEXT_FACTORY(Mine), ROOT_FACTORY(MineRoot), "my_root");`
 // One module may register several root ids. The registration for "" also serves every root id that has none of its own.
 struct RegisterContextFactory {
-  RegisterContextFactory(ContextFactory context_factory, RootFactory root_factory, std::string_view root_id = "");
+  RegisterContextFactory(ContextFactory context_factory, RootFactory root_factory,
+                         std::string_view root_id = "");
   RegisterContextFactory(RootFactory root_factory, std::string_view root_id = "");
   explicit RegisterContextFactory(ContextFactory context_factory, std::string_view root_id = "");
 };
 
-#define CONTEXT_FACTORY(type)                                                   \
-  [](uint32_t id, RootContext* root) -> std::unique_ptr<Context> {              \
-    return std::make_unique<type>(id, root);                                    \
+#define CONTEXT_FACTORY(type)                                      \
+  [](uint32_t id, RootContext* root) -> std::unique_ptr<Context> { \
+    return std::make_unique<type>(id, root);                       \
   }
-#define ROOT_FACTORY(type)                                                      \
-  [](uint32_t id, std::string_view root_id) -> std::unique_ptr<RootContext> {   \
-    return std::make_unique<type>(id, root_id);                                 \
+#define ROOT_FACTORY(type)                                                    \
+  [](uint32_t id, std::string_view root_id) -> std::unique_ptr<RootContext> { \
+    return std::make_unique<type>(id, root_id);                               \
   }

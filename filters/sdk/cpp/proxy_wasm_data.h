@@ -52,7 +52,9 @@ inline uint32_t load_u32(const char* at) {
   return value;
 }
 
-inline void append_u32(std::string& out, uint32_t value) { out.append(reinterpret_cast<const char*>(&value), sizeof(value)); }
+inline void append_u32(std::string& out, uint32_t value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof(value));
+}
 
 // Serialises a map: u32 count, the u32 lengths of every key and value, then the NUL-terminated texts. An empty map is an
 // empty block.
@@ -84,7 +86,8 @@ inline HeaderViewPairs parse_pairs(std::string_view block) {
     const uint64_t key_size = load_u32(block.data() + 4 + i * 8);
     const uint64_t value_size = load_u32(block.data() + 8 + i * 8);
     if (offset + key_size + 1 + value_size + 1 > block.size()) return {};
-    pairs.emplace_back(block.substr(offset, key_size), block.substr(offset + key_size + 1, value_size));
+    pairs.emplace_back(block.substr(offset, key_size),
+                       block.substr(offset + key_size + 1, value_size));
     offset += key_size + 1 + value_size + 1;
   }
   return pairs;

@@ -20,7 +20,14 @@ enum class WasmResult : uint32_t {
   Unimplemented = 12,
 };
 
-enum class LogLevel : uint32_t { trace = 0, debug = 1, info = 2, warn = 3, error = 4, critical = 5 };
+enum class LogLevel : uint32_t {
+  trace = 0,
+  debug = 1,
+  info = 2,
+  warn = 3,
+  error = 4,
+  critical = 5
+};
 
 // The actions 2 to 4 of head callbacks are extensions that Envoy introduced: 3 and 4 stop everything that follows the
 // head as well, buffering it (3) or applying back-pressure (4).
@@ -98,8 +105,10 @@ enum class GrpcStatus : int32_t {
 
 inline std::string_view toString(WasmResult result) {
   constexpr std::string_view kNames[] = {
-      "Ok",    "NotFound",    "BadArgument",    "SerializationFailure", "ParseFailure",     "BadExpression", "InvalidMemoryAccess",
-      "Empty", "CasMismatch", "ResultMismatch", "InternalFailure",      "BrokenConnection", "Unimplemented"};
+      "Ok",           "NotFound",       "BadArgument",         "SerializationFailure",
+      "ParseFailure", "BadExpression",  "InvalidMemoryAccess", "Empty",
+      "CasMismatch",  "ResultMismatch", "InternalFailure",     "BrokenConnection",
+      "Unimplemented"};
   const auto index = static_cast<uint32_t>(result);
   return index < sizeof(kNames) / sizeof(kNames[0]) ? kNames[index] : "Unknown";
 }

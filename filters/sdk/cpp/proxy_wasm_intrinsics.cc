@@ -44,19 +44,22 @@ std::unique_ptr<ContextBase> make_root(uint32_t id) {
   getValue({"plugin_root_id"}, &root_id);
   const Factories* factories = factories_for(root_id);
   if (factories == nullptr) LOG_WARN("no filter is registered for root_id \"" + root_id + "\"");
-  if (factories == nullptr || factories->root == nullptr) return std::make_unique<RootContext>(id, root_id);
+  if (factories == nullptr || factories->root == nullptr)
+    return std::make_unique<RootContext>(id, root_id);
   return factories->root(id, root_id);
 }
 
 std::unique_ptr<ContextBase> make_stream(uint32_t id, RootContext* root) {
   const Factories* factories = root == nullptr ? nullptr : factories_for(root->root_id());
-  if (factories == nullptr || factories->context == nullptr) return std::make_unique<Context>(id, root);
+  if (factories == nullptr || factories->context == nullptr)
+    return std::make_unique<Context>(id, root);
   return factories->context(id, root);
 }
 
 // Calls a method of a stream's context; `fallback` if there is none.
 template <typename Result, typename... Parameters, typename... Arguments>
-Result on_stream(uint32_t id, Result fallback, Result (Context::*method)(Parameters...), Arguments... arguments) {
+Result on_stream(uint32_t id, Result fallback, Result (Context::*method)(Parameters...),
+                 Arguments... arguments) {
   ContextBase* context = find(id);
   if (context == nullptr || context->asContext() == nullptr) return fallback;
   return (context->asContext()->*method)(arguments...);
@@ -64,13 +67,15 @@ Result on_stream(uint32_t id, Result fallback, Result (Context::*method)(Paramet
 
 }  // namespace
 
-RegisterContextFactory::RegisterContextFactory(ContextFactory context_factory, RootFactory root_factory, std::string_view root_id) {
+RegisterContextFactory::RegisterContextFactory(ContextFactory context_factory,
+                                               RootFactory root_factory, std::string_view root_id) {
   registry()[std::string(root_id)] = Factories{context_factory, root_factory};
 }
 RegisterContextFactory::RegisterContextFactory(RootFactory root_factory, std::string_view root_id) {
   registry()[std::string(root_id)] = Factories{nullptr, root_factory};
 }
-RegisterContextFactory::RegisterContextFactory(ContextFactory context_factory, std::string_view root_id) {
+RegisterContextFactory::RegisterContextFactory(ContextFactory context_factory,
+                                               std::string_view root_id) {
   registry()[std::string(root_id)] = Factories{context_factory, nullptr};
 }
 
@@ -81,44 +86,53 @@ Context* getContext(uint32_t context_id) {
 
 RootContext* getRoot(std::string_view root_id) {
   for (auto& [id, context] : contexts()) {
-    if (RootContext* root = context->asRoot(); root != nullptr && root->root_id() == root_id) return root;
+    if (RootContext* root = context->asRoot(); root != nullptr && root->root_id() == root_id)
+      return root;
   }
   return nullptr;
 }
 
-WasmResult RootContext::httpCall(std::string_view upstream, const HeaderStringPairs& headers, std::string_view body,
-                                 const HeaderStringPairs& trailers, uint32_t timeout_milliseconds, HttpCallCallback callback) {
+WasmResult RootContext::httpCall(std::string_view upstream, const HeaderStringPairs& headers,
+                                 std::string_view body, const HeaderStringPairs& trailers,
+                                 uint32_t timeout_milliseconds, HttpCallCallback callback) {
   const std::string header_block = weir_sdk::serialize_pairs(headers);
   const std::string trailer_block = weir_sdk::serialize_pairs(trailers);
   uint32_t call_id = 0;
-  const auto result =
-      proxy_http_call(upstream.data(), upstream.size(), header_block.data(), header_block.size(), body.data(), body.size(),
-                      trailer_block.data(), trailer_block.size(), timeout_milliseconds, &call_id);
+  const auto result = proxy_http_call(
+      upstream.data(), upstream.size(), header_block.data(), header_block.size(), body.data(),
+      body.size(), trailer_block.data(), trailer_block.size(), timeout_milliseconds, &call_id);
   if (result == WasmResult::Ok) http_calls_[call_id] = std::move(callback);
   return result;
 }
 
-WasmResult RootContext::grpcSimpleCall(std::string_view service, std::string_view service_name, std::string_view method_name,
-                                       const HeaderStringPairs& initial_metadata, std::string_view message,
-                                       uint32_t timeout_milliseconds, GrpcCallCallback callback) {
+WasmResult RootContext::grpcSimpleCall(std::string_view service, std::string_view service_name,
+                                       std::string_view method_name,
+                                       const HeaderStringPairs& initial_metadata,
+                                       std::string_view message, uint32_t timeout_milliseconds,
+                                       GrpcCallCallback callback) {
   const std::string metadata = weir_sdk::serialize_pairs(initial_metadata);
   uint32_t call_id = 0;
   const auto result =
-      proxy_grpc_call(service.data(), service.size(), service_name.data(), service_name.size(), method_name.data(),
-                      method_name.size(), metadata.data(), metadata.size(), message.data(), message.size(), timeout_milliseconds,
-                      &call_id);
+      proxy_grpc_call(service.data(), service.size(), service_name.data(), service_name.size(),
+                      method_name.data(), method_name.size(), metadata.data(), metadata.size(),
+                      message.data(), message.size(), timeout_milliseconds, &call_id);
   if (result == WasmResult::Ok) grpc_calls_[call_id] = std::move(callback);
   return result;
 }
 
 // The callback leaves the table before it runs: it may start a call of its own.
-void RootContext::onHttpCallResponse(uint32_t call_id, uint32_t headers, size_t body_size, uint32_t trailers) {
+void RootContext::onHttpCallResponse(uint32_t call_id, uint32_t headers, size_t body_size,
+                                     uint32_t trailers) {
   auto node = http_calls_.extract(call_id);
   if (!node.empty()) node.mapped()(headers, body_size, trailers);
 }
 
-void RootContext::onGrpcReceive(uint32_t call_id, size_t body_size) { finish_grpc_call(call_id, GrpcStatus::Ok, body_size); }
-void RootContext::onGrpcClose(uint32_t call_id, GrpcStatus status) { finish_grpc_call(call_id, status, 0); }
+void RootContext::onGrpcReceive(uint32_t call_id, size_t body_size) {
+  finish_grpc_call(call_id, GrpcStatus::Ok, body_size);
+}
+void RootContext::onGrpcClose(uint32_t call_id, GrpcStatus status) {
+  finish_grpc_call(call_id, status, 0);
+}
 
 void RootContext::finish_grpc_call(uint32_t call_id, GrpcStatus status, size_t body_size) {
   auto node = grpc_calls_.extract(call_id);
@@ -132,22 +146,26 @@ PROXY_WASM_EXPORT(proxy_abi_version_0_2_1) void weir_sdk_abi_version() {}
 // Blocks that the host hands over are freed by WasmData, hence the libc allocator.
 PROXY_WASM_EXPORT(malloc) void* weir_sdk_malloc(size_t size) { return ::malloc(size); }
 
-PROXY_WASM_EXPORT(proxy_on_context_create) void proxy_on_context_create(uint32_t id, uint32_t parent_id) {
+PROXY_WASM_EXPORT(proxy_on_context_create)
+void proxy_on_context_create(uint32_t id, uint32_t parent_id) {
   auto created = parent_id == 0 ? make_root(id) : make_stream(id, find_root(parent_id));
   ContextBase* context = created.get();
   contexts()[id] = std::move(created);
   context->onCreate();
 }
 
-PROXY_WASM_EXPORT(proxy_on_vm_start) uint32_t proxy_on_vm_start(uint32_t id, uint32_t configuration_size) {
+PROXY_WASM_EXPORT(proxy_on_vm_start)
+uint32_t proxy_on_vm_start(uint32_t id, uint32_t configuration_size) {
   RootContext* root = find_root(id);
   return root != nullptr && root->onStart(configuration_size) ? 1 : 0;
 }
-PROXY_WASM_EXPORT(proxy_validate_configuration) uint32_t proxy_validate_configuration(uint32_t id, uint32_t configuration_size) {
+PROXY_WASM_EXPORT(proxy_validate_configuration)
+uint32_t proxy_validate_configuration(uint32_t id, uint32_t configuration_size) {
   RootContext* root = find_root(id);
   return root != nullptr && root->validateConfiguration(configuration_size) ? 1 : 0;
 }
-PROXY_WASM_EXPORT(proxy_on_configure) uint32_t proxy_on_configure(uint32_t id, uint32_t configuration_size) {
+PROXY_WASM_EXPORT(proxy_on_configure)
+uint32_t proxy_on_configure(uint32_t id, uint32_t configuration_size) {
   RootContext* root = find_root(id);
   return root != nullptr && root->onConfigure(configuration_size) ? 1 : 0;
 }
@@ -159,60 +177,77 @@ PROXY_WASM_EXPORT(proxy_on_queue_ready) void proxy_on_queue_ready(uint32_t id, u
 }
 PROXY_WASM_EXPORT(proxy_on_foreign_function)
 void proxy_on_foreign_function(uint32_t id, uint32_t foreign_function_id, uint32_t arguments_size) {
-  if (ContextBase* context = find(id)) context->onForeignFunction(foreign_function_id, arguments_size);
+  if (ContextBase* context = find(id))
+    context->onForeignFunction(foreign_function_id, arguments_size);
 }
 
 PROXY_WASM_EXPORT(proxy_on_new_connection) FilterStatus proxy_on_new_connection(uint32_t id) {
   return on_stream(id, FilterStatus::Continue, &Context::onNewConnection);
 }
-PROXY_WASM_EXPORT(proxy_on_downstream_data) FilterStatus proxy_on_downstream_data(uint32_t id, uint32_t size, uint32_t end) {
+PROXY_WASM_EXPORT(proxy_on_downstream_data)
+FilterStatus proxy_on_downstream_data(uint32_t id, uint32_t size, uint32_t end) {
   return on_stream(id, FilterStatus::Continue, &Context::onDownstreamData, size, end != 0);
 }
-PROXY_WASM_EXPORT(proxy_on_upstream_data) FilterStatus proxy_on_upstream_data(uint32_t id, uint32_t size, uint32_t end) {
+PROXY_WASM_EXPORT(proxy_on_upstream_data)
+FilterStatus proxy_on_upstream_data(uint32_t id, uint32_t size, uint32_t end) {
   return on_stream(id, FilterStatus::Continue, &Context::onUpstreamData, size, end != 0);
 }
-PROXY_WASM_EXPORT(proxy_on_downstream_connection_close) void proxy_on_downstream_connection_close(uint32_t id, CloseType type) {
+PROXY_WASM_EXPORT(proxy_on_downstream_connection_close)
+void proxy_on_downstream_connection_close(uint32_t id, CloseType type) {
   if (Context* context = getContext(id)) context->onDownstreamConnectionClose(type);
 }
-PROXY_WASM_EXPORT(proxy_on_upstream_connection_close) void proxy_on_upstream_connection_close(uint32_t id, CloseType type) {
+PROXY_WASM_EXPORT(proxy_on_upstream_connection_close)
+void proxy_on_upstream_connection_close(uint32_t id, CloseType type) {
   if (Context* context = getContext(id)) context->onUpstreamConnectionClose(type);
 }
 
 PROXY_WASM_EXPORT(proxy_on_request_headers)
 FilterHeadersStatus proxy_on_request_headers(uint32_t id, uint32_t headers, uint32_t end) {
-  return on_stream(id, FilterHeadersStatus::Continue, &Context::onRequestHeaders, headers, end != 0);
+  return on_stream(id, FilterHeadersStatus::Continue, &Context::onRequestHeaders, headers,
+                   end != 0);
 }
-PROXY_WASM_EXPORT(proxy_on_request_metadata) FilterMetadataStatus proxy_on_request_metadata(uint32_t id, uint32_t elements) {
+PROXY_WASM_EXPORT(proxy_on_request_metadata)
+FilterMetadataStatus proxy_on_request_metadata(uint32_t id, uint32_t elements) {
   return on_stream(id, FilterMetadataStatus::Continue, &Context::onRequestMetadata, elements);
 }
-PROXY_WASM_EXPORT(proxy_on_request_body) FilterDataStatus proxy_on_request_body(uint32_t id, uint32_t size, uint32_t end) {
+PROXY_WASM_EXPORT(proxy_on_request_body)
+FilterDataStatus proxy_on_request_body(uint32_t id, uint32_t size, uint32_t end) {
   return on_stream(id, FilterDataStatus::Continue, &Context::onRequestBody, size, end != 0);
 }
-PROXY_WASM_EXPORT(proxy_on_request_trailers) FilterTrailersStatus proxy_on_request_trailers(uint32_t id, uint32_t trailers) {
+PROXY_WASM_EXPORT(proxy_on_request_trailers)
+FilterTrailersStatus proxy_on_request_trailers(uint32_t id, uint32_t trailers) {
   return on_stream(id, FilterTrailersStatus::Continue, &Context::onRequestTrailers, trailers);
 }
 PROXY_WASM_EXPORT(proxy_on_response_headers)
 FilterHeadersStatus proxy_on_response_headers(uint32_t id, uint32_t headers, uint32_t end) {
-  return on_stream(id, FilterHeadersStatus::Continue, &Context::onResponseHeaders, headers, end != 0);
+  return on_stream(id, FilterHeadersStatus::Continue, &Context::onResponseHeaders, headers,
+                   end != 0);
 }
-PROXY_WASM_EXPORT(proxy_on_response_metadata) FilterMetadataStatus proxy_on_response_metadata(uint32_t id, uint32_t elements) {
+PROXY_WASM_EXPORT(proxy_on_response_metadata)
+FilterMetadataStatus proxy_on_response_metadata(uint32_t id, uint32_t elements) {
   return on_stream(id, FilterMetadataStatus::Continue, &Context::onResponseMetadata, elements);
 }
-PROXY_WASM_EXPORT(proxy_on_response_body) FilterDataStatus proxy_on_response_body(uint32_t id, uint32_t size, uint32_t end) {
+PROXY_WASM_EXPORT(proxy_on_response_body)
+FilterDataStatus proxy_on_response_body(uint32_t id, uint32_t size, uint32_t end) {
   return on_stream(id, FilterDataStatus::Continue, &Context::onResponseBody, size, end != 0);
 }
-PROXY_WASM_EXPORT(proxy_on_response_trailers) FilterTrailersStatus proxy_on_response_trailers(uint32_t id, uint32_t trailers) {
+PROXY_WASM_EXPORT(proxy_on_response_trailers)
+FilterTrailersStatus proxy_on_response_trailers(uint32_t id, uint32_t trailers) {
   return on_stream(id, FilterTrailersStatus::Continue, &Context::onResponseTrailers, trailers);
 }
 
 PROXY_WASM_EXPORT(proxy_on_http_call_response)
-void proxy_on_http_call_response(uint32_t id, uint32_t call_id, uint32_t headers, uint32_t body_size, uint32_t trailers) {
-  if (RootContext* root = find_root(id)) root->onHttpCallResponse(call_id, headers, body_size, trailers);
+void proxy_on_http_call_response(uint32_t id, uint32_t call_id, uint32_t headers,
+                                 uint32_t body_size, uint32_t trailers) {
+  if (RootContext* root = find_root(id))
+    root->onHttpCallResponse(call_id, headers, body_size, trailers);
 }
-PROXY_WASM_EXPORT(proxy_on_grpc_receive) void proxy_on_grpc_receive(uint32_t id, uint32_t call_id, uint32_t body_size) {
+PROXY_WASM_EXPORT(proxy_on_grpc_receive)
+void proxy_on_grpc_receive(uint32_t id, uint32_t call_id, uint32_t body_size) {
   if (RootContext* root = find_root(id)) root->onGrpcReceive(call_id, body_size);
 }
-PROXY_WASM_EXPORT(proxy_on_grpc_close) void proxy_on_grpc_close(uint32_t id, uint32_t call_id, GrpcStatus status) {
+PROXY_WASM_EXPORT(proxy_on_grpc_close)
+void proxy_on_grpc_close(uint32_t id, uint32_t call_id, GrpcStatus status) {
   if (RootContext* root = find_root(id)) root->onGrpcClose(call_id, status);
 }
 

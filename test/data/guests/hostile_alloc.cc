@@ -12,7 +12,9 @@ bool armed = false;
 Builder<512> inside{};
 Builder<1024> answer{};
 
-void note(const Text& name, uint32_t status) { inside.add(' ').add(name).add('=').add_number(status); }
+void note(const Text& name, uint32_t status) {
+  inside.add(' ').add(name).add('=').add_number(status);
+}
 
 void call_everything() {
   const Text key = "x-inside";
@@ -21,9 +23,11 @@ void call_everything() {
   Handed handed;
   note("log", proxy_log(kInfo, key.address(), key.size));
   note("time", proxy_get_current_time_nanoseconds(address_of(&time)));
-  note("get", proxy_get_header_map_value(0, address_of(":method"), 7, handed.data_at(), handed.size_at()));
+  note("get",
+       proxy_get_header_map_value(0, address_of(":method"), 7, handed.data_at(), handed.size_at()));
   note("add", proxy_add_header_map_value(0, key.address(), key.size, key.address(), key.size));
-  note("property", proxy_get_property(address_of("plugin_name"), 11, handed.data_at(), handed.size_at()));
+  note("property",
+       proxy_get_property(address_of("plugin_name"), 11, handed.data_at(), handed.size_at()));
   note("shared", proxy_set_shared_data(key.address(), key.size, key.address(), key.size, 0));
   note("reply", proxy_send_local_response(418, 0, 0, 0, 0, 0, 0, 0xFFFFFFFF));
   note("continue", proxy_continue_stream(0));
@@ -31,7 +35,8 @@ void call_everything() {
   note("tick", proxy_set_tick_period_milliseconds(1));
   note("metric", proxy_define_metric(0, key.address(), key.size, address_of(&number)));
   note("effective", proxy_set_effective_context(1));
-  note("call", proxy_http_call(key.address(), key.size, 0, 0, 0, 0, 0, 0, 100, address_of(&number)));
+  note("call",
+       proxy_http_call(key.address(), key.size, 0, 0, 0, 0, 0, 0, 100, address_of(&number)));
 }
 
 volatile uint32_t sink = 0;
@@ -67,7 +72,8 @@ WEIR_EXPORT(proxy_on_context_create) void on_context_create(uint32_t, uint32_t) 
 WEIR_EXPORT(proxy_on_configure) uint32_t on_configure(uint32_t, uint32_t size) {
   Handed configuration;
   proxy_get_buffer_bytes(7, 0, size, configuration.data_at(), configuration.size_at());
-  const uint32_t length = configuration.size < sizeof(mode_bytes) ? configuration.size : sizeof(mode_bytes);
+  const uint32_t length =
+      configuration.size < sizeof(mode_bytes) ? configuration.size : sizeof(mode_bytes);
   if (length > 0) memcpy(mode_bytes, configuration.data, length);
   mode = Text(mode_bytes, length);
   armed = true;
@@ -78,7 +84,8 @@ WEIR_EXPORT(proxy_on_request_headers) uint32_t on_request_headers(uint32_t, uint
   Handed path;
   inside.size = 0;
   answer.size = 0;
-  const uint32_t status = proxy_get_header_map_value(0, address_of(":path"), 5, path.data_at(), path.size_at());
+  const uint32_t status =
+      proxy_get_header_map_value(0, address_of(":path"), 5, path.data_at(), path.size_at());
   answer.add(mode).add(" get=").add_number(status);
   if (status == 0) answer.add(" value=").add_escaped(path.text());
   answer.add(inside.text());

@@ -65,18 +65,25 @@ void cases_of_properties() {
   if (!wants("properties")) return;
   const Text name = "plugin_name";
   const Text missing = "no_such_property";
-  expect("property.missing", proxy_get_property(missing.address(), missing.size, out(), out2()), kNotFound);
+  expect("property.missing", proxy_get_property(missing.address(), missing.size, out(), out2()),
+         kNotFound);
   expect("property.empty", proxy_get_property(0, 0, out(), out2()), kNotFound | kBadArgument);
-  expect("property.only_nul", proxy_get_property(address_of("\0\0\0"), 3, out(), out2()), kNotFound | kBadArgument);
+  expect("property.only_nul", proxy_get_property(address_of("\0\0\0"), 3, out(), out2()),
+         kNotFound | kBadArgument);
   expect("property.wild_path", proxy_get_property(kWild, 4, out(), out2()), kMemory);
   expect("property.long_path", proxy_get_property(name.address(), kHuge, out(), out2()), kMemory);
-  expect("property.wild_value", proxy_get_property(name.address(), name.size, kWild, out2()), kMemory);
-  expect("property.wild_size", proxy_get_property(name.address(), name.size, out(), kWild), kMemory);
+  expect("property.wild_value", proxy_get_property(name.address(), name.size, kWild, out2()),
+         kMemory);
+  expect("property.wild_size", proxy_get_property(name.address(), name.size, out(), kWild),
+         kMemory);
   expect("set_property.wild_path", proxy_set_property(kWild, 4, value(), value_size()), kMemory);
   expect("set_property.wild_value", proxy_set_property(key(), key_size(), kWild, 4), kMemory);
-  expect("foreign.unknown", proxy_call_foreign_function(key(), key_size(), 0, 0, out(), out2()), kNotFound);
+  expect("foreign.unknown", proxy_call_foreign_function(key(), key_size(), 0, 0, out(), out2()),
+         kNotFound);
   expect("foreign.wild_name", proxy_call_foreign_function(kWild, 4, 0, 0, out(), out2()), kMemory);
-  expect("foreign.wild_arguments", proxy_call_foreign_function(key(), key_size(), kWild, 4, out(), out2()), kMemory | kNotFound);
+  expect("foreign.wild_arguments",
+         proxy_call_foreign_function(key(), key_size(), kWild, 4, out(), out2()),
+         kMemory | kNotFound);
 }
 
 void cases_of_streams() {
@@ -87,13 +94,16 @@ void cases_of_streams() {
   expect("continue.response_not_paused", proxy_continue_stream(1), kOk);
   expect("close.type_4", proxy_close_stream(4), kBadArgument);
   expect("close.type_huge", proxy_close_stream(kHuge), kBadArgument);
-  expect("reply.wild_details", proxy_send_local_response(200, kWild, 4, 0, 0, 0, 0, kHuge), kMemory);
+  expect("reply.wild_details", proxy_send_local_response(200, kWild, 4, 0, 0, 0, 0, kHuge),
+         kMemory);
   expect("reply.wild_body", proxy_send_local_response(200, 0, 0, kWild, 4, 0, 0, kHuge), kMemory);
-  expect("reply.wild_headers", proxy_send_local_response(200, 0, 0, 0, 0, kWild, 16, kHuge), kMemory);
+  expect("reply.wild_headers", proxy_send_local_response(200, 0, 0, 0, 0, kWild, 16, kHuge),
+         kMemory);
   for_each_malformed_block([](const char* name, const char* block, uint32_t size) {
     Builder<64> title;
     title.add("reply.").add(name);
-    expect(title.text(), proxy_send_local_response(200, 0, 0, 0, 0, address_of(block), size, kHuge), kBadArgument);
+    expect(title.text(), proxy_send_local_response(200, 0, 0, 0, 0, address_of(block), size, kHuge),
+           kBadArgument);
   });
   expect("effective.unknown", proxy_set_effective_context(0x7FFFFFF0), kBadArgument);
   expect("effective.huge", proxy_set_effective_context(kHuge), kBadArgument);
@@ -104,19 +114,29 @@ void cases_of_shared() {
   if (!wants("shared")) return;
   const Text stored = "hostile.stored";
   const Text missing = "hostile.missing";
-  expect("shared_get.missing", proxy_get_shared_data(missing.address(), missing.size, out(), out2(), out3()), kNotFound);
+  expect("shared_get.missing",
+         proxy_get_shared_data(missing.address(), missing.size, out(), out2(), out3()), kNotFound);
   expect("shared_get.wild_key", proxy_get_shared_data(kWild, 4, out(), out2(), out3()), kMemory);
   expect("shared_set.wild_key", proxy_set_shared_data(kWild, 4, value(), value_size(), 0), kMemory);
-  expect("shared_set.wild_value", proxy_set_shared_data(stored.address(), stored.size, kWild, 4, 0), kMemory);
-  expect("shared_set.good", proxy_set_shared_data(stored.address(), stored.size, value(), value_size(), 0), kOk);
-  expect("shared_set.other_cas", proxy_set_shared_data(stored.address(), stored.size, value(), value_size(), 0xFFFFFFFE), kCasMismatch);
-  expect("shared_get.wild_value", proxy_get_shared_data(stored.address(), stored.size, kWild, out2(), out3()), kMemory);
-  expect("shared_get.wild_size", proxy_get_shared_data(stored.address(), stored.size, out(), kWild, out3()), kMemory);
-  expect("shared_get.wild_cas", proxy_get_shared_data(stored.address(), stored.size, out(), out2(), kWild), kMemory);
+  expect("shared_set.wild_value", proxy_set_shared_data(stored.address(), stored.size, kWild, 4, 0),
+         kMemory);
+  expect("shared_set.good",
+         proxy_set_shared_data(stored.address(), stored.size, value(), value_size(), 0), kOk);
+  expect("shared_set.other_cas",
+         proxy_set_shared_data(stored.address(), stored.size, value(), value_size(), 0xFFFFFFFE),
+         kCasMismatch);
+  expect("shared_get.wild_value",
+         proxy_get_shared_data(stored.address(), stored.size, kWild, out2(), out3()), kMemory);
+  expect("shared_get.wild_size",
+         proxy_get_shared_data(stored.address(), stored.size, out(), kWild, out3()), kMemory);
+  expect("shared_get.wild_cas",
+         proxy_get_shared_data(stored.address(), stored.size, out(), out2(), kWild), kMemory);
   expect("queue_register.wild", proxy_register_shared_queue(kWild, 4, out()), kMemory);
   expect("queue_resolve.wild", proxy_resolve_shared_queue(0, 0, kWild, 4, out()), kMemory);
-  expect("queue_resolve.missing", proxy_resolve_shared_queue(0, 0, missing.address(), missing.size, out()), kNotFound);
-  expect("queue_put.unknown", proxy_enqueue_shared_queue(0x7FFFFFF0, value(), value_size()), kNotFound);
+  expect("queue_resolve.missing",
+         proxy_resolve_shared_queue(0, 0, missing.address(), missing.size, out()), kNotFound);
+  expect("queue_put.unknown", proxy_enqueue_shared_queue(0x7FFFFFF0, value(), value_size()),
+         kNotFound);
   expect("queue_put.wild", proxy_enqueue_shared_queue(0x7FFFFFF0, kWild, 4), kMemory | kNotFound);
   expect("queue_get.unknown", proxy_dequeue_shared_queue(0x7FFFFFF0, out(), out2()), kNotFound);
 }
@@ -126,30 +146,51 @@ namespace {
 // What is wrong whatever the map.
 void cases_of_header_arguments() {
   const Text path = ":path";
-  expect("header_get.map_8", proxy_get_header_map_value(8, key(), key_size(), out(), out2()), kBadArgument);
-  expect("header_get.map_huge", proxy_get_header_map_value(kHuge, key(), key_size(), out(), out2()), kBadArgument);
-  expect("header_get.missing", proxy_get_header_map_value(0, key(), key_size(), out(), out2()), kNotFound);
-  expect("header_get.empty_key", proxy_get_header_map_value(0, 0, 0, out(), out2()), kNotFound | kBadArgument);
+  expect("header_get.map_8", proxy_get_header_map_value(8, key(), key_size(), out(), out2()),
+         kBadArgument);
+  expect("header_get.map_huge", proxy_get_header_map_value(kHuge, key(), key_size(), out(), out2()),
+         kBadArgument);
+  expect("header_get.missing", proxy_get_header_map_value(0, key(), key_size(), out(), out2()),
+         kNotFound);
+  expect("header_get.empty_key", proxy_get_header_map_value(0, 0, 0, out(), out2()),
+         kNotFound | kBadArgument);
   expect("header_get.wild_key", proxy_get_header_map_value(0, kWild, 4, out(), out2()), kMemory);
-  expect("header_get.long_key", proxy_get_header_map_value(0, key(), kHuge, out(), out2()), kMemory);
-  expect("header_get.wild_value", proxy_get_header_map_value(0, path.address(), path.size, kWild, out2()), kMemory);
-  expect("header_get.wild_size", proxy_get_header_map_value(0, path.address(), path.size, out(), kWild), kMemory);
-  expect("header_add.map_8", proxy_add_header_map_value(8, key(), key_size(), value(), value_size()), kBadArgument);
-  expect("header_add.wild_key", proxy_add_header_map_value(0, kWild, 4, value(), value_size()), kMemory);
-  expect("header_add.wild_value", proxy_add_header_map_value(0, key(), key_size(), kWild, 4), kMemory);
-  expect("header_add.bad_name", proxy_add_header_map_value(0, address_of("a b"), 3, value(), value_size()), kBadArgument | kOk);
-  expect("header_add.line_break", proxy_add_header_map_value(0, key(), key_size(), address_of("a\r\nb: c"), 7), kBadArgument | kOk);
-  expect("header_set.map_8", proxy_replace_header_map_value(8, key(), key_size(), value(), value_size()), kBadArgument);
-  expect("header_set.wild_key", proxy_replace_header_map_value(0, kWild, 4, value(), value_size()), kMemory);
-  expect("header_set.wild_value", proxy_replace_header_map_value(0, key(), key_size(), kWild, 4), kMemory);
+  expect("header_get.long_key", proxy_get_header_map_value(0, key(), kHuge, out(), out2()),
+         kMemory);
+  expect("header_get.wild_value",
+         proxy_get_header_map_value(0, path.address(), path.size, kWild, out2()), kMemory);
+  expect("header_get.wild_size",
+         proxy_get_header_map_value(0, path.address(), path.size, out(), kWild), kMemory);
+  expect("header_add.map_8",
+         proxy_add_header_map_value(8, key(), key_size(), value(), value_size()), kBadArgument);
+  expect("header_add.wild_key", proxy_add_header_map_value(0, kWild, 4, value(), value_size()),
+         kMemory);
+  expect("header_add.wild_value", proxy_add_header_map_value(0, key(), key_size(), kWild, 4),
+         kMemory);
+  expect("header_add.bad_name",
+         proxy_add_header_map_value(0, address_of("a b"), 3, value(), value_size()),
+         kBadArgument | kOk);
+  expect("header_add.line_break",
+         proxy_add_header_map_value(0, key(), key_size(), address_of("a\r\nb: c"), 7),
+         kBadArgument | kOk);
+  expect("header_remove.bad_name", proxy_remove_header_map_value(0, address_of("a b"), 3),
+         kBadArgument | kOk);
+  expect("header_set.map_8",
+         proxy_replace_header_map_value(8, key(), key_size(), value(), value_size()), kBadArgument);
+  expect("header_set.wild_key", proxy_replace_header_map_value(0, kWild, 4, value(), value_size()),
+         kMemory);
+  expect("header_set.wild_value", proxy_replace_header_map_value(0, key(), key_size(), kWild, 4),
+         kMemory);
   expect("header_remove.map_8", proxy_remove_header_map_value(8, key(), key_size()), kBadArgument);
   expect("header_remove.wild_key", proxy_remove_header_map_value(0, kWild, 4), kMemory);
-  expect("header_remove.missing", proxy_remove_header_map_value(0, address_of("x-no-such"), 9), kOk);
+  expect("header_remove.missing", proxy_remove_header_map_value(0, address_of("x-no-such"), 9),
+         kOk);
   expect("header_remove.line_break", proxy_remove_header_map_value(0, key(), key_size()), kOk);
   expect("pairs.map_8", proxy_get_header_map_pairs(8, out(), out2()), kBadArgument);
   expect("pairs.wild_data", proxy_get_header_map_pairs(0, kWild, out2()), kMemory);
   expect("pairs.wild_size", proxy_get_header_map_pairs(0, out(), kWild), kMemory);
-  expect("set_pairs.map_8", proxy_set_header_map_pairs(8, address_of(kGoodPairs), 16), kBadArgument);
+  expect("set_pairs.map_8", proxy_set_header_map_pairs(8, address_of(kGoodPairs), 16),
+         kBadArgument);
   expect("set_pairs.wild", proxy_set_header_map_pairs(0, kWild, 16), kMemory);
   expect("map_size.map_8", proxy_get_header_map_size(8, out()), kBadArgument);
   expect("map_size.wild", proxy_get_header_map_size(0, kWild), kMemory);
@@ -167,7 +208,8 @@ void cases_of_headers() {
   });
   // None of the malformed blocks may have emptied the map.
   const Text method = ":method";
-  expect("header_get.still_there", proxy_get_header_map_value(0, method.address(), method.size, out(), out2()), kOk);
+  expect("header_get.still_there",
+         proxy_get_header_map_value(0, method.address(), method.size, out(), out2()), kOk);
   // Maps that do not exist while the request's head is being looked at.
   for (uint32_t map = 1; map <= 7; ++map) {
     const auto named = [map](const Text& name) {
@@ -175,12 +217,19 @@ void cases_of_headers() {
       title.size = 0;
       return title.add(name).add_number(map).text();
     };
-    expect(named("absent_get.map_"), proxy_get_header_map_value(map, key(), key_size(), out(), out2()), kNotFound | kBadArgument);
-    expect(named("absent_add.map_"), proxy_add_header_map_value(map, key(), key_size(), value(), value_size()), kBadArgument);
-    expect(named("absent_set.map_"), proxy_replace_header_map_value(map, key(), key_size(), value(), value_size()), kBadArgument);
-    expect(named("absent_remove.map_"), proxy_remove_header_map_value(map, key(), key_size()), kBadArgument);
+    expect(named("absent_get.map_"),
+           proxy_get_header_map_value(map, key(), key_size(), out(), out2()),
+           kNotFound | kBadArgument);
+    expect(named("absent_add.map_"),
+           proxy_add_header_map_value(map, key(), key_size(), value(), value_size()), kBadArgument);
+    expect(named("absent_set.map_"),
+           proxy_replace_header_map_value(map, key(), key_size(), value(), value_size()),
+           kBadArgument);
+    expect(named("absent_remove.map_"), proxy_remove_header_map_value(map, key(), key_size()),
+           kBadArgument);
     expect(named("absent_pairs.map_"), proxy_get_header_map_pairs(map, out(), out2()), kOk);
-    expect(named("absent_set_pairs.map_"), proxy_set_header_map_pairs(map, address_of(kGoodPairs), 16), kBadArgument);
+    expect(named("absent_set_pairs.map_"),
+           proxy_set_header_map_pairs(map, address_of(kGoodPairs), 16), kBadArgument);
     expect(named("absent_size.map_"), proxy_get_header_map_size(map, out()), kBadArgument);
   }
 }
@@ -189,20 +238,26 @@ void cases_of_buffers() {
   if (!wants("buffers")) return;
   expect("buffer_get.type_10", proxy_get_buffer_bytes(10, 0, 1, out(), out2()), kBadArgument);
   expect("buffer_get.type_huge", proxy_get_buffer_bytes(kHuge, 0, 1, out(), out2()), kBadArgument);
-  expect("buffer_get.no_body_yet", proxy_get_buffer_bytes(0, 0, 10, out(), out2()), kOk | kNotFound);
+  expect("buffer_get.no_body_yet", proxy_get_buffer_bytes(0, 0, 10, out(), out2()),
+         kOk | kNotFound);
   expect("buffer_get.no_callout", proxy_get_buffer_bytes(4, 0, 10, out(), out2()), kNotFound | kOk);
   expect("buffer_get.no_call_data", proxy_get_buffer_bytes(8, 0, 10, out(), out2()), kNotFound);
-  expect("buffer_get.overflow", proxy_get_buffer_bytes(7, kHuge, kHuge, out(), out2()), kBadArgument);
+  expect("buffer_get.overflow", proxy_get_buffer_bytes(7, kHuge, kHuge, out(), out2()),
+         kBadArgument);
   expect("buffer_get.far_offset", proxy_get_buffer_bytes(7, 0x7FFFFFFF, 1, out(), out2()), kOk);
   expect("buffer_get.wild_data", proxy_get_buffer_bytes(7, 0, 10, kWild, out2()), kMemory);
   expect("buffer_get.wild_size", proxy_get_buffer_bytes(7, 0, 10, out(), kWild), kMemory);
   expect("buffer_status.type_10", proxy_get_buffer_status(10, out(), out2()), kBadArgument);
   expect("buffer_status.wild_length", proxy_get_buffer_status(7, kWild, out2()), kMemory);
   expect("buffer_status.wild_flags", proxy_get_buffer_status(7, out(), kWild), kMemory);
-  expect("buffer_set.type_10", proxy_set_buffer_bytes(10, 0, 1, value(), value_size()), kBadArgument);
-  expect("buffer_set.plugin_configuration", proxy_set_buffer_bytes(7, 0, 1, value(), value_size()), kBadArgument);
-  expect("buffer_set.vm_configuration", proxy_set_buffer_bytes(6, 0, 1, value(), value_size()), kBadArgument | kNotFound);
-  expect("buffer_set.callout", proxy_set_buffer_bytes(4, 0, 1, value(), value_size()), kBadArgument | kNotFound);
+  expect("buffer_set.type_10", proxy_set_buffer_bytes(10, 0, 1, value(), value_size()),
+         kBadArgument);
+  expect("buffer_set.plugin_configuration", proxy_set_buffer_bytes(7, 0, 1, value(), value_size()),
+         kBadArgument);
+  expect("buffer_set.vm_configuration", proxy_set_buffer_bytes(6, 0, 1, value(), value_size()),
+         kBadArgument | kNotFound);
+  expect("buffer_set.callout", proxy_set_buffer_bytes(4, 0, 1, value(), value_size()),
+         kBadArgument | kNotFound);
   expect("buffer_set.wild", proxy_set_buffer_bytes(0, 0, 1, kWild, 4), kMemory);
 }
 
@@ -226,16 +281,21 @@ void cases_of_callouts() {
   expect("http_call.wild_cluster", call(kWild, 4, good, 16, out()), kMemory);
   expect("http_call.wild_headers", call(at, size, kWild, 16, out()), kMemory);
   expect("http_call.wild_id", call(at, size, good, 16, kWild), kMemory);
-  expect("http_call.wild_body", proxy_http_call(at, size, good, 16, kWild, 4, 0, 0, 100, out()), kMemory);
-  expect("http_call.wild_trailers", proxy_http_call(at, size, good, 16, 0, 0, kWild, 16, 100, out()), kMemory);
+  expect("http_call.wild_body", proxy_http_call(at, size, good, 16, kWild, 4, 0, 0, 100, out()),
+         kMemory);
+  expect("http_call.wild_trailers",
+         proxy_http_call(at, size, good, 16, 0, 0, kWild, 16, 100, out()), kMemory);
   for_each_malformed_block([=](const char* name, const char* block, uint32_t block_size) {
     Builder<64> title;
     title.add("http_call.").add(name);
     expect(title.text(), call(at, size, address_of(block), block_size, out()), kBadArgument);
   });
-  expect("grpc_call.unknown_cluster", proxy_grpc_call(at, size, at, size, at, size, 0, 0, 0, 0, 100, out()), kParse | kInternal);
-  expect("grpc_call.wild", proxy_grpc_call(kWild, 4, at, size, at, size, 0, 0, 0, 0, 100, out()), kMemory);
-  expect("grpc_stream.unknown_cluster", proxy_grpc_stream(at, size, at, size, at, size, 0, 0, out()), kParse | kInternal);
+  expect("grpc_call.unknown_cluster",
+         proxy_grpc_call(at, size, at, size, at, size, 0, 0, 0, 0, 100, out()), kParse | kInternal);
+  expect("grpc_call.wild", proxy_grpc_call(kWild, 4, at, size, at, size, 0, 0, 0, 0, 100, out()),
+         kMemory);
+  expect("grpc_stream.unknown_cluster",
+         proxy_grpc_stream(at, size, at, size, at, size, 0, 0, out()), kParse | kInternal);
   expect("grpc_stream.wild", proxy_grpc_stream(at, size, kWild, 4, at, size, 0, 0, out()), kMemory);
   expect("grpc_send.unknown", proxy_grpc_send(0x7FFFFFF0, 0, 0, 0), kNotFound | kBadArgument);
   expect("grpc_close.unknown", proxy_grpc_close(0x7FFFFFF0), kNotFound | kBadArgument);
@@ -247,13 +307,17 @@ void cases_of_metrics() {
   const Text names[] = {"hostile_counter", "hostile_gauge", "hostile_histogram"};
   uint32_t ids[3] = {};
   for (uint32_t type = 0; type < 3; ++type) {
-    expect(names[type], proxy_define_metric(type, names[type].address(), names[type].size, address_of(&ids[type])), kOk);
+    expect(
+        names[type],
+        proxy_define_metric(type, names[type].address(), names[type].size, address_of(&ids[type])),
+        kOk);
   }
   uint32_t again = 0;
   proxy_define_metric(0, names[0].address(), names[0].size, address_of(&again));
   expect("metric_inc.by_the_second_id", proxy_increment_metric(again, 1), kOk);
   expect("metric_define.type_3", proxy_define_metric(3, key(), key_size(), out()), kBadArgument);
-  expect("metric_define.type_huge", proxy_define_metric(kHuge, key(), key_size(), out()), kBadArgument);
+  expect("metric_define.type_huge", proxy_define_metric(kHuge, key(), key_size(), out()),
+         kBadArgument);
   expect("metric_define.wild_name", proxy_define_metric(0, kWild, 4, out()), kMemory);
   expect("metric_define.wild_id", proxy_define_metric(0, key(), key_size(), kWild), kMemory);
   expect("metric_inc.unknown", proxy_increment_metric(0x7FFFFFF0, 1), kNotFound);
@@ -270,7 +334,9 @@ void cases_of_metrics() {
 namespace {
 
 // The imports of wasi-libc with addresses as plain numbers.
-#define WEIR_WASI(name) extern "C" __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name))) uint32_t wasi_##name
+#define WEIR_WASI(name)                                                                   \
+  extern "C" __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name))) \
+  uint32_t wasi_##name
 WEIR_WASI(fd_write)(uint32_t fd, Address vectors, uint32_t count, Address written);
 WEIR_WASI(clock_time_get)(uint32_t id, uint64_t precision, Address time);
 WEIR_WASI(random_get)(Address bytes, uint32_t size);
@@ -294,7 +360,8 @@ void cases_of_wasi() {
   expect("fd_write.wild_vectors", wasi_fd_write(1, kWild, 1, out()), kFault);
   expect("fd_write.wild_bytes", wasi_fd_write(1, address_of(vector), 1, out()), kFault);
   expect("fd_write.wild_written", wasi_fd_write(1, address_of(good), 1, kWild), kFault);
-  expect("fd_write.many_vectors", wasi_fd_write(1, address_of(good), 0x20000001, out()), kFault | kInvalid);
+  expect("fd_write.many_vectors", wasi_fd_write(1, address_of(good), 0x20000001, out()),
+         kFault | kInvalid);
   expect("fd_write.bad_fd", wasi_fd_write(77, address_of(good), 1, out()), kBadFile);
   expect("clock.wild", wasi_clock_time_get(0, 1, kWild), kFault);
   expect("random.wild", wasi_random_get(kWild, 8), kFault);

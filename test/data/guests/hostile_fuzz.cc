@@ -21,86 +21,143 @@ struct Random {
 
   Address in() {
     switch (below(10)) {
-      case 0: return 0;
-      case 1: return kWild;
-      case 2: return beyond() - below(16);
-      case 3: return beyond();
-      case 4: return next();
-      default: return address_of(area) + below(sizeof(area));
+      case 0:
+        return 0;
+      case 1:
+        return kWild;
+      case 2:
+        return beyond() - below(16);
+      case 3:
+        return beyond();
+      case 4:
+        return next();
+      default:
+        return address_of(area) + below(sizeof(area));
     }
   }
-  Address to() { return below(10) < 8 ? address_of(area) + below(sizeof(area) - 16) : beyond() - (below(2) != 0 ? below(4) : 0); }
+  Address to() {
+    return below(10) < 8 ? address_of(area) + below(sizeof(area) - 16)
+                         : beyond() - (below(2) != 0 ? below(4) : 0);
+  }
   uint32_t size() {
     switch (below(12)) {
-      case 0: return 0;
-      case 1: return kHuge;
-      case 2: return next();
-      case 3: return 0x7FFFFFFF;
-      case 4: return below(65536);
-      default: return below(40);
+      case 0:
+        return 0;
+      case 1:
+        return kHuge;
+      case 2:
+        return next();
+      case 3:
+        return 0x7FFFFFFF;
+      case 4:
+        return below(65536);
+      default:
+        return below(40);
     }
   }
   uint32_t kind() { return below(20) == 0 ? next() : below(11); }
   uint32_t handle() { return below(4) == 0 ? next() : below(16); }
-  int64_t delta() { return below(3) == 0 ? static_cast<int64_t>((static_cast<uint64_t>(next()) << 32) | next()) : below(10); }
+  int64_t delta() {
+    return below(3) == 0 ? static_cast<int64_t>((static_cast<uint64_t>(next()) << 32) | next())
+                         : below(10);
+  }
 };
 
 uint32_t call_headers(Random& r) {
   switch (r.below(7)) {
-    case 0: return proxy_get_header_map_value(r.kind(), r.in(), r.size(), r.to(), r.to());
-    case 1: return proxy_add_header_map_value(r.kind(), r.in(), r.size(), r.in(), r.size());
-    case 2: return proxy_replace_header_map_value(r.kind(), r.in(), r.size(), r.in(), r.size());
-    case 3: return proxy_remove_header_map_value(r.kind(), r.in(), r.size());
-    case 4: return proxy_get_header_map_pairs(r.kind(), r.to(), r.to());
-    case 5: return proxy_set_header_map_pairs(r.kind(), r.in(), r.size());
-    default: return proxy_get_header_map_size(r.kind(), r.to());
+    case 0:
+      return proxy_get_header_map_value(r.kind(), r.in(), r.size(), r.to(), r.to());
+    case 1:
+      return proxy_add_header_map_value(r.kind(), r.in(), r.size(), r.in(), r.size());
+    case 2:
+      return proxy_replace_header_map_value(r.kind(), r.in(), r.size(), r.in(), r.size());
+    case 3:
+      return proxy_remove_header_map_value(r.kind(), r.in(), r.size());
+    case 4:
+      return proxy_get_header_map_pairs(r.kind(), r.to(), r.to());
+    case 5:
+      return proxy_set_header_map_pairs(r.kind(), r.in(), r.size());
+    default:
+      return proxy_get_header_map_size(r.kind(), r.to());
   }
 }
 
 uint32_t call_data(Random& r) {
   switch (r.below(11)) {
-    case 0: return proxy_get_buffer_status(r.kind(), r.to(), r.to());
-    case 1: return proxy_get_buffer_bytes(r.kind(), r.size(), r.size(), r.to(), r.to());
-    case 2: return proxy_set_buffer_bytes(r.kind(), r.size(), r.size(), r.in(), r.size());
-    case 3: return proxy_get_shared_data(r.in(), r.size(), r.to(), r.to(), r.to());
-    case 4: return proxy_set_shared_data(r.in(), r.size(), r.in(), r.size(), r.handle());
-    case 5: return proxy_register_shared_queue(r.in(), r.size(), r.to());
-    case 6: return proxy_resolve_shared_queue(r.in(), r.size(), r.in(), r.size(), r.to());
-    case 7: return proxy_enqueue_shared_queue(r.handle(), r.in(), r.size());
-    case 8: return proxy_dequeue_shared_queue(r.handle(), r.to(), r.to());
-    case 9: return proxy_get_property(r.in(), r.size(), r.to(), r.to());
-    default: return proxy_set_property(r.in(), r.size(), r.in(), r.size());
+    case 0:
+      return proxy_get_buffer_status(r.kind(), r.to(), r.to());
+    case 1:
+      return proxy_get_buffer_bytes(r.kind(), r.size(), r.size(), r.to(), r.to());
+    case 2:
+      return proxy_set_buffer_bytes(r.kind(), r.size(), r.size(), r.in(), r.size());
+    case 3:
+      return proxy_get_shared_data(r.in(), r.size(), r.to(), r.to(), r.to());
+    case 4:
+      return proxy_set_shared_data(r.in(), r.size(), r.in(), r.size(), r.handle());
+    case 5:
+      return proxy_register_shared_queue(r.in(), r.size(), r.to());
+    case 6:
+      return proxy_resolve_shared_queue(r.in(), r.size(), r.in(), r.size(), r.to());
+    case 7:
+      return proxy_enqueue_shared_queue(r.handle(), r.in(), r.size());
+    case 8:
+      return proxy_dequeue_shared_queue(r.handle(), r.to(), r.to());
+    case 9:
+      return proxy_get_property(r.in(), r.size(), r.to(), r.to());
+    default:
+      return proxy_set_property(r.in(), r.size(), r.in(), r.size());
   }
 }
 
 uint32_t call_callouts(Random& r) {
   switch (r.below(7)) {
     case 0:
-      return proxy_http_call(r.in(), r.size(), r.in(), r.size(), r.in(), r.size(), r.in(), r.size(), r.size(), r.to());
+      return proxy_http_call(r.in(), r.size(), r.in(), r.size(), r.in(), r.size(), r.in(), r.size(),
+                             r.size(), r.to());
     case 1:
-      return proxy_grpc_call(r.in(), r.size(), r.in(), r.size(), r.in(), r.size(), r.in(), r.size(), r.in(), r.size(), r.size(), r.to());
-    case 2: return proxy_grpc_stream(r.in(), r.size(), r.in(), r.size(), r.in(), r.size(), r.in(), r.size(), r.to());
-    case 3: return proxy_grpc_send(r.handle(), r.in(), r.size(), r.below(2));
-    case 4: return proxy_grpc_close(r.handle());
-    case 5: return proxy_grpc_cancel(r.handle());
-    default: return proxy_call_foreign_function(r.in(), r.size(), r.in(), r.size(), r.to(), r.to());
+      return proxy_grpc_call(r.in(), r.size(), r.in(), r.size(), r.in(), r.size(), r.in(), r.size(),
+                             r.in(), r.size(), r.size(), r.to());
+    case 2:
+      return proxy_grpc_stream(r.in(), r.size(), r.in(), r.size(), r.in(), r.size(), r.in(),
+                               r.size(), r.to());
+    case 3:
+      return proxy_grpc_send(r.handle(), r.in(), r.size(), r.below(2));
+    case 4:
+      return proxy_grpc_close(r.handle());
+    case 5:
+      return proxy_grpc_cancel(r.handle());
+    default:
+      return proxy_call_foreign_function(r.in(), r.size(), r.in(), r.size(), r.to(), r.to());
   }
 }
 
 uint32_t call_others(Random& r) {
   switch (r.below(12)) {
-    case 0: return proxy_log(r.kind(), r.in(), r.size());
-    case 1: return proxy_get_log_level(r.to());
-    case 2: return proxy_get_status(r.to(), r.to(), r.to());
-    case 3: return proxy_continue_stream(r.kind());
-    case 4: return proxy_close_stream(4 + r.kind());
-    case 5: return proxy_send_local_response(r.size(), r.in(), r.size(), r.in(), r.size(), kWild, 16, r.handle());
-    case 6: return proxy_get_current_time_nanoseconds(r.to());
-    case 7: return proxy_define_metric(r.kind(), r.in(), r.size(), r.to());
-    case 8: return proxy_increment_metric(r.handle(), r.delta());
-    case 9: return proxy_record_metric(r.handle(), static_cast<uint64_t>(r.delta()));
-    case 10: return proxy_get_metric(r.handle(), r.to());
-    default: return proxy_set_effective_context(r.handle());
+    case 0:
+      return proxy_log(r.kind(), r.in(), r.size());
+    case 1:
+      return proxy_get_log_level(r.to());
+    case 2:
+      return proxy_get_status(r.to(), r.to(), r.to());
+    case 3:
+      return proxy_continue_stream(r.kind());
+    case 4:
+      return proxy_close_stream(4 + r.kind());
+    case 5:
+      return proxy_send_local_response(r.size(), r.in(), r.size(), r.in(), r.size(), kWild, 16,
+                                       r.handle());
+    case 6:
+      return proxy_get_current_time_nanoseconds(r.to());
+    case 7:
+      return proxy_define_metric(r.kind(), r.in(), r.size(), r.to());
+    case 8:
+      return proxy_increment_metric(r.handle(), r.delta());
+    case 9:
+      return proxy_record_metric(r.handle(), static_cast<uint64_t>(r.delta()));
+    case 10:
+      return proxy_get_metric(r.handle(), r.to());
+    default:
+      return proxy_set_effective_context(r.handle());
   }
 }
 
@@ -112,10 +169,18 @@ void fuzz(uint32_t seed, uint32_t count) {
   for (uint32_t i = 0; i < count; ++i) {
     uint32_t status = 0;
     switch (random.below(4)) {
-      case 0: status = call_headers(random); break;
-      case 1: status = call_data(random); break;
-      case 2: status = call_callouts(random); break;
-      default: status = call_others(random); break;
+      case 0:
+        status = call_headers(random);
+        break;
+      case 1:
+        status = call_data(random);
+        break;
+      case 2:
+        status = call_callouts(random);
+        break;
+      default:
+        status = call_others(random);
+        break;
     }
     if (status > 12) expect("fuzz.no_such_status", status, 0x1FFF);
   }

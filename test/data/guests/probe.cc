@@ -35,12 +35,14 @@ probe::Text copy(const probe::Text& text) {
 
 Text read_buffer(uint32_t buffer, uint32_t size) {
   Handed handed;
-  if (size == 0 || proxy_get_buffer_bytes(buffer, 0, size, handed.data_at(), handed.size_at()) != 0) return {};
+  if (size == 0 || proxy_get_buffer_bytes(buffer, 0, size, handed.data_at(), handed.size_at()) != 0)
+    return {};
   return handed.text();
 }
 
 // Runs what the plugin configuration and then the stream's own header say for this callback.
-uint32_t run(uint32_t id, const Text& where, uint32_t fallback, uint32_t size = 0, uint32_t end = 0) {
+uint32_t run(uint32_t id, const Text& where, uint32_t fallback, uint32_t size = 0,
+             uint32_t end = 0) {
   auto* context = find(id);
   if (context == nullptr) {
     log_text(kError, "probe: callback for an unknown context");
@@ -93,28 +95,33 @@ WEIR_EXPORT(proxy_on_queue_ready) void on_queue_ready(uint32_t id, uint32_t queu
   run(id, "queue_ready", 0, queue);
 }
 
-WEIR_EXPORT(proxy_on_request_headers) uint32_t on_request_headers(uint32_t id, uint32_t count, uint32_t end) {
+WEIR_EXPORT(proxy_on_request_headers)
+uint32_t on_request_headers(uint32_t id, uint32_t count, uint32_t end) {
   Handed handed;
   const Text key = "x-do";
   auto* context = find(id);
-  if (context != nullptr && proxy_get_header_map_value(0, key.address(), key.size, handed.data_at(), handed.size_at()) == 0) {
+  if (context != nullptr && proxy_get_header_map_value(0, key.address(), key.size, handed.data_at(),
+                                                       handed.size_at()) == 0) {
     context->directives = copy(handed.text());
     free(const_cast<char*>(handed.data));
   }
   return run(id, "request_headers", 0, count, end);
 }
-WEIR_EXPORT(proxy_on_request_body) uint32_t on_request_body(uint32_t id, uint32_t size, uint32_t end) {
+WEIR_EXPORT(proxy_on_request_body)
+uint32_t on_request_body(uint32_t id, uint32_t size, uint32_t end) {
   return run(id, "request_body", 0, size, end);
 }
 WEIR_EXPORT(proxy_on_request_trailers) uint32_t on_request_trailers(uint32_t id, uint32_t count) {
   return run(id, "request_trailers", 0, count);
 }
-WEIR_EXPORT(proxy_on_response_headers) uint32_t on_response_headers(uint32_t id, uint32_t count, uint32_t end) {
+WEIR_EXPORT(proxy_on_response_headers)
+uint32_t on_response_headers(uint32_t id, uint32_t count, uint32_t end) {
   const uint32_t result = run(id, "response_headers", 0, count, end);
   if (auto* context = find(id)) probe::publish(*context);
   return result;
 }
-WEIR_EXPORT(proxy_on_response_body) uint32_t on_response_body(uint32_t id, uint32_t size, uint32_t end) {
+WEIR_EXPORT(proxy_on_response_body)
+uint32_t on_response_body(uint32_t id, uint32_t size, uint32_t end) {
   return run(id, "response_body", 0, size, end);
 }
 WEIR_EXPORT(proxy_on_response_trailers) uint32_t on_response_trailers(uint32_t id, uint32_t count) {
@@ -122,7 +129,8 @@ WEIR_EXPORT(proxy_on_response_trailers) uint32_t on_response_trailers(uint32_t i
 }
 
 WEIR_EXPORT(proxy_on_http_call_response)
-void on_http_call_response(uint32_t root, uint32_t call_id, uint32_t headers, uint32_t size, uint32_t trailers) {
+void on_http_call_response(uint32_t root, uint32_t call_id, uint32_t headers, uint32_t size,
+                           uint32_t trailers) {
   run(root, "http_call_response", 0, size);
   for (auto* context = first_context; context != nullptr; context = context->next) {
     if (context->call_id != call_id || call_id == 0) continue;

@@ -33,7 +33,10 @@ struct Call {
 
   bool is_response() const { return where.starts_with("response"); }
   // The map, buffer and stream that belong to this callback.
-  uint32_t map() const { return (is_response() ? 2 : 0) + (where == "request_trailers" || where == "response_trailers" ? 1 : 0); }
+  uint32_t map() const {
+    return (is_response() ? 2 : 0) +
+           (where == "request_trailers" || where == "response_trailers" ? 1 : 0);
+  }
   uint32_t buffer() const { return where == "http_call_response" ? 4 : is_response() ? 1 : 0; }
   uint32_t stream() const { return is_response() ? 1 : 0; }
 };

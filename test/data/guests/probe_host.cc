@@ -5,12 +5,16 @@ namespace probe {
 
 namespace {
 
-uint32_t or_else(uint32_t target, uint32_t fallback) { return target == kNoTarget ? fallback : target; }
+uint32_t or_else(uint32_t target, uint32_t fallback) {
+  return target == kNoTarget ? fallback : target;
+}
 
 // `k:v,k:v` in the wire format of maps. A key may begin with a colon.
 template <uint32_t Capacity>
 void build_pairs(Builder<Capacity>& out, Text list) {
-  const auto add_u32 = [&out](uint32_t value) { out.add(Text(reinterpret_cast<const char*>(&value), 4)); };
+  const auto add_u32 = [&out](uint32_t value) {
+    out.add(Text(reinterpret_cast<const char*>(&value), 4));
+  };
   Text keys[32];
   Text values[32];
   uint32_t count = 0;
@@ -51,7 +55,8 @@ Builder<512> path_of(const Text& text, bool trailing_nul) {
 
 void report_pairs(Call& call, const Action& action) {
   Handed pairs;
-  const uint32_t status = proxy_get_header_map_pairs(or_else(action.target, call.map()), pairs.data_at(), pairs.size_at());
+  const uint32_t status = proxy_get_header_map_pairs(or_else(action.target, call.map()),
+                                                     pairs.data_at(), pairs.size_at());
   Builder<1024> answer;
   uint32_t count = 0;
   if (pairs.size >= 4) memcpy(&count, pairs.data, 4);
@@ -76,13 +81,17 @@ void http_call(Call& call, const Action& action, AfterCall after) {
   // cluster|path|timeout|method|body
   Builder<512> headers;
   Builder<512> list;
-  list.add(":method:").add(action.d.empty() ? Text("GET") : action.d).add(",:path:").add(action.b.empty() ? Text("/") : action.b);
+  list.add(":method:")
+      .add(action.d.empty() ? Text("GET") : action.d)
+      .add(",:path:")
+      .add(action.b.empty() ? Text("/") : action.b);
   list.add(",:authority:").add(action.a).add(",x-probe-call:1");
   build_pairs(headers, list.text());
   uint32_t id = 0;
   const Text block = headers.text();
-  const uint32_t status = proxy_http_call(action.a.address(), action.a.size, block.address(), block.size, action.e.address(),
-                                          action.e.size, 0, 0, action.c.number(1000), address_of(&id));
+  const uint32_t status = proxy_http_call(action.a.address(), action.a.size, block.address(),
+                                          block.size, action.e.address(), action.e.size, 0, 0,
+                                          action.c.number(1000), address_of(&id));
   report_status(call, action, status);
   if (status != 0) return;
   call.context->call_id = id;
@@ -97,8 +106,8 @@ void reply(const Action& action, const Text& code, const Text& body, const Text&
   const Text block = pairs.text();
   const Text details = "probe reply";
   const uint32_t grpc = action.d.empty() ? 0xFFFFFFFF : action.d.number();
-  proxy_send_local_response(code.number(200), details.address(), details.size, body.address(), body.size, block.address(),
-                            block.size, grpc);
+  proxy_send_local_response(code.number(200), details.address(), details.size, body.address(),
+                            body.size, block.address(), block.size, grpc);
 }
 
 }  // namespace
@@ -108,12 +117,17 @@ bool act_on_headers(Call& call, const Action& action) {
   const Text& key = action.a;
   if (action.name == "get") {
     Handed value;
-    const uint32_t status = proxy_get_header_map_value(map, key.address(), key.size, value.data_at(), value.size_at());
+    const uint32_t status =
+        proxy_get_header_map_value(map, key.address(), key.size, value.data_at(), value.size_at());
     report_handed(call, action, status, value);
   } else if (action.name == "set") {
-    report_status(call, action, proxy_replace_header_map_value(map, key.address(), key.size, action.b.address(), action.b.size));
+    report_status(call, action,
+                  proxy_replace_header_map_value(map, key.address(), key.size, action.b.address(),
+                                                 action.b.size));
   } else if (action.name == "add") {
-    report_status(call, action, proxy_add_header_map_value(map, key.address(), key.size, action.b.address(), action.b.size));
+    report_status(call, action,
+                  proxy_add_header_map_value(map, key.address(), key.size, action.b.address(),
+                                             action.b.size));
   } else if (action.name == "remove") {
     report_status(call, action, proxy_remove_header_map_value(map, key.address(), key.size));
   } else if (action.name == "pairs") {
@@ -136,17 +150,20 @@ bool act_on_headers(Call& call, const Action& action) {
 bool act_on_body(Call& call, const Action& action) {
   const uint32_t buffer = or_else(action.target, call.buffer());
   const auto set = [&](uint32_t offset, uint32_t length, const Text& text) {
-    report_status(call, action, proxy_set_buffer_bytes(buffer, offset, length, text.address(), text.size));
+    report_status(call, action,
+                  proxy_set_buffer_bytes(buffer, offset, length, text.address(), text.size));
   };
   if (action.name == "body_get") {
     Handed bytes;
-    const uint32_t status = proxy_get_buffer_bytes(buffer, action.a.number(), action.b.number(0xFFFFFFFF - action.a.number()),
+    const uint32_t status = proxy_get_buffer_bytes(buffer, action.a.number(),
+                                                   action.b.number(0xFFFFFFFF - action.a.number()),
                                                    bytes.data_at(), bytes.size_at());
     report_handed(call, action, status, bytes);
   } else if (action.name == "body_status") {
     uint32_t length = 0;
     uint32_t flags = 0;
-    const uint32_t status = proxy_get_buffer_status(buffer, address_of(&length), address_of(&flags));
+    const uint32_t status =
+        proxy_get_buffer_status(buffer, address_of(&length), address_of(&flags));
     report_number(call, action, status, length);
   } else if (action.name == "body_replace") {
     set(0, 0x7FFFFFFF, action.a);
@@ -203,7 +220,9 @@ bool act_on_stream(Call& call, const Action& action) {
     reply(action, "202", "second", {});
     call.result = 1;
   } else if (action.name == "effective") {
-    report_status(call, action, proxy_set_effective_context(action.a == Text("root") ? call.context->parent : action.a.number()));
+    report_status(call, action,
+                  proxy_set_effective_context(action.a == Text("root") ? call.context->parent
+                                                                       : action.a.number()));
   } else {
     return false;
   }
@@ -215,32 +234,40 @@ bool act_on_store(Call& call, const Action& action) {
   if (action.name == "shared_get") {
     Handed value;
     uint32_t cas = 0;
-    const uint32_t status = proxy_get_shared_data(key.address(), key.size, value.data_at(), value.size_at(), address_of(&cas));
+    const uint32_t status = proxy_get_shared_data(key.address(), key.size, value.data_at(),
+                                                  value.size_at(), address_of(&cas));
     report_handed(call, action, status, value);
   } else if (action.name == "shared_set") {
-    report_status(call, action, proxy_set_shared_data(key.address(), key.size, action.b.address(), action.b.size, action.c.number()));
+    report_status(call, action,
+                  proxy_set_shared_data(key.address(), key.size, action.b.address(), action.b.size,
+                                        action.c.number()));
   } else if (action.name == "shared_count") {
     for (uint32_t race = 0;; ++race) {
       Handed value;
       uint32_t cas = 0;
-      proxy_get_shared_data(key.address(), key.size, value.data_at(), value.size_at(), address_of(&cas));
+      proxy_get_shared_data(key.address(), key.size, value.data_at(), value.size_at(),
+                            address_of(&cas));
       Builder<32> after;
       after.add_number(value.text().number() + 1);
       free(const_cast<char*>(value.data));
-      const uint32_t status = proxy_set_shared_data(key.address(), key.size, address_of(after.bytes), after.size, cas);
+      const uint32_t status =
+          proxy_set_shared_data(key.address(), key.size, address_of(after.bytes), after.size, cas);
       if (status == 8 && race < 1000) continue;
       report_number(call, action, status, after.text().number());
       break;
     }
   } else if (action.name == "queue_register") {
     uint32_t id = 0;
-    report_status(call, action, proxy_register_shared_queue(key.address(), key.size, address_of(&id)));
+    report_status(call, action,
+                  proxy_register_shared_queue(key.address(), key.size, address_of(&id)));
   } else if (action.name == "queue_put" || action.name == "queue_get") {
     uint32_t id = 0;
     uint32_t status = proxy_resolve_shared_queue(0, 0, key.address(), key.size, address_of(&id));
     Handed value;
-    if (status == 0 && action.name == "queue_put") status = proxy_enqueue_shared_queue(id, action.b.address(), action.b.size);
-    if (status == 0 && action.name == "queue_get") status = proxy_dequeue_shared_queue(id, value.data_at(), value.size_at());
+    if (status == 0 && action.name == "queue_put")
+      status = proxy_enqueue_shared_queue(id, action.b.address(), action.b.size);
+    if (status == 0 && action.name == "queue_get")
+      status = proxy_dequeue_shared_queue(id, value.data_at(), value.size_at());
     report_handed(call, action, status, value);
   } else {
     return false;
@@ -251,7 +278,10 @@ bool act_on_store(Call& call, const Action& action) {
 bool act_on_metrics(Call& call, const Action& action) {
   if (!action.name.starts_with("metric_")) return false;
   // counter|name|value
-  const uint32_t type = action.a == Text("counter") ? 0 : action.a == Text("gauge") ? 1 : action.a == Text("histogram") ? 2 : 9;
+  const uint32_t type = action.a == Text("counter")     ? 0
+                        : action.a == Text("gauge")     ? 1
+                        : action.a == Text("histogram") ? 2
+                                                        : 9;
   uint32_t id = 0;
   uint32_t status = proxy_define_metric(type, action.b.address(), action.b.size, address_of(&id));
   if (action.name == "metric_define" || status != 0) {
@@ -282,19 +312,25 @@ namespace {
 bool act_on_properties(Call& call, const Action& action) {
   if (action.name == "set_prop") {
     const auto path = path_of(action.a, false);
-    report_status(call, action, proxy_set_property(address_of(path.bytes), path.size, action.b.address(), action.b.size));
+    report_status(
+        call, action,
+        proxy_set_property(address_of(path.bytes), path.size, action.b.address(), action.b.size));
     return true;
   }
   if (!action.name.starts_with("prop")) return false;
   const auto path = path_of(action.a, action.name == "prop_nul");
   Handed value;
-  const uint32_t status = proxy_get_property(address_of(path.bytes), path.size, value.data_at(), value.size_at());
+  const uint32_t status =
+      proxy_get_property(address_of(path.bytes), path.size, value.data_at(), value.size_at());
   if (action.name == "prop_int" && status == 0) {
     uint64_t number = 0;
     memcpy(&number, value.data, value.size < 8 ? value.size : 8);
     report_number(call, action, value.size == 8 ? 0 : 99, number);
   } else if (action.name == "prop_bool" && status == 0) {
-    report(call, action, value.size != 1 ? Text("wrong_size") : value.data[0] != 0 ? Text("ok:true") : Text("ok:false"));
+    report(call, action,
+           value.size != 1      ? Text("wrong_size")
+           : value.data[0] != 0 ? Text("ok:true")
+                                : Text("ok:false"));
   } else if (action.name == "prop" || action.name == "prop_nul" || status != 0) {
     report_handed(call, action, status, value);
   } else {
@@ -307,7 +343,8 @@ bool act_on_log(Call& call, const Action& action) {
   if (action.name == "log") {
     log_text(action.a.number(kInfo), action.b);
   } else if (action.name == "log_flood") {
-    for (uint32_t i = 0; i < action.a.number(); ++i) log_text(kInfo, action.b.empty() ? Text("probe: flood") : action.b);
+    for (uint32_t i = 0; i < action.a.number(); ++i)
+      log_text(kInfo, action.b.empty() ? Text("probe: flood") : action.b);
     report(call, action, "ok");
   } else if (action.name == "log_raw") {
     log_text(kWarn, Text("probe: raw \n\r\t\0\x1b[31m\xff end", 24));
@@ -348,13 +385,16 @@ bool act_on_host(Call& call, const Action& action) {
     report(call, action, answer.text());
   } else if (action.name == "foreign") {
     Handed result;
-    const uint32_t status = proxy_call_foreign_function(action.a.address(), action.a.size, action.b.address(), action.b.size,
-                                                        result.data_at(), result.size_at());
+    const uint32_t status =
+        proxy_call_foreign_function(action.a.address(), action.a.size, action.b.address(),
+                                    action.b.size, result.data_at(), result.size_at());
     report_handed(call, action, status, result);
   } else if (action.name == "grpc_call") {
     uint32_t id = 0;
-    report_status(call, action, proxy_grpc_call(action.a.address(), action.a.size, action.b.address(), action.b.size,
-                                                action.c.address(), action.c.size, 0, 0, 0, 0, 1000, address_of(&id)));
+    report_status(
+        call, action,
+        proxy_grpc_call(action.a.address(), action.a.size, action.b.address(), action.b.size,
+                        action.c.address(), action.c.size, 0, 0, 0, 0, 1000, address_of(&id)));
   } else if (action.name == "params") {
     Builder<64> answer;
     answer.add("size:").add_number(call.size).add(",end:").add_number(call.end);

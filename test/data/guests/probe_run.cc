@@ -23,8 +23,8 @@ Action parse(Text text) {
 
 bool act(Call& call, const Action& action) {
   return act_on_headers(call, action) || act_on_body(call, action) || act_on_stream(call, action) ||
-         act_on_store(call, action) || act_on_metrics(call, action) || act_on_host(call, action) || act_on_wasi(call, action) ||
-         act_badly(call, action);
+         act_on_store(call, action) || act_on_metrics(call, action) || act_on_host(call, action) ||
+         act_on_wasi(call, action) || act_badly(call, action);
 }
 
 }  // namespace
@@ -32,7 +32,8 @@ bool act(Call& call, const Action& action) {
 void run_directives(Call& call, Text directives) {
   while (!directives.empty()) {
     Text directive = directives.cut(';');
-    while (!directive.empty() && (directive.data[0] == ' ' || directive.data[0] == '\n')) directive = directive.from(1);
+    while (!directive.empty() && (directive.data[0] == ' ' || directive.data[0] == '\n'))
+      directive = directive.from(1);
     const Text where = directive.cut('=');
     if (directive.empty() || !(where == call.where)) continue;
     const Action action = parse(directive);
@@ -91,8 +92,18 @@ void finish_call(Context& context, uint32_t headers, uint32_t size, uint32_t tra
   proxy_get_status(address_of(&code), message.data_at(), message.size_at());
 
   Builder<1024> answer;
-  answer.add("headers:").add_number(headers).add(",body:").add_number(size).add(",trailers:").add_number(trailers);
-  answer.add(",status:").add_escaped(status.text()).add(",code:").add_number(code).add(",message:").add_escaped(message.text());
+  answer.add("headers:")
+      .add_number(headers)
+      .add(",body:")
+      .add_number(size)
+      .add(",trailers:")
+      .add_number(trailers);
+  answer.add(",status:")
+      .add_escaped(status.text())
+      .add(",code:")
+      .add_number(code)
+      .add(",message:")
+      .add_escaped(message.text());
   answer.add(",text:").add_escaped(body.text());
   Action action{};
   action.name = "answer";
@@ -104,7 +115,8 @@ void finish_call(Context& context, uint32_t headers, uint32_t size, uint32_t tra
   if (context.after_call == AfterCall::kReply) {
     const Text details = "probe_callout";
     const Text text = body.text();
-    proxy_send_local_response(headers == 0 ? 502 : 200, details.address(), details.size, text.address(), text.size, 0, 0, 0xFFFFFFFF);
+    proxy_send_local_response(headers == 0 ? 502 : 200, details.address(), details.size,
+                              text.address(), text.size, 0, 0, 0xFFFFFFFF);
   }
   context.after_call = AfterCall::kNothing;
 }

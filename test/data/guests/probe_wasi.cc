@@ -95,7 +95,8 @@ bool act_on_wasi(Call& call, const Action& action) {
     // write|fd|text
     const __wasi_ciovec_t vector{reinterpret_cast<const uint8_t*>(action.b.data), action.b.size};
     __wasi_size_t written = 0;
-    const auto error = __wasi_fd_write(static_cast<__wasi_fd_t>(action.a.number(1)), &vector, 1, &written);
+    const auto error =
+        __wasi_fd_write(static_cast<__wasi_fd_t>(action.a.number(1)), &vector, 1, &written);
     report_errno(call, action, error, written);
   } else if (action.name == "yield") {
     report_errno(call, action, __wasi_sched_yield(), 0);
@@ -124,8 +125,9 @@ bool act_badly(Call& call, const Action& action) {
   } else if (action.name == "out_of_bounds") {
     sink = *reinterpret_cast<volatile uint32_t*>(0xFFFFFFF0);
   } else if (action.name == "divide_by_zero") {
+    volatile uint32_t dividend = 7;
     volatile uint32_t zero = 0;
-    sink = 1 / zero;
+    sink = dividend / zero;
   } else if (action.name == "burn") {
     burn(action.a.number());
     report(call, action, "ok");

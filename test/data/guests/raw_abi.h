@@ -7,7 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#define WEIR_IMPORT(name) extern "C" __attribute__((import_module("env"), import_name(#name))) uint32_t name
+#define WEIR_IMPORT(name) \
+  extern "C" __attribute__((import_module("env"), import_name(#name))) uint32_t name
 #define WEIR_EXPORT(name) extern "C" __attribute__((export_name(#name), used))
 
 using Address = uint32_t;  // of guest memory, valid or not
@@ -19,31 +20,43 @@ WEIR_IMPORT(proxy_get_property)(Address path, uint32_t path_size, Address value,
 WEIR_IMPORT(proxy_set_property)(Address path, uint32_t path_size, Address value, uint32_t size);
 WEIR_IMPORT(proxy_continue_stream)(uint32_t type);
 WEIR_IMPORT(proxy_close_stream)(uint32_t type);
-WEIR_IMPORT(proxy_send_local_response)(uint32_t code, Address details, uint32_t details_size, Address body, uint32_t body_size,
-                                       Address headers, uint32_t headers_size, uint32_t grpc_status);
-WEIR_IMPORT(proxy_get_shared_data)(Address key, uint32_t key_size, Address value, Address size, Address cas);
-WEIR_IMPORT(proxy_set_shared_data)(Address key, uint32_t key_size, Address value, uint32_t size, uint32_t cas);
+WEIR_IMPORT(proxy_send_local_response)
+(uint32_t code, Address details, uint32_t details_size, Address body, uint32_t body_size,
+ Address headers, uint32_t headers_size, uint32_t grpc_status);
+WEIR_IMPORT(proxy_get_shared_data)
+(Address key, uint32_t key_size, Address value, Address size, Address cas);
+WEIR_IMPORT(proxy_set_shared_data)
+(Address key, uint32_t key_size, Address value, uint32_t size, uint32_t cas);
 WEIR_IMPORT(proxy_register_shared_queue)(Address name, uint32_t size, Address id);
-WEIR_IMPORT(proxy_resolve_shared_queue)(Address vm, uint32_t vm_size, Address name, uint32_t size, Address id);
+WEIR_IMPORT(proxy_resolve_shared_queue)
+(Address vm, uint32_t vm_size, Address name, uint32_t size, Address id);
 WEIR_IMPORT(proxy_enqueue_shared_queue)(uint32_t id, Address value, uint32_t size);
 WEIR_IMPORT(proxy_dequeue_shared_queue)(uint32_t id, Address value, Address size);
-WEIR_IMPORT(proxy_get_header_map_value)(uint32_t map, Address key, uint32_t key_size, Address value, Address size);
-WEIR_IMPORT(proxy_add_header_map_value)(uint32_t map, Address key, uint32_t key_size, Address value, uint32_t size);
-WEIR_IMPORT(proxy_replace_header_map_value)(uint32_t map, Address key, uint32_t key_size, Address value, uint32_t size);
+WEIR_IMPORT(proxy_get_header_map_value)
+(uint32_t map, Address key, uint32_t key_size, Address value, Address size);
+WEIR_IMPORT(proxy_add_header_map_value)
+(uint32_t map, Address key, uint32_t key_size, Address value, uint32_t size);
+WEIR_IMPORT(proxy_replace_header_map_value)
+(uint32_t map, Address key, uint32_t key_size, Address value, uint32_t size);
 WEIR_IMPORT(proxy_remove_header_map_value)(uint32_t map, Address key, uint32_t key_size);
 WEIR_IMPORT(proxy_get_header_map_pairs)(uint32_t map, Address pairs, Address size);
 WEIR_IMPORT(proxy_set_header_map_pairs)(uint32_t map, Address pairs, uint32_t size);
 WEIR_IMPORT(proxy_get_header_map_size)(uint32_t map, Address size);
 WEIR_IMPORT(proxy_get_buffer_status)(uint32_t buffer, Address length, Address flags);
-WEIR_IMPORT(proxy_get_buffer_bytes)(uint32_t buffer, uint32_t offset, uint32_t length, Address data, Address size);
-WEIR_IMPORT(proxy_set_buffer_bytes)(uint32_t buffer, uint32_t offset, uint32_t length, Address data, uint32_t size);
-WEIR_IMPORT(proxy_http_call)(Address upstream, uint32_t upstream_size, Address headers, uint32_t headers_size, Address body,
-                             uint32_t body_size, Address trailers, uint32_t trailers_size, uint32_t timeout, Address id);
-WEIR_IMPORT(proxy_grpc_call)(Address upstream, uint32_t upstream_size, Address service, uint32_t service_size, Address method,
-                             uint32_t method_size, Address metadata, uint32_t metadata_size, Address message,
-                             uint32_t message_size, uint32_t timeout, Address id);
-WEIR_IMPORT(proxy_grpc_stream)(Address upstream, uint32_t upstream_size, Address service, uint32_t service_size, Address method,
-                               uint32_t method_size, Address metadata, uint32_t metadata_size, Address id);
+WEIR_IMPORT(proxy_get_buffer_bytes)
+(uint32_t buffer, uint32_t offset, uint32_t length, Address data, Address size);
+WEIR_IMPORT(proxy_set_buffer_bytes)
+(uint32_t buffer, uint32_t offset, uint32_t length, Address data, uint32_t size);
+WEIR_IMPORT(proxy_http_call)
+(Address upstream, uint32_t upstream_size, Address headers, uint32_t headers_size, Address body,
+ uint32_t body_size, Address trailers, uint32_t trailers_size, uint32_t timeout, Address id);
+WEIR_IMPORT(proxy_grpc_call)
+(Address upstream, uint32_t upstream_size, Address service, uint32_t service_size, Address method,
+ uint32_t method_size, Address metadata, uint32_t metadata_size, Address message,
+ uint32_t message_size, uint32_t timeout, Address id);
+WEIR_IMPORT(proxy_grpc_stream)
+(Address upstream, uint32_t upstream_size, Address service, uint32_t service_size, Address method,
+ uint32_t method_size, Address metadata, uint32_t metadata_size, Address id);
 WEIR_IMPORT(proxy_grpc_send)(uint32_t id, Address message, uint32_t size, uint32_t end);
 WEIR_IMPORT(proxy_grpc_close)(uint32_t id);
 WEIR_IMPORT(proxy_grpc_cancel)(uint32_t id);
@@ -55,10 +68,13 @@ WEIR_IMPORT(proxy_record_metric)(uint32_t id, uint64_t value);
 WEIR_IMPORT(proxy_get_metric)(uint32_t id, Address value);
 WEIR_IMPORT(proxy_set_effective_context)(uint32_t id);
 WEIR_IMPORT(proxy_done)();
-WEIR_IMPORT(proxy_call_foreign_function)(Address name, uint32_t size, Address arguments, uint32_t arguments_size, Address result,
-                                         Address result_size);
+WEIR_IMPORT(proxy_call_foreign_function)
+(Address name, uint32_t size, Address arguments, uint32_t arguments_size, Address result,
+ Address result_size);
 
-inline Address address_of(const void* pointer) { return static_cast<Address>(reinterpret_cast<uintptr_t>(pointer)); }
+inline Address address_of(const void* pointer) {
+  return static_cast<Address>(reinterpret_cast<uintptr_t>(pointer));
+}
 
 // A piece of text in guest memory.
 struct Text {
@@ -67,12 +83,17 @@ struct Text {
 
   constexpr Text() = default;
   constexpr Text(const char* begin, uint32_t length) : data(begin), size(length) {}
-  constexpr Text(const char* literal) : data(literal), size(static_cast<uint32_t>(__builtin_strlen(literal))) {}
+  constexpr Text(const char* literal)
+      : data(literal), size(static_cast<uint32_t>(__builtin_strlen(literal))) {}
 
   Address address() const { return address_of(data); }
   bool empty() const { return size == 0; }
-  bool operator==(const Text& other) const { return size == other.size && memcmp(data, other.data, size) == 0; }
-  bool starts_with(const Text& prefix) const { return size >= prefix.size && memcmp(data, prefix.data, prefix.size) == 0; }
+  bool operator==(const Text& other) const {
+    return size == other.size && memcmp(data, other.data, size) == 0;
+  }
+  bool starts_with(const Text& prefix) const {
+    return size >= prefix.size && memcmp(data, prefix.data, prefix.size) == 0;
+  }
   Text from(uint32_t offset) const { return {data + offset, size - offset}; }
 
   // Cuts off and returns what stands before `mark`, or everything.
@@ -140,7 +161,9 @@ struct Builder {
 
 enum LogLevel : uint32_t { kTrace, kDebug, kInfo, kWarn, kError, kCritical };
 
-inline void log_text(uint32_t level, const Text& text) { proxy_log(level, text.address(), text.size); }
+inline void log_text(uint32_t level, const Text& text) {
+  proxy_log(level, text.address(), text.size);
+}
 
 // Where the host stores the address and size of bytes that it hands over.
 struct Handed {

@@ -25,7 +25,8 @@ TEST(FilterOptions, TakesAnEmptyConfiguration) {
 
 TEST(FilterOptions, ReadsAFlatObject) {
   Options options;
-  ASSERT_TRUE(options.parse(R"( { "name" : "x-\u00e9\n\"", "n": -1.5e3, "on": true, "off":false, "none": null,
+  ASSERT_TRUE(options.parse(
+      R"( { "name" : "x-\u00e9\n\"", "n": -1.5e3, "on": true, "off":false, "none": null,
       "list": ["a", "b,c", 3], "empty": [] } )"))
       << options.error();
   EXPECT_EQ(options.get("name"), "x-\xc3\xa9\n\"");
@@ -44,9 +45,10 @@ TEST(FilterOptions, DecodesSurrogatePairs) {
 }
 
 TEST(FilterOptions, RejectsWhatItCannotRead) {
-  for (const char* text : {"name", "=x", "{", R"({"a")", R"({"a":})", R"({"a":1)", R"({"a":1,})", R"({"a":"x)", R"({"a":{"b":1}})",
-                           R"({"a":[1,[2]]})", R"({"a":tru})", R"({"a":"\x"})", R"({"a":"\ud800"})", R"({"a":1} x)", R"({a:1})",
-                           R"({"a":"\u12)"}) {
+  for (const char* text :
+       {"name", "=x", "{", R"({"a")", R"({"a":})", R"({"a":1)", R"({"a":1,})", R"({"a":"x)",
+        R"({"a":{"b":1}})", R"({"a":[1,[2]]})", R"({"a":tru})", R"({"a":"\x"})",
+        R"({"a":"\ud800"})", R"({"a":1} x)", R"({a:1})", R"({"a":"\u12)"}) {
     Options options;
     EXPECT_FALSE(options.parse(text)) << text;
     EXPECT_FALSE(options.error().empty()) << text;
@@ -64,9 +66,11 @@ TEST(FilterOptions, NamesTheFirstUnknownOption) {
 
 TEST(FilterOptions, ChecksHeaders) {
   EXPECT_TRUE(weir_filter::is_header_name("x-a_1"));
-  for (const char* bad : {"", "a b", "a:", "a\r\nb", "\xc3\xa9"}) EXPECT_FALSE(weir_filter::is_header_name(bad)) << bad;
+  for (const char* bad : {"", "a b", "a:", "a\r\nb", "\xc3\xa9"})
+    EXPECT_FALSE(weir_filter::is_header_name(bad)) << bad;
   EXPECT_TRUE(weir_filter::is_header_value("a b\t\xc3\xa9"));
-  for (const char* bad : {"a\rb", "a\nb", "\x7f"}) EXPECT_FALSE(weir_filter::is_header_value(bad)) << bad;
+  for (const char* bad : {"a\rb", "a\nb", "\x7f"})
+    EXPECT_FALSE(weir_filter::is_header_value(bad)) << bad;
 }
 
 }  // namespace

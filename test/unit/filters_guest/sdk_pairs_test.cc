@@ -12,7 +12,8 @@ TEST(SdkPairs, WritesTheWireFormat) {
 }
 
 TEST(SdkPairs, ReadsBackWhatItWrote) {
-  const HeaderStringPairs pairs{{":path", "/"}, {"x", ""}, {"x", std::string("n\0l", 3)}, {"", "\xff"}};
+  const HeaderStringPairs pairs{
+      {":path", "/"}, {"x", ""}, {"x", std::string("n\0l", 3)}, {"", "\xff"}};
   const std::string block = weir_sdk::serialize_pairs(pairs);
   const auto read = weir_sdk::parse_pairs(block);
   ASSERT_EQ(read.size(), pairs.size());
@@ -23,12 +24,14 @@ TEST(SdkPairs, ReadsBackWhatItWrote) {
 }
 
 TEST(SdkPairs, ReadsNothingFromMalformedBlocks) {
-  const std::string block = weir_sdk::serialize_pairs(HeaderStringPairs{{"key", "value"}, {"k", "v"}});
+  const std::string block =
+      weir_sdk::serialize_pairs(HeaderStringPairs{{"key", "value"}, {"k", "v"}});
   for (size_t size = 0; size < block.size(); ++size) {
     EXPECT_TRUE(weir_sdk::parse_pairs(std::string_view(block).substr(0, size)).empty()) << size;
   }
   EXPECT_TRUE(weir_sdk::parse_pairs(std::string("\xff\xff\xff\xff", 4)).empty());
-  EXPECT_TRUE(weir_sdk::parse_pairs(std::string("\1\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", 12)).empty());
+  EXPECT_TRUE(
+      weir_sdk::parse_pairs(std::string("\1\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", 12)).empty());
   EXPECT_TRUE(weir_sdk::parse_pairs(std::string(4, '\0')).empty());
 }
 
