@@ -1,0 +1,47 @@
+// Local replies: the one place that turns an Error into what a client gets, and an answer into a response.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <weir/http_filter.h>
+
+namespace weir::stream {
+
+/// What the client and the access log are told of an error: status, body (wire contract of Envoy's), details, flag.
+struct ErrorAnswer {
+  int status = 500;
+  std::string_view body{};
+  std::string_view details{};
+  std::optional<ResponseFlag> flag{};
+};
+ErrorAnswer answer_for(const Error& error) noexcept;
+
+/// The answer as a reply, its flag set in `info`.
+LocalReply reply_for(const Error& error, StreamInfo& info);
+
+// Answers with a fixed text. `details` are Envoy's.
+inline constexpr std::string_view kRequestTooLarge = "request_payload_too_large";
+inline constexpr std::string_view kResponseTooLarge = "response_payload_too_large";
+inline constexpr std::string_view kHeaderTimeout = "request_header_timeout";
+inline constexpr std::string_view kRequestTimeout = "request_overall_timeout";
+inline constexpr std::string_view kStreamIdleTimeout = "stream_idle_timeout";
+inline constexpr std::string_view kMaxDuration = "max_duration_timeout";
+LocalReply header_timeout_reply();
+LocalReply request_timeout_reply();
+/// 408 while the request is incomplete, else 504.
+LocalReply stream_idle_reply(bool request_complete);
+LocalReply max_duration_reply(bool request_complete);
+
+/// "application/grpc" or "application/grpc+…".
+bool is_grpc_request(const HeaderMap& headers) noexcept;
+/// The grpc-status of an HTTP status that weir answers itself with.
+int grpc_status_for(int http_status) noexcept;
+/// grpc-message: everything outside printable ASCII, and '%', as %XX.
+std::string grpc_message_encode(std::string_view text);
+
+/// Fills `head` and `body`: text body with content-type and content-length, an empty one without; for gRPC a 200 with
+/// grpc-status and grpc-message and no body. `content_type` is that of a body of the operator's own.
+void write_reply(LocalReply& reply, bool grpc, std::string_view content_type, ResponseHead& head, Buffer& body);
+
+}  // namespace weir::stream
