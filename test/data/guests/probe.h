@@ -1,5 +1,5 @@
 // The parts of the probe guest: probe.cc has the callbacks, probe_run.cc the directives and the report, probe_host.cc the
-// actions that call the host, probe_wasi.cc those that call WASI and those that break things.
+// actions that call the host, probe_store.cc those on shared data and metrics, probe_wasi.cc those that call WASI and those that break things.
 #pragma once
 
 #include "raw_abi.h"
@@ -61,6 +61,8 @@ void report(Call& call, const Action& action, const Text& answer);
 void report_status(Call& call, const Action& action, uint32_t status);
 // `ok:<escaped text>` or `status:<n>`.
 void report_handed(Call& call, const Action& action, uint32_t status, const Handed& handed);
+// `ok:<number>` or `status:<n>`.
+void report_number(Call& call, const Action& action, uint32_t status, uint64_t number);
 // Adds the report to the response head.
 void publish(Context& context);
 // The callout of `context` has been answered.

@@ -71,6 +71,16 @@ void report_handed(Call& call, const Action& action, uint32_t status, const Hand
   free(const_cast<char*>(handed.data));
 }
 
+void report_number(Call& call, const Action& action, uint32_t status, uint64_t number) {
+  if (status != 0) {
+    report_status(call, action, status);
+    return;
+  }
+  Builder<64> answer;
+  answer.add("ok:").add_number(number);
+  report(call, action, answer.text());
+}
+
 void publish(Context& context) {
   Text rest = context.report.text();
   const Text key = "x-probe";
