@@ -69,9 +69,10 @@ struct LoadResult {
   std::vector<std::string> files;  // read so far, also when loading failed: all are watched
 };
 
-/// Thread: main. Never throws; relative paths are taken from the working directory.
-LoadResult load_file(const std::string& path, LoadContext& context);
-/// `overlay` (--config-yaml) is merged over `text`; `name` stands in diagnostics.
+/// Thread: main. Never throws; relative paths are taken from the working directory. `overlay` (the text of
+/// --config-yaml) is laid over the file: mappings are merged, lists appended, everything else replaced.
+LoadResult load_file(const std::string& path, LoadContext& context, const std::string& overlay = {});
+/// `name` stands in diagnostics.
 LoadResult load_text(const std::string& text, const std::string& name, LoadContext& context);
 
 /// The ConfigView of a YAML text, for unit tests of filters' option parsing.

@@ -1,0 +1,141 @@
+#include "config/bootstrap.h"
+
+#include <utility>
+
+#include "config/cluster.h"
+#include "config/json_text.h"
+#include "config/listener.h"
+#include "config/parts.h"
+
+namespace weir::config {
+namespace {
+
+void read_node(View& root, Configuration& out) {
+  auto node = root.child("node");
+  if (!node) return;
+  out.node_id = node->text("id");
+  out.node_cluster = node->text("cluster");
+  if (auto metadata = node->child("metadata")) {
+    out.node_metadata_json = canonical_json(metadata->node());
+    for (const std::string& key : metadata->keys()) metadata->ignore({key});
+  }
+  if (auto locality = node->child("locality")) {
+    out.node_region = locality->text("region");
+    out.node_zone = locality->text("zone");
+    out.node_sub_zone = locality->text("sub_zone");
+  }
+  node->ignore({"user_agent_name", "user_agent_version", "user_agent_build_version", "client_features", "extensions",
+                "listening_addresses"});
+  node->later({"dynamic_parameters"});
+}
+
+std::string read_admin_log(View& log) {
+  log.ignore({"name"});
+  log.later({"filter"});
+  auto config = log.required_child("typed_config");
+  if (!config) return {};
+  constexpr std::string_view kFileLog = "envoy.extensions.access_loggers.file.v3.FileAccessLog";
+  const std::string type = config->type();
+  if (type != kFileLog) {
+    for (const std::string& key : config->keys()) config->ignore({key});
+    if (!type.empty()) refuse_type(*config, type, {kFileLog});
+    return {};
+  }
+  config->later({"log_format", "format", "json_format", "typed_json_format"});
+  return config->required_text("path");
+}
+
+void read_admin(View& root, Configuration& out) {
+  auto admin = root.child("admin");
+  if (!admin) return;
+  if (admin->has("address")) {
+    if (auto address = read_address(*admin, "address", PortZero::kAllowed)) out.admin.address = address->address;
+  }
+  admin->one_of({"access_log", "access_log_path"}, View::Required::kNo);
+  out.admin.access_log_path = admin->text("access_log_path");
+  auto logs = admin->children("access_log");
+  for (size_t i = 0; i < logs.size(); ++i) {
+    out.admin.access_log_path = read_admin_log(*logs[i]);
+    if (i > 0) logs[i]->error({}, "more than one access log is not supported yet");
+  }
+  admin->later({"socket_options", "allow_paths"});
+  admin->ignore({"profile_path", "ignore_global_conn_limit"});
+}
+
+void read_own_fields(View& root, Configuration& out) {
+  using std::chrono::hours;
+  using std::chrono::milliseconds;
+  if (auto reload = root.child("reload")) {
+    out.reload.watch = reload->boolean("watch", out.reload.watch);
+    out.reload.debounce = reload->millis("debounce", out.reload.debounce);
+    if (out.reload.debounce > std::chrono::minutes(1)) reload->error("debounce", "longer than 1m");
+  }
+  out.old_generation_max_age = root.millis("old_generation_max_age", out.old_generation_max_age);
+}
+
+void refuse_later(View& root) {
+  root.later({"dynamic_resources", "cluster_manager", "stats_config", "stats_sinks", "overload_manager",
+              "bootstrap_extensions", "hds_config", "tracing", "layered_runtime", "watchdog", "watchdogs",
+              "header_prefix", "application_log_config", "typed_dns_resolver_config", "dns_resolution_config",
+              "use_tcp_for_dns_lookups", "default_socket_interface", "inline_headers", "xds_delegate_extension",
+              "xds_config_tracker_extension", "listener_manager", "certificate_provider_instances", "perf_tracing_file_path",
+              "default_config_source", "stats_server_version_override", "memory_allocator_manager", "flags_path",
+              "grpc_async_client_manager_config", "enable_worker_cpu_affinity", "fatal_actions", "config_sources",
+              "node_context_params"});
+  // They change nothing that could be seen: statistics are merged when they are read, and RE2 is the only engine.
+  root.ignore({"stats_flush_interval", "stats_flush_on_admin", "enable_dispatcher_stats", "default_regex_engine"});
+}
+
+// The text of a listener or cluster together with the digests of what it took from files and the environment.
+std::string comparable_text(const Node& node, const Sources& sources) {
+  std::string out = canonical_json(node);
+  const std::string uses = sources.uses_json();
+  if (uses.empty()) return out;
+  out.pop_back();
+  return out + (out.size() > 1 ? ",\"@sources\":" : "\"@sources\":") + uses + "}";
+}
+
+void read_clusters(View& resources, Loading& loading, Configuration& out) {
+  UniqueNames names("cluster");
+  for (auto& cluster : resources.children("clusters")) {
+    loading.views.sources.start_uses();
+    auto options = read_cluster(*cluster);
+    if (!options->name.empty()) names.add(*cluster, "name", options->name);
+    loading.clusters.insert(options->name);
+    out.clusters.push_back(std::move(options));
+    out.cluster_texts.push_back(comparable_text(cluster->node(), loading.views.sources));
+  }
+}
+
+void read_listeners(View& resources, Loading& loading, Configuration& out) {
+  UniqueNames names("listener"), addresses("address");
+  for (auto& listener : resources.children("listeners")) {
+    loading.views.sources.start_uses();
+    auto options = read_listener(*listener, loading);
+    if (!options->name.empty()) names.add(*listener, listener->has("name") ? "name" : "address", options->name);
+    const bool chosen_by_kernel = !options->address.is_unix() && options->address.port() == 0;
+    if (options->address.family() != AF_UNSPEC && !chosen_by_kernel && options->bind_to_port) {
+      addresses.add(*listener, "address", options->address.to_string());
+    }
+    out.listeners.push_back(std::move(options));
+    out.listener_texts.push_back(comparable_text(listener->node(), loading.views.sources));
+  }
+}
+
+}  // namespace
+
+void read_bootstrap(const Node& root_node, Loading& loading, Configuration& out) {
+  View root(loading.views, root_node, {});
+  read_node(root, out);
+  read_admin(root, out);
+  read_own_fields(root, out);
+  refuse_later(root);
+  if (auto resources = root.child("static_resources")) {
+    resources->later({"secrets"});
+    read_clusters(*resources, loading, out);  // first: routes name clusters
+    read_listeners(*resources, loading, out);
+  }
+  out.dump_json = redacted_json(root_node);
+}
+
+}  // namespace weir::config

@@ -1,0 +1,102 @@
+#include "config/diagnostics.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "base/strings.h"
+
+namespace weir::config {
+namespace {
+
+constexpr size_t kLongestQuote = 80;
+// A longer name is no typing error of a field's name; the distance costs the product of the lengths.
+constexpr size_t kLongestName = 160;
+
+bool lies_below(std::string_view path, std::string_view root) {
+  if (root.empty()) return true;
+  if (path.substr(0, root.size()) != root) return false;
+  return path.size() == root.size() || path[root.size()] == '.' || path[root.size()] == '[';
+}
+
+}  // namespace
+
+std::string Diagnostic::to_string() const {
+  std::string out = file;
+  if (line != 0) out += ":" + std::to_string(line) + ":" + std::to_string(column);
+  out += ": ";
+  if (!path.empty()) out += path + ": ";
+  return out + message;
+}
+
+uint16_t Diagnostics::add_file(std::string name) {
+  files_.push_back(std::move(name));
+  return static_cast<uint16_t>(files_.size() - 1);
+}
+
+void Diagnostics::add(Mark mark, std::string_view path, std::string message) {
+  if (found_.size() >= kMax) {
+    ++dropped_;
+    return;
+  }
+  found_.push_back({mark, std::string(path), std::move(message)});
+}
+
+bool Diagnostics::any_below(std::string_view path, size_t since) const {
+  if (dropped_ > 0) return true;
+  return std::any_of(found_.begin() + static_cast<ptrdiff_t>(std::min(since, found_.size())), found_.end(),
+                     [path](const Found& found) { return lies_below(found.path, path); });
+}
+
+std::vector<Diagnostic> Diagnostics::take() {
+  std::stable_sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) {
+    return std::tie(a.mark.file, a.mark.line, a.mark.column) < std::tie(b.mark.file, b.mark.line, b.mark.column);
+  });
+  std::vector<Diagnostic> out;
+  for (Found& found : found_) {
+    Diagnostic next{files_.empty() ? std::string() : files_[found.mark.file], found.mark.line, found.mark.column,
+                    std::move(found.path), std::move(found.message)};
+    const bool repeated = !out.empty() && out.back().line == next.line && out.back().column == next.column &&
+                          out.back().path == next.path && out.back().message == next.message;
+    if (!repeated) out.push_back(std::move(next));
+  }
+  if (dropped_ > 0) {
+    out.push_back({files_.front(), 0, 0, {}, "and " + std::to_string(dropped_) + " more errors"});
+  }
+  found_.clear();
+  dropped_ = 0;
+  return out;
+}
+
+std::string quote(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (char c : text.substr(0, kLongestQuote)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      out += "\\x";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  if (text.size() > kLongestQuote) out += "...";
+  return out + "\"";
+}
+
+std::string suggestion(std::string_view wrong, const std::vector<std::string_view>& candidates) {
+  const std::string_view best = wrong.size() > kLongestName ? std::string_view() : base::closest(wrong, candidates);
+  return best.empty() ? std::string() : " (did you mean " + quote(best) + "?)";
+}
+
+std::string quoted_list(std::initializer_list<std::string_view> names) {
+  std::string out;
+  for (std::string_view name : names) {
+    if (!out.empty()) out += ", ";
+    out += quote(name);
+  }
+  return out;
+}
+
+}  // namespace weir::config

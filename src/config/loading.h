@@ -1,0 +1,34 @@
+// Loading: what the readers of one load share.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/loader.h"
+#include "config/view.h"
+
+namespace weir::config {
+
+/// Owner: load(), on its stack. Thread: main.
+struct Loading {
+  LoadContext& context;
+  ViewContext& views;
+  std::set<std::string, std::less<>> clusters{};  // names of all clusters, known before the listeners are read
+};
+
+/// Names that must be unique in one place.
+class UniqueNames {
+ public:
+  explicit UniqueNames(std::string_view what) : what_(what) {}
+  /// Reports `name`, the value of `field`, if it was added before.
+  void add(View& view, std::string_view field, const std::string& name);
+
+ private:
+  std::string_view what_;
+  std::map<std::string, uint32_t> lines_;
+};
+
+}  // namespace weir::config

@@ -1,0 +1,60 @@
+// Readers of the small messages that occur everywhere in the schema.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/regex.h"
+#include "config/view.h"
+#include "net/address.h"
+#include "router/options.h"
+#include "stream/header_ops.h"
+
+namespace weir::config {
+
+/// core.v3.Address.
+struct AddressParts {
+  net::Address address;
+  int unix_mode = 0;
+  bool ipv4_compat = false;
+};
+enum class PortZero : bool { kRefused, kAllowed };
+std::optional<AddressParts> read_address(View& parent, std::string_view field, PortZero port_zero);
+
+/// core.v3.TcpKeepalive.
+struct KeepaliveParts {
+  int time_s = 0;
+  int interval_s = 0;
+  int probes = 0;
+};
+KeepaliveParts read_keepalive(View& parent, std::string_view field);
+
+/// type.v3.FractionalPercent as 0..1. The view is the message.
+double read_fraction(View& percent);
+/// core.v3.RuntimeFractionalPercent: default_value; the runtime_key is a label without meaning here.
+std::optional<double> read_runtime_fraction(View& parent, std::string_view field);
+
+/// type.matcher.v3.RegexMatcher in `field`.
+std::optional<base::Regex> read_regex(View& parent, std::string_view field);
+/// type.matcher.v3.RegexMatchAndSubstitute in `field`.
+std::optional<router::RegexRewrite> read_regex_rewrite(View& parent, std::string_view field);
+/// type.matcher.v3.StringMatcher in `field`.
+std::optional<router::StringMatch> read_string_match(View& parent, std::string_view field);
+/// route.v3.HeaderMatcher; the view is the message.
+std::optional<router::HeaderMatch> read_header_match(View& matcher);
+/// route.v3.QueryParameterMatcher; the view is the message.
+router::QueryMatch read_query_match(View& matcher);
+
+/// A list of core.v3.HeaderValueOption.
+std::vector<stream::HeaderAdd> read_header_adds(View& parent, std::string_view field);
+/// request_headers_to_add and request_headers_to_remove, for example.
+stream::HeaderOps read_header_ops(View& parent, std::string_view add, std::string_view remove);
+
+/// Compiles a text with access-log operators; an error is reported at the field.
+std::optional<stream::Format> compile_format(View& view, std::string_view field, std::string_view text);
+
+/// Reports the @type `type` of `config`, which nobody here takes: known to the schema but not yet here, or unknown.
+void refuse_type(View& config, std::string_view type, const std::vector<std::string_view>& taken);
+
+}  // namespace weir::config

@@ -1,0 +1,34 @@
+// Readers of route configuration.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "config/loading.h"
+#include "proxy/options.h"
+#include "router/options.h"
+
+namespace weir::config {
+
+/// What the routes of one HTTP connection manager may refer to.
+struct RouteScope {
+  Loading& loading;
+  const std::vector<proxy::ConfiguredFilter>& filters;
+  bool validate_clusters = true;
+  uint32_t max_direct_body = 4096;
+};
+
+/// RouteConfiguration in `field`; null after an error.
+std::shared_ptr<const router::RouteTable> read_routes(View& hcm, std::string_view field, RouteScope& scope);
+
+/// One route.v3.Route; the view is the message.
+router::RouteOptions read_route(View& route, RouteScope& scope);
+/// RouteMatch; the view is the message.
+router::RouteMatchOptions read_route_match(View& match);
+/// The typed_per_filter_config of a level.
+router::FilterOverrides read_filter_overrides(View& level, RouteScope& scope);
+/// Reports `name`, the value of `field`, if no cluster has it.
+void check_cluster(View& view, std::string_view field, const std::string& name, const RouteScope& scope);
+
+}  // namespace weir::config

@@ -1,0 +1,105 @@
+// The parts of View that only this layer's readers use, and data sources.
+#include <chrono>
+
+#include "config/scalar.h"
+#include "config/view.h"
+
+namespace weir::config {
+
+std::string View::required_text(std::string_view field) {
+  const Node* value = raw(field);
+  if (value == nullptr || (value->scalar() && value->text.empty())) {
+    missing(field);
+    return {};
+  }
+  return text(field);
+}
+
+std::unique_ptr<View> View::required_child(std::string_view field) {
+  if (!has(field)) missing(field);
+  return child(field);
+}
+
+void View::missing(std::string_view field) {
+  context_.diagnostics.add(node_.mark, path_, "the required field " + quote(field) + " is missing");
+}
+
+bool View::no_items(std::string_view field) const {
+  const Node* value = raw(field);
+  return value == nullptr || (value->kind == Node::Kind::kList && value->items.empty());
+}
+
+uint32_t View::uint32(std::string_view field, uint32_t fallback, uint32_t min, uint32_t max) {
+  return static_cast<uint32_t>(integer(field, fallback, min, max));
+}
+
+std::chrono::milliseconds View::millis(std::string_view field, std::chrono::milliseconds fallback) {
+  return std::chrono::ceil<std::chrono::milliseconds>(duration(field, fallback));
+}
+
+std::string_view View::one_of(std::initializer_list<std::string_view> fields, Required required) {
+  std::string_view found;
+  for (std::string_view field : fields) {
+    if (!has(field)) continue;
+    if (found.empty()) {
+      found = field;
+    } else {
+      error(field, "only one of " + quoted_list(fields) + " can be given");
+    }
+  }
+  if (found.empty() && required == Required::kYes) {
+    context_.diagnostics.add(node_.mark, path_,
+                             fields.size() == 1 ? "the required field " + quoted_list(fields) + " is missing"
+                                                : "one of " + quoted_list(fields) + " is required");
+  }
+  return found;
+}
+
+void View::later(std::initializer_list<std::string_view> fields) {
+  for (std::string_view field : fields) {
+    const Node* value = raw(field);
+    if (value == nullptr) continue;
+    const bool means_nothing = (value->kind == Node::Kind::kPlain && value->text == "false") ||
+                               (value->scalar() && value->text.empty()) ||
+                               (value->kind == Node::Kind::kList && value->items.empty());
+    if (!means_nothing) unsupported(field, {});
+  }
+}
+
+void View::ignore(std::initializer_list<std::string_view> fields) const {
+  for (std::string_view field : fields) raw(field);
+}
+
+std::optional<std::string> View::data_source(std::string_view field) {
+  auto source = child(field);
+  if (!source) return std::nullopt;
+  source->ignore({"watched_directory"});  // every file that the configuration names is watched
+  const std::string_view kind =
+      source->one_of({"filename", "inline_string", "inline_bytes", "environment_variable"}, Required::kYes);
+  if (kind.empty()) return std::nullopt;
+  const Node* value = source->scalar(kind, "a text");
+  if (value == nullptr) return std::nullopt;
+  if (kind == "inline_string") return value->text;
+  if (kind == "inline_bytes") {
+    auto bytes = parse_base64(value->text);
+    if (!bytes) source->error(kind, "not base64");
+    return bytes;
+  }
+  if (value->text.empty()) {
+    source->error(kind, "must not be empty");
+    return std::nullopt;
+  }
+  if (kind == "environment_variable") {
+    auto text = context_.sources.environment(value->text);
+    if (!text) source->error(kind, "the environment variable " + quote(value->text) + " is not set");
+    return text;
+  }
+  auto bytes = context_.sources.read(value->text);
+  if (!bytes) {
+    source->error(kind, bytes.error().detail);
+    return std::nullopt;
+  }
+  return std::string(*bytes);
+}
+
+}  // namespace weir::config
