@@ -12,6 +12,7 @@
 #include <vector>
 #include <weir/stream_info.h>
 
+struct event;
 struct event_base;
 
 namespace weir::event {
@@ -33,18 +34,22 @@ class Timer {
   using Callback = void (*)(void* argument);
   Timer(Loop& loop, Callback callback, void* argument) noexcept
       : loop_(loop), callback_(callback), argument_(argument) {}
-  ~Timer() { cancel(); }
+  ~Timer() {
+    if (linked_) unlink();
+  }
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
   /// Fires once, not before `delay` from the loop's cached now, at most one tick later.
   void arm(std::chrono::milliseconds delay) noexcept;
-  void cancel() noexcept;
+  /// Costs one write: the timer stays in its slot, and costs nothing to arm again, until the slot is due.
+  void cancel() noexcept { armed_ = false; }
   bool armed() const noexcept { return armed_; }
 
  private:
   friend class Loop;
   friend class TimerWheel;
+  void unlink() noexcept;
   Loop& loop_;
   Callback callback_;
   void* argument_;
@@ -52,6 +57,7 @@ class Timer {
   Timer* prev_ = nullptr;
   uint64_t deadline_ = 0;  // tick number
   uint64_t slot_tick_ = 0; // tick under which it hangs in the wheel
+  uint16_t slot_ = 0;      // the slot it hangs in
   bool armed_ = false;
   bool linked_ = false;
 };
@@ -80,8 +86,10 @@ class EndOfTurn {
 };
 
 /// One thread's loop. A turn is: wait (one epoll_wait), fd callbacks, posted work, timers, end-of-turn
-/// work (repeated until none is left), deferred deletions. Only post(), stop() and wake() may be called from
-/// other threads.
+/// work (repeated until none is left), deferred deletions. Only post() and stop() may be called from other
+/// threads.
+/// Owner: the worker, or main. Everything that refers to it dies before it. Destroying it destroys posted tasks
+/// without running them and deletes what was deferred.
 class Loop {
  public:
   static constexpr std::chrono::milliseconds kTick{5};
@@ -100,7 +108,7 @@ class Loop {
   /// the queue was empty. Tasks posted to a stopped loop are destroyed without running.
   void post(std::function<void()> task);
 
-  /// Cached at the start of the turn and refreshed before timers run.
+  /// Read once a turn, when the wait is over.
   MonotonicTime now() const noexcept { return now_; }
   SystemTime system_now() const noexcept { return system_now_; }
   /// Reads the clock anew.
@@ -116,6 +124,9 @@ class Loop {
   friend class EndOfTurn;
   friend class FdWatch;
   struct Private;
+  void turn(std::chrono::milliseconds max_wait);
+  void wake() noexcept;
+  void wait_over() noexcept;
   struct event_base* base_ = nullptr;
   std::unique_ptr<Private> private_;
   MonotonicTime now_{};
@@ -148,8 +159,9 @@ class FdWatch {
   Loop& loop_;
   Callback callback_;
   void* argument_;
-  void* read_event_ = nullptr;   // struct event, allocated with attach()
-  void* write_event_ = nullptr;
+  struct event* event_of(unsigned which);
+  struct event* read_event_ = nullptr;  // allocated when first wanted
+  struct event* write_event_ = nullptr;
   int fd_ = -1;
   unsigned wanted_ = 0;
 };
