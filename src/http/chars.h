@@ -11,11 +11,11 @@
 
 namespace weir::http::chars {
 
-inline constexpr uint8_t kToken = 1;       // RFC 9110 5.6.2 tchar
-inline constexpr uint8_t kValue = 2;       // field-value: VCHAR, SP, HTAB, obs-text
-inline constexpr uint8_t kTarget = 4;      // printable ASCII without SP and '#'
-inline constexpr uint8_t kHost = 8;        // reg-name without escapes and without ','
-inline constexpr uint8_t kUnreserved = 16; // RFC 3986 2.3
+inline constexpr uint8_t kToken = 1;        // RFC 9110 5.6.2 tchar
+inline constexpr uint8_t kValue = 2;        // field-value: VCHAR, SP, HTAB, obs-text
+inline constexpr uint8_t kTarget = 4;       // printable ASCII without SP and '#'
+inline constexpr uint8_t kHost = 8;         // reg-name without escapes and without ','
+inline constexpr uint8_t kUnreserved = 16;  // RFC 3986 2.3
 inline constexpr uint8_t kDigit = 32;
 
 constexpr bool is_alnum(unsigned c) noexcept {
@@ -29,8 +29,10 @@ constexpr std::array<uint8_t, 256> make_classes() noexcept {
     uint8_t bits = 0;
     if (is_alnum(c)) bits |= kToken | kHost | kUnreserved;
     if (c >= '0' && c <= '9') bits |= kDigit;
-    if (c < 128 && std::string_view("!#$%&'*+-.^_`|~").find(ch) != std::string_view::npos) bits |= kToken;
-    if (c < 128 && std::string_view("-._~!$&'()*+;=").find(ch) != std::string_view::npos) bits |= kHost;
+    if (c < 128 && std::string_view("!#$%&'*+-.^_`|~").find(ch) != std::string_view::npos)
+      bits |= kToken;
+    if (c < 128 && std::string_view("-._~!$&'()*+;=").find(ch) != std::string_view::npos)
+      bits |= kHost;
     if (c < 128 && std::string_view("-._~").find(ch) != std::string_view::npos) bits |= kUnreserved;
     if (c == '\t' || (c >= 0x20 && c != 0x7f)) bits |= kValue;
     if (c > 0x20 && c < 0x7f && c != '#') bits |= kTarget;
@@ -55,7 +57,9 @@ inline constexpr std::array<char, 256> kLowerToken = make_lower_token();
 constexpr bool is(char c, uint8_t classes) noexcept {
   return (kClasses[static_cast<uint8_t>(c)] & classes) != 0;
 }
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+constexpr char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 constexpr bool all(std::string_view text, uint8_t classes) noexcept {
   for (const char c : text) {
@@ -132,7 +136,8 @@ inline size_t target_prefix(std::string_view text) noexcept {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     const __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(bytes, del), _mm_cmpeq_epi8(bytes, hash));
     const int good = _mm_movemask_epi8(_mm_andnot_si128(bad, _mm_cmpgt_epi8(bytes, space)));
-    if (good != 0xffff) return static_cast<size_t>(p - text.data()) + __builtin_ctz(~static_cast<unsigned>(good));
+    if (good != 0xffff)
+      return static_cast<size_t>(p - text.data()) + __builtin_ctz(~static_cast<unsigned>(good));
   }
 #endif
   while (p != end && is(*p, kTarget)) ++p;

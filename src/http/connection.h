@@ -19,11 +19,11 @@ struct CodecOptions {
   size_t max_header_bytes = 60 * 1024;  // request line or status line included
   size_t max_header_count = 100;
   UnderscoreAction underscores = UnderscoreAction::kAllow;
-  bool accept_http_10 = true;        // weir's default; false answers 426
+  bool accept_http_10 = true;                   // weir's default; false answers 426
   std::string_view default_host_for_http_10{};  // points into the snapshot
   bool allow_absolute_url = true;
-  bool enable_trailers = false;      // send trailers on (they are always parsed and validated)
-  bool proper_case_words = false;    // header_key_format
+  bool enable_trailers = false;    // send trailers on (they are always parsed and validated)
+  bool proper_case_words = false;  // header_key_format
   bool send_fully_qualified_url = false;
 };
 
@@ -103,7 +103,8 @@ class ServerConnection {
 class ResponseReceiver {
  public:
   virtual ~ResponseReceiver() = default;
-  virtual ResponseHead& response_head() noexcept = 0;  // also filled for informational heads, then cleared
+  virtual ResponseHead&
+  response_head() noexcept = 0;  // also filled for informational heads, then cleared
   virtual HeaderMap& response_trailers() noexcept = 0;
   virtual void on_informational() = 0;  // response_head() holds a 100, 102 or 103
   virtual void on_response_head(size_t wire_bytes, EndStream end) = 0;

@@ -20,7 +20,8 @@ bool plain(std::string_view path) noexcept {
 }
 
 /// Copies `path` to `out` with the escapes decoded that the options ask for; every escape is checked.
-Result<PathOutcome> decode_escapes(std::string_view path, const PathOptions& options, std::string& out) {
+Result<PathOutcome> decode_escapes(std::string_view path, const PathOptions& options,
+                                   std::string& out) {
   PathOutcome outcome = PathOutcome::kUnchanged;
   for (size_t i = 0; i < path.size(); ++i) {
     char c = path[i];
@@ -36,8 +37,10 @@ Result<PathOutcome> decode_escapes(std::string_view path, const PathOptions& opt
     if (c == '\0') return refuse("path has an escaped NUL");
     bool decode = options.normalize && chars::is(c, chars::kUnreserved);
     if ((c == '/' || c == '\\') && options.escaped_slashes != EscapedSlashes::kKeepUnchanged) {
-      if (options.escaped_slashes == EscapedSlashes::kRejectRequest) return refuse("path has an escaped slash");
-      if (options.escaped_slashes == EscapedSlashes::kUnescapeAndRedirect) outcome = PathOutcome::kRedirect;
+      if (options.escaped_slashes == EscapedSlashes::kRejectRequest)
+        return refuse("path has an escaped slash");
+      if (options.escaped_slashes == EscapedSlashes::kUnescapeAndRedirect)
+        outcome = PathOutcome::kRedirect;
       if (options.normalize) c = '/';
       decode = true;
     }
@@ -87,7 +90,8 @@ void merge_slashes(std::string& path) {
 
 }  // namespace
 
-Result<PathOutcome> normalize_path(std::string_view path, const PathOptions& options, std::string& out) {
+Result<PathOutcome> normalize_path(std::string_view path, const PathOptions& options,
+                                   std::string& out) {
   if (path == "*") return PathOutcome::kUnchanged;
   if (path.empty() || path.front() != '/') return refuse("path does not start with a slash");
   if (std::memchr(path.data(), '#', path.size()) != nullptr) return refuse("path has a fragment");
@@ -107,11 +111,13 @@ Result<PathOutcome> normalize_path(std::string_view path, const PathOptions& opt
 std::string normalize_host(std::string_view authority, const HostOptions& options) {
   const size_t bracket = authority.rfind(']');
   const size_t colon = authority.rfind(':');
-  const bool has_port = colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
+  const bool has_port =
+      colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
   std::string_view host = has_port ? authority.substr(0, colon) : authority;
-  std::string_view port = has_port ? authority.substr(colon) : std::string_view();  // with its colon
-  if (options.strip_any_port ||
-      (has_port && options.strip_matching_port && port.substr(1) == std::to_string(options.listener_port)))
+  std::string_view port =
+      has_port ? authority.substr(colon) : std::string_view();  // with its colon
+  if (options.strip_any_port || (has_port && options.strip_matching_port &&
+                                 port.substr(1) == std::to_string(options.listener_port)))
     port = {};
   if (options.strip_trailing_dot && host.size() > 1 && host.back() == '.') host.remove_suffix(1);
   std::string out;

@@ -1,8 +1,8 @@
 #include "http/rules.h"
 
 #include <algorithm>
-#include <arpa/inet.h>
 #include <array>
+#include <arpa/inet.h>
 
 #include "http/chars.h"
 
@@ -30,7 +30,8 @@ bool valid_ipv6(std::string_view text) noexcept {
 bool must_not_nominate(std::string_view token) noexcept {
   constexpr std::string_view kForwarded = "x-forwarded-";
   return chars::equals_lower(token, "host") || chars::equals_lower(token, "content-length") ||
-         (token.size() > kForwarded.size() && chars::equals_lower(token.substr(0, kForwarded.size()), kForwarded));
+         (token.size() > kForwarded.size() &&
+          chars::equals_lower(token.substr(0, kForwarded.size()), kForwarded));
 }
 
 struct Nominations {
@@ -41,8 +42,11 @@ struct Nominations {
 Result<void> collect_nominations(std::string_view list, Nominations& out) {
   while (!list.empty()) {
     const std::string_view token = chars::next_element(list);
-    if (token.empty() || chars::equals_lower(token, "close") || chars::equals_lower(token, "keep-alive")) continue;
-    if (!valid_header_name(token)) return fail(Code::kProtocol, Side::kDownstream, "invalid connection header");
+    if (token.empty() || chars::equals_lower(token, "close") ||
+        chars::equals_lower(token, "keep-alive"))
+      continue;
+    if (!valid_header_name(token))
+      return fail(Code::kProtocol, Side::kDownstream, "invalid connection header");
     if (must_not_nominate(token))
       return fail(Code::kProtocol, Side::kDownstream, "connection header names a protected field");
     if (out.count == kMaxNominations)
@@ -56,7 +60,8 @@ Result<void> collect_nominations(std::string_view list, Nominations& out) {
 bool asks_for_trailers(std::string_view list) noexcept {
   while (!list.empty()) {
     const std::string_view element = chars::next_element(list);
-    if (chars::equals_lower(chars::trim(element.substr(0, element.find(';'))), "trailers")) return true;
+    if (chars::equals_lower(chars::trim(element.substr(0, element.find(';'))), "trailers"))
+      return true;
   }
   return false;
 }
@@ -68,22 +73,103 @@ bool always_hop_by_hop(HeaderId id) noexcept {
     case HeaderId::kProxyConnection:
     case HeaderId::kTransferEncoding:
     case HeaderId::kUpgrade:
-    case HeaderId::kHttp2Settings: return true;
-    default: return false;
+    case HeaderId::kHttp2Settings:
+      return true;
+    default:
+      return false;
   }
 }
 
+struct Reason {
+  int status;
+  std::string_view text;
+};
+constexpr Reason kKnownReasons[] = {
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {102, "Processing"},
+    {103, "Early Hints"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {203, "Non-Authoritative Information"},
+    {204, "No Content"},
+    {205, "Reset Content"},
+    {206, "Partial Content"},
+    {207, "Multi-Status"},
+    {208, "Already Reported"},
+    {226, "IM Used"},
+    {300, "Multiple Choices"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {305, "Use Proxy"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {402, "Payment Required"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {407, "Proxy Authentication Required"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
+    {413, "Payload Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Entity"},
+    {423, "Locked"},
+    {424, "Failed Dependency"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+    {506, "Variant Also Negotiates"},
+    {507, "Insufficient Storage"},
+    {508, "Loop Detected"},
+    {510, "Not Extended"},
+    {511, "Network Authentication Required"},
+};
+constexpr int kFirstStatus = 100;
+constexpr std::array<std::string_view, 500> kReasons = [] {
+  std::array<std::string_view, 500> table{};
+  for (const Reason& reason : kKnownReasons) {
+    table[static_cast<size_t>(reason.status - kFirstStatus)] = reason.text;
+  }
+  return table;
+}();
+
 }  // namespace
 
-bool valid_header_name(std::string_view name) noexcept { return !name.empty() && chars::all(name, chars::kToken); }
-bool valid_header_value(std::string_view value) noexcept { return chars::all(value, chars::kValue); }
+bool valid_header_name(std::string_view name) noexcept {
+  return !name.empty() && chars::all(name, chars::kToken);
+}
+bool valid_header_value(std::string_view value) noexcept {
+  return chars::all(value, chars::kValue);
+}
 bool valid_method(std::string_view method) noexcept { return valid_header_name(method); }
 
 bool valid_authority(std::string_view authority) noexcept {
   if (authority.empty()) return false;
   if (authority.front() == '[') {
     const size_t close = authority.find(']');
-    if (close == std::string_view::npos || !valid_ipv6(authority.substr(1, close - 1))) return false;
+    if (close == std::string_view::npos || !valid_ipv6(authority.substr(1, close - 1)))
+      return false;
     const std::string_view rest = authority.substr(close + 1);
     return rest.empty() || (rest.front() == ':' && valid_port(rest.substr(1)));
   }
@@ -121,68 +207,8 @@ Result<void> strip_hop_by_hop(HeaderMap& headers) {
 }
 
 std::string_view reason_phrase(int status) noexcept {
-  switch (status) {
-    case 100: return "Continue";
-    case 101: return "Switching Protocols";
-    case 102: return "Processing";
-    case 103: return "Early Hints";
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 203: return "Non-Authoritative Information";
-    case 204: return "No Content";
-    case 205: return "Reset Content";
-    case 206: return "Partial Content";
-    case 207: return "Multi-Status";
-    case 208: return "Already Reported";
-    case 226: return "IM Used";
-    case 300: return "Multiple Choices";
-    case 301: return "Moved Permanently";
-    case 302: return "Found";
-    case 303: return "See Other";
-    case 304: return "Not Modified";
-    case 305: return "Use Proxy";
-    case 307: return "Temporary Redirect";
-    case 308: return "Permanent Redirect";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 402: return "Payment Required";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 406: return "Not Acceptable";
-    case 407: return "Proxy Authentication Required";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 410: return "Gone";
-    case 411: return "Length Required";
-    case 412: return "Precondition Failed";
-    case 413: return "Payload Too Large";
-    case 414: return "URI Too Long";
-    case 415: return "Unsupported Media Type";
-    case 416: return "Range Not Satisfiable";
-    case 417: return "Expectation Failed";
-    case 421: return "Misdirected Request";
-    case 422: return "Unprocessable Entity";
-    case 423: return "Locked";
-    case 424: return "Failed Dependency";
-    case 426: return "Upgrade Required";
-    case 428: return "Precondition Required";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    case 505: return "HTTP Version Not Supported";
-    case 506: return "Variant Also Negotiates";
-    case 507: return "Insufficient Storage";
-    case 508: return "Loop Detected";
-    case 510: return "Not Extended";
-    case 511: return "Network Authentication Required";
-    default: return "Unknown";
-  }
+  const auto index = static_cast<unsigned>(status - kFirstStatus);
+  return index < kReasons.size() && !kReasons[index].empty() ? kReasons[index] : "Unknown";
 }
 
 }  // namespace weir::http

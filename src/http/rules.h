@@ -24,16 +24,21 @@ std::string_view reason_phrase(int status) noexcept;
 Result<void> strip_hop_by_hop(HeaderMap& headers);
 
 enum class EscapedSlashes : uint8_t {
-  kKeepUnchanged, kRejectRequest, kUnescapeAndRedirect, kUnescapeAndForward
+  kKeepUnchanged,
+  kRejectRequest,
+  kUnescapeAndRedirect,
+  kUnescapeAndForward
 };
 struct PathOptions {
-  bool normalize = true;   // weir's default; dot segments, %2e and unreserved escapes (RFC 3986 6.2.2)
+  bool normalize =
+      true;  // weir's default; dot segments, %2e and unreserved escapes (RFC 3986 6.2.2)
   bool merge_slashes = false;
   EscapedSlashes escaped_slashes = EscapedSlashes::kKeepUnchanged;
 };
 enum class PathOutcome : uint8_t { kUnchanged, kChanged, kRedirect };
 /// Normalises a path with query in `path`. Error: bad escapes, %00, a path above the root, a fragment.
-Result<PathOutcome> normalize_path(std::string_view path, const PathOptions& options, std::string& out);
+Result<PathOutcome> normalize_path(std::string_view path, const PathOptions& options,
+                                   std::string& out);
 /// Authority in lower case, without trailing dot / port as asked.
 struct HostOptions {
   bool strip_any_port = false;

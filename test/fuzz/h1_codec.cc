@@ -28,7 +28,8 @@ std::string fields_text(const HeaderMap& headers) {
   std::string text;
   for (const HeaderMap::Entry& entry : headers) {
     require(valid_header_name(entry.name) && valid_header_value(entry.value), "field characters");
-    if (entry.id == HeaderId::kContentLength) continue;  // may be added or replaced by chunks on the way
+    if (entry.id == HeaderId::kContentLength)
+      continue;  // may be added or replaced by chunks on the way
     text.append(entry.name).append(1, '\0').append(entry.value).append(1, '\0');
   }
   return text;
@@ -54,8 +55,12 @@ class Request : public RequestReceiver {
   void on_request_aborted(const Error&) override { require(false, "the codec does not abort"); }
   std::string text() const {
     std::string out;
-    for (const std::string_view part : {head.method(), head.path(), head.authority()}) out.append(part).append(1, ' ');
-    return out.append(fields_text(head.headers)).append(body).append(1, '|').append(fields_text(trailers));
+    for (const std::string_view part : {head.method(), head.path(), head.authority()})
+      out.append(part).append(1, ' ');
+    return out.append(fields_text(head.headers))
+        .append(body)
+        .append(1, '|')
+        .append(fields_text(trailers));
   }
 
   RequestHead head;
@@ -67,15 +72,22 @@ class Request : public RequestReceiver {
 
 class Session : public ServerConnectionSink {
  public:
-  explicit Session(const CodecOptions& options) : codec(h1::make_server_connection(options, *this, out)) {}
+  explicit Session(const CodecOptions& options)
+      : codec(h1::make_server_connection(options, *this, out)) {}
   RequestReceiver& on_new_request(ResponseWriter& w) override {
     writer = &w;
     requests.push_back(std::make_unique<Request>());
     return *requests.back();
   }
   void on_exchange_done(RequestReceiver&) override {}
-  void on_hold_reading() override { require(!held, "held once"); held = true; }
-  void on_release_reading() override { require(held, "released once"); held = false; }
+  void on_hold_reading() override {
+    require(!held, "held once");
+    held = true;
+  }
+  void on_release_reading() override {
+    require(held, "released once");
+    held = false;
+  }
 
   bool feed(std::string_view bytes) {
     in.append(bytes);
@@ -104,7 +116,8 @@ class Session : public ServerConnectionSink {
 
 class Response : public ResponseReceiver {
  public:
-  explicit Response(const CodecOptions& options) : codec(h1::make_client_connection(options, out)) {}
+  explicit Response(const CodecOptions& options)
+      : codec(h1::make_client_connection(options, out)) {}
   ResponseHead& response_head() noexcept override { return head; }
   HeaderMap& response_trailers() noexcept override { return trailers; }
   void on_informational() override { ++informational; }
@@ -123,8 +136,8 @@ class Response : public ResponseReceiver {
     ended = true;
   }
   std::string text() const {
-    return std::to_string(informational) + " " + std::to_string(head.status) + fields_text(head.headers) + body + "|" +
-           fields_text(trailers) + (ended ? "." : "");
+    return std::to_string(informational) + " " + std::to_string(head.status) +
+           fields_text(head.headers) + body + "|" + fields_text(trailers) + (ended ? "." : "");
   }
 
   Buffer out;
@@ -167,7 +180,8 @@ void check_forwarding(Request& request, CodecOptions options) {
   options.accept_http_10 = true;
   Session origin(options);
   require(origin.feed(upstream.out.to_string()), "what is forwarded is valid");
-  require(origin.requests.size() == 1 && origin.requests.front()->ended, "one request stays one request");
+  require(origin.requests.size() == 1 && origin.requests.front()->ended,
+          "one request stays one request");
   require(origin.requests.front()->text() == request.text(), "the upstream reads what weir read");
 }
 
@@ -187,19 +201,23 @@ void fuzz_server(std::string_view wire, const CodecOptions& options, uint32_t se
   Session whole(options);
   const bool accepted = whole.feed(wire);
   Session pieces(options);
-  const bool accepted_in_pieces = feed_in_pieces(wire, seed, [&pieces](std::string_view part) { return pieces.feed(part); });
+  const bool accepted_in_pieces =
+      feed_in_pieces(wire, seed, [&pieces](std::string_view part) { return pieces.feed(part); });
   require(accepted == accepted_in_pieces, "cuts do not decide about acceptance");
-  require(whole.requests.size() == pieces.requests.size(), "cuts do not change the number of requests");
+  require(whole.requests.size() == pieces.requests.size(),
+          "cuts do not change the number of requests");
   for (size_t i = 0; i < whole.requests.size(); ++i) {
     Request& request = *whole.requests[i];
     if (!request.ended) continue;
-    require(pieces.requests[i]->ended && pieces.requests[i]->text() == request.text(), "cuts do not change requests");
+    require(pieces.requests[i]->ended && pieces.requests[i]->text() == request.text(),
+            "cuts do not change requests");
     check_forwarding(request, options);
   }
   if (accepted) (void)whole.codec->on_read_end();
 }
 
-void fuzz_client(std::string_view wire, const CodecOptions& options, uint32_t seed, std::string_view method) {
+void fuzz_client(std::string_view wire, const CodecOptions& options, uint32_t seed,
+                 std::string_view method) {
   RequestHead request;
   request.set_method(method);
   request.set_path("/");
@@ -211,16 +229,18 @@ void fuzz_client(std::string_view wire, const CodecOptions& options, uint32_t se
   Response pieces(options);
   pieces.codec->start(pieces).send_head(request, EndStream::kYes);
   Buffer waiting;
-  const bool accepted_in_pieces = feed_in_pieces(wire, seed, [&pieces, &waiting](std::string_view part) {
-    if (pieces.ended) return true;  // surplus is an error of its own
-    waiting.append(part);
-    return pieces.codec->decode(waiting).has_value();
-  });
+  const bool accepted_in_pieces =
+      feed_in_pieces(wire, seed, [&pieces, &waiting](std::string_view part) {
+        if (pieces.ended) return true;  // surplus is an error of its own
+        waiting.append(part);
+        return pieces.codec->decode(waiting).has_value();
+      });
   require(accepted == accepted_in_pieces, "cuts do not decide about acceptance");
   if (!accepted) return;
   require(whole.text() == pieces.text(), "cuts do not change responses");
   require(!whole.codec->reusable() || whole.ended, "only complete exchanges are reusable");
-  if (whole.codec->on_read_end()) require(whole.ended || wire.empty() || !whole.seen || whole.codec->exchange_complete(), "end");
+  if (whole.codec->on_read_end())
+    require(whole.ended || wire.empty() || !whole.seen || whole.codec->exchange_complete(), "end");
   require(!whole.codec->reusable(), "a closed connection is not reusable");
 }
 

@@ -25,7 +25,8 @@ Fault check_transfer_encoding(const FieldFacts& facts, Protocol protocol) {
   bool chunked_last = false;
   while (!list.empty()) {
     const std::string_view coding = chars::next_element(list);
-    if (coding.empty() || !chars::all(coding, chars::kToken)) return malformed("malformed transfer-encoding");
+    if (coding.empty() || !chars::all(coding, chars::kToken))
+      return malformed("malformed transfer-encoding");
     chunked_last = chars::equals_lower(coding, "chunked");
     if (chunked_last) {
       ++chunked;
@@ -33,7 +34,8 @@ Fault check_transfer_encoding(const FieldFacts& facts, Protocol protocol) {
       unknown = true;
     }
   }
-  if (chunked > 1 || (chunked == 1 && !chunked_last) || !unknown) return malformed("malformed transfer-encoding");
+  if (chunked > 1 || (chunked == 1 && !chunked_last) || !unknown)
+    return malformed("malformed transfer-encoding");
   return Fault{Code::kNotImplemented, "unknown transfer coding"};
 }
 
@@ -46,7 +48,8 @@ Fault declared_framing(const FieldFacts& facts, Protocol protocol, BodyFraming& 
   }
   if (facts.content_lengths == 0) return kNoFault;
   if (facts.content_lengths > 1) return malformed("repeated content-length");
-  if (!parse_content_length(facts.content_length, out.length)) return malformed("invalid content-length");
+  if (!parse_content_length(facts.content_length, out.length))
+    return malformed("invalid content-length");
   if (out.length > 0) out.kind = BodyKind::kLength;
   return kNoFault;
 }
@@ -67,7 +70,8 @@ Fault request_framing(const FieldFacts& facts, Protocol protocol, BodyFraming& o
   return declared_framing(facts, protocol, out);
 }
 
-Fault response_framing(const FieldFacts& facts, Protocol protocol, BodyAllowed allowed, BodyFraming& out) {
+Fault response_framing(const FieldFacts& facts, Protocol protocol, BodyAllowed allowed,
+                       BodyFraming& out) {
   if (Fault fault = declared_framing(facts, protocol, out)) return fault;
   if (allowed == BodyAllowed::kNo) {
     out = BodyFraming();
@@ -86,12 +90,16 @@ void BodyDecoder::start(const BodyFraming& framing) noexcept {
   trailer_scanner_.reset();
 }
 
-Fault BodyDecoder::decode(Buffer& in, Buffer& out, HeaderMap* trailers, const CodecOptions& options) {
+Fault BodyDecoder::decode(Buffer& in, Buffer& out, HeaderMap* trailers,
+                          const CodecOptions& options) {
   if (ended_ || in.empty()) return kNoFault;
   touched_ = true;
   switch (framing_.kind) {
-    case BodyKind::kNone: return kNoFault;
-    case BodyKind::kUntilClose: out.append(std::move(in)); return kNoFault;
+    case BodyKind::kNone:
+      return kNoFault;
+    case BodyKind::kUntilClose:
+      out.append(std::move(in));
+      return kNoFault;
     case BodyKind::kLength: {
       const size_t size = static_cast<size_t>(std::min<uint64_t>(framing_.length, in.size()));
       in.move_to(out, size);
@@ -99,7 +107,8 @@ Fault BodyDecoder::decode(Buffer& in, Buffer& out, HeaderMap* trailers, const Co
       ended_ = framing_.length == 0;
       return kNoFault;
     }
-    case BodyKind::kChunked: break;
+    case BodyKind::kChunked:
+      break;
   }
   if (!chunks_.ended()) {
     if (Fault fault = chunks_.decode(in, out)) return fault;
@@ -120,7 +129,8 @@ Fault BodyDecoder::decode_trailers(Buffer& in, HeaderMap& trailers, const CodecO
     return kNoFault;
   }
   FieldFacts facts;
-  if (Fault fault = parse_fields(take_text(in, size, trailers), size, Section::kTrailers, options, trailers, facts))
+  if (Fault fault = parse_fields(take_text(in, size, trailers), size, Section::kTrailers, options,
+                                 trailers, facts))
     return fault;
   if (!options.enable_trailers) trailers.clear();
   has_trailers_ = !trailers.empty();
@@ -134,10 +144,17 @@ void BodyWriter::start(const BodyFraming& framing) noexcept {
 
 void BodyWriter::write(Buffer& data, Buffer& out, EndStream end) {
   switch (framing_.kind) {
-    case BodyKind::kNone: data.clear(); return;
-    case BodyKind::kUntilClose: out.append(std::move(data)); return;
-    case BodyKind::kChunked: write_chunk(data, out, end); return;
-    case BodyKind::kLength: break;
+    case BodyKind::kNone:
+      data.clear();
+      return;
+    case BodyKind::kUntilClose:
+      out.append(std::move(data));
+      return;
+    case BodyKind::kChunked:
+      write_chunk(data, out, end);
+      return;
+    case BodyKind::kLength:
+      break;
   }
   if (data.size() > framing_.length) mismatched_ = true;
   const size_t size = static_cast<size_t>(std::min<uint64_t>(framing_.length, data.size()));
@@ -161,7 +178,8 @@ void BodyWriter::write_chunk(Buffer& data, Buffer& out, EndStream end) {
   out.append(end == EndStream::kYes ? std::string_view("\r\n0\r\n\r\n") : std::string_view("\r\n"));
 }
 
-void BodyWriter::write_trailers(const HeaderMap& trailers, Buffer& out, const CodecOptions& options) {
+void BodyWriter::write_trailers(const HeaderMap& trailers, Buffer& out,
+                                const CodecOptions& options) {
   if (framing_.kind != BodyKind::kChunked || !options.enable_trailers) {
     Buffer nothing;
     write(nothing, out, EndStream::kYes);

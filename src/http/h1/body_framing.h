@@ -26,7 +26,8 @@ bool parse_content_length(std::string_view text, uint64_t& out) noexcept;
 /// RFC 9112 6.3, refusing everything that two parsers could read differently.
 Fault request_framing(const FieldFacts& facts, Protocol protocol, BodyFraming& out);
 enum class BodyAllowed : bool { kNo, kYes };  // kNo: answer to HEAD, 1xx, 204, 304
-Fault response_framing(const FieldFacts& facts, Protocol protocol, BodyAllowed allowed, BodyFraming& out);
+Fault response_framing(const FieldFacts& facts, Protocol protocol, BodyAllowed allowed,
+                       BodyFraming& out);
 
 /// Takes one received body off the wire.
 class BodyDecoder {

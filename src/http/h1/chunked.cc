@@ -46,10 +46,12 @@ Fault ChunkedDecoder::decode(Buffer& in, Buffer& out) {
 
 Fault ChunkedDecoder::on_byte(char c) noexcept {
   switch (state_) {
-    case State::kSize: return on_size_byte(c);
+    case State::kSize:
+      return on_size_byte(c);
     case State::kExtension:
     case State::kQuoted:
-    case State::kQuotedPair: return on_extension_byte(c);
+    case State::kQuotedPair:
+      return on_extension_byte(c);
     case State::kSizeLf:
       if (c != '\n') return malformed("chunk size line does not end with CRLF");
       state_ = left_ == 0 ? State::kEnded : State::kData;
@@ -65,7 +67,8 @@ Fault ChunkedDecoder::on_byte(char c) noexcept {
       digits_ = 0;
       return kNoFault;
     case State::kData:
-    case State::kEnded: break;
+    case State::kEnded:
+      break;
   }
   return malformed("chunk decoder in a wrong state");
 }

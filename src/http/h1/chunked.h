@@ -22,13 +22,23 @@ class ChunkedDecoder {
   void reset() noexcept { *this = ChunkedDecoder(); }
 
  private:
-  enum class State : uint8_t { kSize, kExtension, kQuoted, kQuotedPair, kSizeLf, kData, kDataCr, kDataLf, kEnded };
+  enum class State : uint8_t {
+    kSize,
+    kExtension,
+    kQuoted,
+    kQuotedPair,
+    kSizeLf,
+    kData,
+    kDataCr,
+    kDataLf,
+    kEnded
+  };
   Fault on_byte(char c) noexcept;
   Fault on_size_byte(char c) noexcept;
   Fault on_extension_byte(char c) noexcept;
   void take_data(Buffer& in, Buffer& out);
 
-  uint64_t left_ = 0;             // of the chunk; while in kSize the number read so far
+  uint64_t left_ = 0;  // of the chunk; while in kSize the number read so far
   size_t extension_bytes_ = 0;
   uint8_t digits_ = 0;
   State state_ = State::kSize;

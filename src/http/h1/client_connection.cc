@@ -12,7 +12,8 @@ constexpr uint8_t kMaxInformational = 10;  // US-04
 
 /// Methods for which the absence of a body is not worth a "content-length: 0" (RFC 9110 8.6).
 bool usually_bodiless(std::string_view method) noexcept {
-  constexpr std::array<std::string_view, 6> kMethods{"GET", "HEAD", "DELETE", "OPTIONS", "CONNECT", "TRACE"};
+  constexpr std::array<std::string_view, 6> kMethods{"GET",     "HEAD",    "DELETE",
+                                                     "OPTIONS", "CONNECT", "TRACE"};
   return std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end();
 }
 
@@ -35,7 +36,8 @@ RequestWriter& H1ClientConnection::start(ResponseReceiver& receiver) {
   return *this;
 }
 
-BodyFraming H1ClientConnection::request_framing(const RequestHead& head, EndStream end, const OutgoingFacts& facts,
+BodyFraming H1ClientConnection::request_framing(const RequestHead& head, EndStream end,
+                                                const OutgoingFacts& facts,
                                                 LengthField& length) const {
   BodyFraming framing;
   length = LengthField::kNone;
@@ -84,7 +86,9 @@ void H1ClientConnection::finish_request() {
 
 // ---- response half -----------------------------------------------------------------------------------------
 
-bool H1ClientConnection::reusable() const noexcept { return exchange_complete() && keep_alive_ && !spoiled_; }
+bool H1ClientConnection::reusable() const noexcept {
+  return exchange_complete() && keep_alive_ && !spoiled_;
+}
 
 void H1ClientConnection::detach() {
   ++serial_;
@@ -116,7 +120,8 @@ Result<void> H1ClientConnection::on_read_end() {
     receiver_->on_response_body(nothing, EndStream::kYes);
     return {};
   }
-  Error error{Code::kClosed, Side::kUpstream, !response_started_, "connection closed before the response was complete"};
+  Error error{Code::kClosed, Side::kUpstream, !response_started_,
+              "connection closed before the response was complete"};
   return fail(std::move(error));
 }
 
@@ -144,7 +149,8 @@ Fault H1ClientConnection::advance(Buffer& in) {
     receiver_->response_head().clear();
     if (in.empty()) return kNoFault;
   }
-  HeaderMap* const trailers = decoder_.kind() == BodyKind::kChunked ? &receiver_->response_trailers() : nullptr;
+  HeaderMap* const trailers =
+      decoder_.kind() == BodyKind::kChunked ? &receiver_->response_trailers() : nullptr;
   if (Fault fault = decoder_.decode(in, body_, trailers, options_)) return fault;
   due.end = decoder_.ended();
   if (due.end) {
@@ -161,13 +167,15 @@ Fault H1ClientConnection::read_head(Buffer& in, HeadState& state, size_t& bytes)
   const HeadScanner::Found found = scanner_.scan(in);
   if (found == HeadScanner::Found::kBareLf) return malformed("bare LF in a response head");
   const size_t size = found == HeadScanner::Found::kEnd ? scanner_.end() : in.size();
-  if (size > options_.max_header_bytes) return Fault{Code::kHeadersTooLarge, "response head too large"};
+  if (size > options_.max_header_bytes)
+    return Fault{Code::kHeadersTooLarge, "response head too large"};
   if (found == HeadScanner::Found::kNothing) {
     // Whatever does not begin like a status line will not become one (HTTP/0.9).
     constexpr std::string_view kStart = "HTTP/1.";
     const std::string_view front = in.front();
     const size_t known = std::min(front.size(), kStart.size());
-    return front.substr(0, known) == kStart.substr(0, known) ? kNoFault : malformed("malformed status line");
+    return front.substr(0, known) == kStart.substr(0, known) ? kNoFault
+                                                             : malformed("malformed status line");
   }
   bytes = size;
   return parse_head(take_text(in, size, receiver_->response_head().headers), size, state);
@@ -181,13 +189,14 @@ Fault H1ClientConnection::parse_head(char* text, size_t size, HeadState& state) 
   head.status = line.status;
   FieldFacts facts;
   const size_t fields = first_line + 2;
-  if (Fault fault = parse_fields(text + fields, size - fields, Section::kResponse, options_, head.headers, facts))
+  if (Fault fault = parse_fields(text + fields, size - fields, Section::kResponse, options_,
+                                 head.headers, facts))
     return fault;
 
   const bool informational = line.status < 200;
-  const BodyAllowed allowed = informational || head_method_ || line.status == 204 || line.status == 304
-                                  ? BodyAllowed::kNo
-                                  : BodyAllowed::kYes;
+  const BodyAllowed allowed =
+      informational || head_method_ || line.status == 204 || line.status == 304 ? BodyAllowed::kNo
+                                                                                : BodyAllowed::kYes;
   BodyFraming framing;
   if (Fault fault = response_framing(facts, line.protocol, allowed, framing)) return fault;
   if (informational) {
@@ -198,8 +207,8 @@ Fault H1ClientConnection::parse_head(char* text, size_t size, HeadState& state) 
     return kNoFault;
   }
   state = HeadState::kFinal;
-  keep_alive_ = (line.protocol == Protocol::kHttp11 || facts.connection_keep_alive) && !facts.connection_close &&
-                framing.kind != BodyKind::kUntilClose;
+  keep_alive_ = (line.protocol == Protocol::kHttp11 || facts.connection_keep_alive) &&
+                !facts.connection_close && framing.kind != BodyKind::kUntilClose;
   decoder_.start(framing);
   return kNoFault;
 }
@@ -208,7 +217,8 @@ void H1ClientConnection::deliver(const Due& due) {
   const uint64_t serial = serial_;
   const bool bodiless = decoder_.kind() == BodyKind::kNone;
   const bool trailers = due.end && decoder_.has_trailers();
-  if (due.head) receiver_->on_response_head(due.head_bytes, bodiless ? EndStream::kYes : EndStream::kNo);
+  if (due.head)
+    receiver_->on_response_head(due.head_bytes, bodiless ? EndStream::kYes : EndStream::kNo);
   if (serial == serial_ && !bodiless && (!body_.empty() || (due.end && !trailers)))
     receiver_->on_response_body(body_, due.end && !trailers ? EndStream::kYes : EndStream::kNo);
   if (serial == serial_ && trailers) receiver_->on_response_trailers();

@@ -66,7 +66,8 @@ class H1ClientConnection final : public ClientConnection, public RequestWriter {
   bool head_method_ = false;
   bool response_started_ = false;
   bool keep_alive_ = true;
-  bool spoiled_ = false;  // an error, surplus bytes, a length mismatch, detach or close: never again
+  bool spoiled_ =
+      false;  // an error, surplus bytes, a length mismatch, detach or close: never again
   bool decoding_ = false;
 };
 

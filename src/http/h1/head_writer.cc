@@ -21,18 +21,23 @@ bool written_by_codec(HeaderId id) noexcept {
     case HeaderId::kHttp2Settings:
     case HeaderId::kKeepAlive:
     case HeaderId::kProxyConnection:
-    case HeaderId::kTransferEncoding: return true;
-    default: return false;
+    case HeaderId::kTransferEncoding:
+      return true;
+    default:
+      return false;
   }
 }
 
-void put_framing(HeadWriter& writer, const BodyFraming& framing, LengthField length, const OutgoingFacts& facts) {
+void put_framing(HeadWriter& writer, const BodyFraming& framing, LengthField length,
+                 const OutgoingFacts& facts) {
   if (length == LengthField::kZero) {
     writer.field("content-length", "0");
   } else if (length == LengthField::kAsGiven) {
     std::array<char, 20> digits;
-    const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), facts.content_length).ptr;
-    writer.field("content-length", std::string_view(digits.data(), static_cast<size_t>(end - digits.data())));
+    const char* const end =
+        std::to_chars(digits.data(), digits.data() + digits.size(), facts.content_length).ptr;
+    writer.field("content-length",
+                 std::string_view(digits.data(), static_cast<size_t>(end - digits.data())));
   }
   if (framing.kind == BodyKind::kChunked) writer.field("transfer-encoding", "chunked");
 }
@@ -93,14 +98,15 @@ OutgoingFacts outgoing_facts(const HeaderMap& headers) noexcept {
       facts.has_length = ++lengths == 1 && parse_content_length(entry.value, facts.content_length);
     } else if (entry.id == HeaderId::kConnection) {
       std::string_view list = entry.value;
-      while (!list.empty()) facts.close = chars::equals_lower(chars::next_element(list), "close") || facts.close;
+      while (!list.empty())
+        facts.close = chars::equals_lower(chars::next_element(list), "close") || facts.close;
     }
   }
   return facts;
 }
 
-void write_response_head(const ResponseHead& head, const ResponseShape& shape, const OutgoingFacts& facts,
-                         const CodecOptions& options, Buffer& out) {
+void write_response_head(const ResponseHead& head, const ResponseShape& shape,
+                         const OutgoingFacts& facts, const CodecOptions& options, Buffer& out) {
   HeadWriter writer(out, kOwnText + field_space(head.headers), options);
   if (head.status == 200) {
     writer.put("HTTP/1.1 200 OK\r\n");
@@ -120,8 +126,8 @@ void write_response_head(const ResponseHead& head, const ResponseShape& shape, c
   writer.put("\r\n");
 }
 
-void write_request_head(const RequestHead& head, const RequestShape& shape, const OutgoingFacts& facts,
-                        const CodecOptions& options, Buffer& out) {
+void write_request_head(const RequestHead& head, const RequestShape& shape,
+                        const OutgoingFacts& facts, const CodecOptions& options, Buffer& out) {
   const bool connect = head.method() == "CONNECT";
   const bool absolute = options.send_fully_qualified_url && !connect && head.path() != "*";
   const std::string_view target = connect ? head.authority() : head.path();
@@ -139,7 +145,8 @@ void write_request_head(const RequestHead& head, const RequestShape& shape, cons
   writer.put(" HTTP/1.1\r\n");
   writer.field("host", head.authority());
   for (const HeaderMap::Entry& entry : head.headers) {
-    if (!written_by_codec(entry.id) && entry.id != HeaderId::kHost) writer.field(entry.name, entry.value);
+    if (!written_by_codec(entry.id) && entry.id != HeaderId::kHost)
+      writer.field(entry.name, entry.value);
   }
   put_framing(writer, shape.framing, shape.length, facts);
   writer.put("\r\n");

@@ -14,7 +14,9 @@
 namespace weir::http::h1 {
 
 /// Room that the fields of a map need on the wire.
-inline size_t field_space(const HeaderMap& headers) noexcept { return headers.byte_size() + 4 * headers.size(); }
+inline size_t field_space(const HeaderMap& headers) noexcept {
+  return headers.byte_size() + 4 * headers.size();
+}
 
 /// Text appended to a Buffer through one reservation; what it writes becomes part of the buffer when it dies.
 /// Heads beyond the size of a block take the slower way of single appends.
@@ -59,7 +61,11 @@ struct OutgoingFacts {
 };
 OutgoingFacts outgoing_facts(const HeaderMap& headers) noexcept;
 
-enum class LengthField : uint8_t { kNone, kAsGiven, kZero };  // kAsGiven: the message's own content-length
+enum class LengthField : uint8_t {
+  kNone,
+  kAsGiven,
+  kZero
+};  // kAsGiven: the message's own content-length
 
 /// Status line, fields, the codec's own fields, empty line. Connection and framing fields of `head` are ignored.
 struct ResponseShape {
@@ -67,15 +73,15 @@ struct ResponseShape {
   LengthField length = LengthField::kNone;
   ConnectionField connection = ConnectionField::kNone;
 };
-void write_response_head(const ResponseHead& head, const ResponseShape& shape, const OutgoingFacts& facts,
-                         const CodecOptions& options, Buffer& out);
+void write_response_head(const ResponseHead& head, const ResponseShape& shape,
+                         const OutgoingFacts& facts, const CodecOptions& options, Buffer& out);
 
 /// Request line and fields, Host first.
 struct RequestShape {
   BodyFraming framing;
   LengthField length = LengthField::kNone;
 };
-void write_request_head(const RequestHead& head, const RequestShape& shape, const OutgoingFacts& facts,
-                        const CodecOptions& options, Buffer& out);
+void write_request_head(const RequestHead& head, const RequestShape& shape,
+                        const OutgoingFacts& facts, const CodecOptions& options, Buffer& out);
 
 }  // namespace weir::http::h1

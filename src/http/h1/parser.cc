@@ -52,10 +52,17 @@ Keep note(HeaderId id, std::string_view value, Section section, FieldFacts& fact
       facts.expect = value;
       ++facts.expects;
       return Keep::kNo;
-    case HeaderId::kConnection: note_connection(value, facts); return Keep::kYes;
-    case HeaderId::kUpgrade: facts.upgrade = true; return Keep::kYes;
-    case HeaderId::kHttp2Settings: facts.http2_settings = true; return Keep::kYes;
-    default: return Keep::kYes;
+    case HeaderId::kConnection:
+      note_connection(value, facts);
+      return Keep::kYes;
+    case HeaderId::kUpgrade:
+      facts.upgrade = true;
+      return Keep::kYes;
+    case HeaderId::kHttp2Settings:
+      facts.http2_settings = true;
+      return Keep::kYes;
+    default:
+      return Keep::kYes;
   }
 }
 
@@ -76,7 +83,8 @@ Fault parse_request_line(std::string_view line, RequestLine& out) {
   out.method = line.substr(0, at);
   line.remove_prefix(at + 1);
   const size_t target = chars::target_prefix(line);
-  if (target == 0 || target == line.size() || line[target] != ' ') return malformed("malformed request target");
+  if (target == 0 || target == line.size() || line[target] != ' ')
+    return malformed("malformed request target");
   out.target = line.substr(0, target);
   return parse_version(line.substr(target + 1), out.protocol);
 }
@@ -84,7 +92,8 @@ Fault parse_request_line(std::string_view line, RequestLine& out) {
 Fault parse_status_line(std::string_view line, StatusLine& out) {
   constexpr size_t kCodeAt = 9;  // after "HTTP/1.1 "
   constexpr size_t kReasonAt = kCodeAt + 3;
-  if (line.size() < kReasonAt || line[kCodeAt - 1] != ' ') return malformed("malformed status line");
+  if (line.size() < kReasonAt || line[kCodeAt - 1] != ' ')
+    return malformed("malformed status line");
   if (Fault fault = parse_version(line.substr(0, kCodeAt - 1), out.protocol)) return fault;
   const std::string_view code = line.substr(kCodeAt, 3);
   if (!chars::all(code, chars::kDigit)) return malformed("malformed status code");
@@ -92,12 +101,13 @@ Fault parse_status_line(std::string_view line, StatusLine& out) {
   if (out.status < 100 || out.status > 599) return malformed("status code out of range");
   // The space before an empty reason is often left out; nothing can hide there.
   if (line.size() > kReasonAt && line[kReasonAt] != ' ') return malformed("malformed status line");
-  if (!chars::all(line.substr(kReasonAt), chars::kValue)) return malformed("invalid character in the reason phrase");
+  if (!chars::all(line.substr(kReasonAt), chars::kValue))
+    return malformed("invalid character in the reason phrase");
   return kNoFault;
 }
 
-Fault parse_fields(char* text, size_t size, Section section, const CodecOptions& options, HeaderMap& headers,
-                   FieldFacts& facts) {
+Fault parse_fields(char* text, size_t size, Section section, const CodecOptions& options,
+                   HeaderMap& headers, FieldFacts& facts) {
   char* p = text;
   char* const end = text + size;
   size_t count = 0;
@@ -117,10 +127,12 @@ Fault parse_fields(char* text, size_t size, Section section, const CodecOptions&
     while (value_end != value && (value_end[-1] == ' ' || value_end[-1] == '\t')) --value_end;
     p += 2;
 
-    if (++count > options.max_header_count) return Fault{Code::kTooManyHeaders, "too many header fields"};
+    if (++count > options.max_header_count)
+      return Fault{Code::kTooManyHeaders, "too many header fields"};
     if (options.underscores != UnderscoreAction::kAllow && section != Section::kResponse &&
         name_text.find('_') != std::string_view::npos) {
-      if (options.underscores == UnderscoreAction::kRejectRequest) return malformed("underscore in a field name");
+      if (options.underscores == UnderscoreAction::kRejectRequest)
+        return malformed("underscore in a field name");
       continue;
     }
     const HeaderId id = header_id(name_text);
@@ -166,9 +178,12 @@ bool forbidden_in_trailers(HeaderId id, std::string_view name) noexcept {
     case HeaderId::kTrailer:
     case HeaderId::kTransferEncoding:
     case HeaderId::kUpgrade:
-    case HeaderId::kWwwAuthenticate: return true;
-    case HeaderId::kOther: return name == "content-range" || name == "max-forwards" || name == "pragma";
-    default: return false;
+    case HeaderId::kWwwAuthenticate:
+      return true;
+    case HeaderId::kOther:
+      return name == "content-range" || name == "max-forwards" || name == "pragma";
+    default:
+      return false;
   }
 }
 

@@ -47,8 +47,8 @@ enum class Section : uint8_t { kRequest, kResponse, kTrailers };
 /// the arena of `headers` and is followed by chars::kScanPadding readable bytes. Requires: ends with CRLF CRLF
 /// (or is CRLF alone), no LF without CR before it. Fields that the codec answers for (in a request host, expect and
 /// transfer-encoding, in a response transfer-encoding) go to `facts` and not to `headers`.
-Fault parse_fields(char* text, size_t size, Section section, const CodecOptions& options, HeaderMap& headers,
-                   FieldFacts& facts);
+Fault parse_fields(char* text, size_t size, Section section, const CodecOptions& options,
+                   HeaderMap& headers, FieldFacts& facts);
 
 /// Copies the first `size` bytes of `in` to the arena of `headers`, with padding, and drains them.
 char* take_text(Buffer& in, size_t size, HeaderMap& headers);

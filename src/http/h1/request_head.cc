@@ -9,8 +9,8 @@ namespace weir::http::h1 {
 namespace {
 
 /// RFC 9112 3.2.2. The authority of the target wins over Host.
-Fault resolve_absolute(std::string_view target, std::string_view method, const CodecOptions& options,
-                       RequestHead& head) {
+Fault resolve_absolute(std::string_view target, std::string_view method,
+                       const CodecOptions& options, RequestHead& head) {
   if (!options.allow_absolute_url) return malformed("absolute request target is not allowed");
   const size_t colon = target.find("://");
   if (colon == std::string_view::npos) return malformed("malformed request target");
@@ -63,7 +63,8 @@ Fault resolve_target(const RequestLine& line, const CodecOptions& options, Reque
   return resolve_absolute(line.target, line.method, options, head);
 }
 
-Fault resolve_host(const FieldFacts& facts, Protocol protocol, const CodecOptions& options, RequestHead& head) {
+Fault resolve_host(const FieldFacts& facts, Protocol protocol, const CodecOptions& options,
+                   RequestHead& head) {
   if (facts.hosts > 1) return malformed("repeated host");
   std::string_view host = facts.host;
   if (facts.hosts == 0) {
@@ -108,10 +109,12 @@ size_t drop_tokens(HeaderMap& headers, HeaderId id, Drop drop) {
 /// "Upgrade: h2c" is not served and must not reach an upstream that serves it (UP-04).
 void drop_h2c(HeaderMap& headers) {
   headers.remove(HeaderId::kHttp2Settings);
-  drop_tokens(headers, HeaderId::kUpgrade, [](std::string_view token) { return chars::equals_lower(token, "h2c"); });
+  drop_tokens(headers, HeaderId::kUpgrade,
+              [](std::string_view token) { return chars::equals_lower(token, "h2c"); });
   const bool upgrade_left = headers.has(HeaderId::kUpgrade);
   drop_tokens(headers, HeaderId::kConnection, [upgrade_left](std::string_view token) {
-    return chars::equals_lower(token, "http2-settings") || (!upgrade_left && chars::equals_lower(token, "upgrade"));
+    return chars::equals_lower(token, "http2-settings") ||
+           (!upgrade_left && chars::equals_lower(token, "upgrade"));
   });
 }
 
@@ -145,11 +148,13 @@ Fault parse_request_head(char* text, size_t size, size_t first_line, const Codec
 
   FieldFacts facts;
   const size_t fields = first_line + 2;
-  if (Fault fault = parse_fields(text + fields, size - fields, Section::kRequest, options, head.headers, facts))
+  if (Fault fault = parse_fields(text + fields, size - fields, Section::kRequest, options,
+                                 head.headers, facts))
     return fault;
   if (Fault fault = request_framing(facts, line.protocol, out.framing)) return fault;
   if (Fault fault = resolve_host(facts, line.protocol, options, head)) return fault;
-  if (line.method == "CONNECT" && out.framing.kind != BodyKind::kNone) return malformed("CONNECT with a body");
+  if (line.method == "CONNECT" && out.framing.kind != BodyKind::kNone)
+    return malformed("CONNECT with a body");
   if (Fault fault = resolve_expect(facts, out)) return fault;
   if (facts.upgrade || facts.http2_settings) drop_h2c(head.headers);
   const bool keep = line.protocol == Protocol::kHttp11 || facts.connection_keep_alive;

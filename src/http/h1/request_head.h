@@ -17,7 +17,7 @@ struct RequestFacts {
   Protocol protocol = Protocol::kHttp11;
   BodyFraming framing;
   KeepAlive keep_alive = KeepAlive::kYes;
-  bool head_method = false;         // the response has no body
+  bool head_method = false;  // the response has no body
   bool expects_continue = false;
 };
 

@@ -11,15 +11,16 @@ constexpr uint8_t kMaxEmptyLines = 1;
 
 }  // namespace
 
-std::unique_ptr<ServerConnection> make_server_connection(const CodecOptions& options, ServerConnectionSink& sink,
-                                                         Buffer& out) {
+std::unique_ptr<ServerConnection> make_server_connection(const CodecOptions& options,
+                                                         ServerConnectionSink& sink, Buffer& out) {
   return std::make_unique<H1ServerConnection>(options, sink, out);
 }
 
 // ---- request half ------------------------------------------------------------------------------------------
 
 Result<void> H1ServerConnection::decode(Buffer& in) {
-  if (decoding_) return {};  // a callback must not decode; the caller goes on when this call has returned
+  if (decoding_)
+    return {};  // a callback must not decode; the caller goes on when this call has returned
   if (must_close_ || broken_) {
     in.clear();
     return {};
@@ -34,7 +35,8 @@ Result<void> H1ServerConnection::decode(Buffer& in) {
     body_.clear();
     return fail(fault.code, Side::kDownstream, fault.what);
   }
-  if (read_ended_ && receiver_ != nullptr && request_ != RequestPhase::kComplete) return on_read_end();
+  if (read_ended_ && receiver_ != nullptr && request_ != RequestPhase::kComplete)
+    return on_read_end();
   return {};
 }
 
@@ -90,14 +92,16 @@ Fault H1ServerConnection::advance(Buffer& in) {
     request_ = RequestPhase::kBody;
   }
   if (request_ == RequestPhase::kBody) {
-    HeaderMap* const trailers = decoder_.kind() == BodyKind::kChunked ? &receiver_->request_trailers() : nullptr;
+    HeaderMap* const trailers =
+        decoder_.kind() == BodyKind::kChunked ? &receiver_->request_trailers() : nullptr;
     if (Fault fault = decoder_.decode(in, body_, trailers, options_)) return fault;
     due.end = decoder_.ended();
     if (due.end) request_ = RequestPhase::kComplete;
     deliver(due);
   }
   // Pipelined bytes wait in `in`; more of them are not read before their turn.
-  if (receiver_ != nullptr && request_ == RequestPhase::kComplete && !in.empty() && !pipeline_held_) {
+  if (receiver_ != nullptr && request_ == RequestPhase::kComplete && !in.empty() &&
+      !pipeline_held_) {
     pipeline_held_ = true;
     add_hold();
   }
@@ -108,7 +112,8 @@ Fault H1ServerConnection::read_head(Buffer& in, HeadState& state, size_t& bytes)
   const HeadScanner::Found found = scanner_.scan(in);
   if (found == HeadScanner::Found::kBareLf) return malformed("bare LF in a head");
   const size_t size = found == HeadScanner::Found::kEnd ? scanner_.end() : in.size();
-  if (size > options_.max_header_bytes) return Fault{Code::kHeadersTooLarge, "request head too large"};
+  if (size > options_.max_header_bytes)
+    return Fault{Code::kHeadersTooLarge, "request head too large"};
   if (found == HeadScanner::Found::kNothing) return check_partial_head(in);
   bytes = size;
   state = HeadState::kComplete;
@@ -132,7 +137,8 @@ void H1ServerConnection::deliver(const Due& due) {
   const uint64_t serial = serial_;
   const bool bodiless = decoder_.kind() == BodyKind::kNone;
   if (due.head) {
-    receiver_->on_request_head(facts_.protocol, due.head_bytes, bodiless ? EndStream::kYes : EndStream::kNo);
+    receiver_->on_request_head(facts_.protocol, due.head_bytes,
+                               bodiless ? EndStream::kYes : EndStream::kNo);
     if (serial == serial_) maybe_send_continue();
   }
   const bool trailers = due.end && decoder_.has_trailers();
@@ -144,7 +150,9 @@ void H1ServerConnection::deliver(const Due& due) {
 
 /// Not before the receiver has seen the head: a request that is refused at once needs no body.
 void H1ServerConnection::maybe_send_continue() {
-  if (!facts_.expects_continue || continue_sent_ || response_ != ResponsePhase::kHead || !decoder_.untouched()) return;
+  if (!facts_.expects_continue || continue_sent_ || response_ != ResponsePhase::kHead ||
+      !decoder_.untouched())
+    return;
   continue_sent_ = true;
   out_.append("HTTP/1.1 100 Continue\r\n\r\n");
 }
@@ -168,7 +176,9 @@ void H1ServerConnection::remove_hold() {
 // ---- response half -----------------------------------------------------------------------------------------
 
 void H1ServerConnection::send_informational(const ResponseHead& head) {
-  if (receiver_ == nullptr || response_ != ResponsePhase::kHead || facts_.protocol != Protocol::kHttp11) return;
+  if (receiver_ == nullptr || response_ != ResponsePhase::kHead ||
+      facts_.protocol != Protocol::kHttp11)
+    return;
   if (head.status < 100 || head.status > 199 || head.status == 101) return;
   if (head.status == 100) {
     if (continue_sent_) return;
@@ -177,7 +187,8 @@ void H1ServerConnection::send_informational(const ResponseHead& head) {
   write_response_head(head, ResponseShape(), OutgoingFacts(), options_, out_);
 }
 
-BodyFraming H1ServerConnection::response_framing(const ResponseHead& head, EndStream end, const OutgoingFacts& facts,
+BodyFraming H1ServerConnection::response_framing(const ResponseHead& head, EndStream end,
+                                                 const OutgoingFacts& facts,
                                                  LengthField& length) const {
   const bool bodiless = facts_.head_method || head.status == 304;
   BodyFraming framing;
@@ -192,7 +203,8 @@ BodyFraming H1ServerConnection::response_framing(const ResponseHead& head, EndSt
     framing = {BodyKind::kLength, facts.content_length};
   } else {
     length = LengthField::kNone;
-    framing.kind = facts_.protocol == Protocol::kHttp10 ? BodyKind::kUntilClose : BodyKind::kChunked;
+    framing.kind =
+        facts_.protocol == Protocol::kHttp10 ? BodyKind::kUntilClose : BodyKind::kChunked;
   }
   return framing;
 }
@@ -200,10 +212,12 @@ BodyFraming H1ServerConnection::response_framing(const ResponseHead& head, EndSt
 ConnectionField H1ServerConnection::decide_connection(const BodyFraming& framing, EndStream end,
                                                       const OutgoingFacts& facts) {
   if (facts.close || draining_ || broken_ || facts_.keep_alive == KeepAlive::kNo ||
-      framing.kind == BodyKind::kUntilClose || (end == EndStream::kYes && request_ != RequestPhase::kComplete))
+      framing.kind == BodyKind::kUntilClose ||
+      (end == EndStream::kYes && request_ != RequestPhase::kComplete))
     closing_ = true;
   if (closing_) return ConnectionField::kClose;
-  return facts_.protocol == Protocol::kHttp10 ? ConnectionField::kKeepAlive : ConnectionField::kNone;
+  return facts_.protocol == Protocol::kHttp10 ? ConnectionField::kKeepAlive
+                                              : ConnectionField::kNone;
 }
 
 void H1ServerConnection::send_head(const ResponseHead& head, EndStream end) {

@@ -59,7 +59,8 @@ class H1ServerConnection final : public ServerConnection, public ResponseWriter 
   void remove_hold();
   BodyFraming response_framing(const ResponseHead& head, EndStream end, const OutgoingFacts& facts,
                                LengthField& length) const;
-  ConnectionField decide_connection(const BodyFraming& framing, EndStream end, const OutgoingFacts& facts);
+  ConnectionField decide_connection(const BodyFraming& framing, EndStream end,
+                                    const OutgoingFacts& facts);
   void finish_response();
   void end_exchange();
 

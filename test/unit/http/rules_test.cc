@@ -9,15 +9,17 @@ namespace {
 
 TEST(Rules, HeaderNamesAreTokens) {
   EXPECT_TRUE(valid_header_name("x-a_b.c!#$%&'*+^`|~9"));
-  for (const std::string_view bad : {"", "a b", "a:", "a\t", "a(", "a\"", "a\x80", "a/", "a@", "a,"})
+  for (const std::string_view bad :
+       {"", "a b", "a:", "a\t", "a(", "a\"", "a\x80", "a/", "a@", "a,"})
     EXPECT_FALSE(valid_header_name(bad)) << bad;
 }
 
 TEST(Rules, HeaderValuesHaveNoControls) {
   EXPECT_TRUE(valid_header_value(""));
   EXPECT_TRUE(valid_header_value("a\tb \xff~"));
-  for (const std::string_view bad : {std::string_view("a\r"), std::string_view("a\n"), std::string_view("a\0b", 3),
-                                     std::string_view("\x01"), std::string_view("\x7f"), std::string_view("\x1b[")})
+  for (const std::string_view bad :
+       {std::string_view("a\r"), std::string_view("a\n"), std::string_view("a\0b", 3),
+        std::string_view("\x01"), std::string_view("\x7f"), std::string_view("\x1b[")})
     EXPECT_FALSE(valid_header_value(bad));
 }
 
@@ -28,7 +30,9 @@ TEST(Rules, VectorAndTableAgreeForEveryByteAtEveryPlace) {
       text[at] = static_cast<char>(c);
       std::string padded = text + '\r' + std::string(chars::kScanPadding, '\0');
       const bool value = chars::is(text[at], chars::kValue);
-      EXPECT_EQ(chars::find_value_end(padded.data()) - padded.data(), static_cast<ptrdiff_t>(value ? 40 : at)) << c;
+      EXPECT_EQ(chars::find_value_end(padded.data()) - padded.data(),
+                static_cast<ptrdiff_t>(value ? 40 : at))
+          << c;
       const bool target = chars::is(text[at], chars::kTarget);
       EXPECT_EQ(chars::target_prefix(text), target ? 40 : at) << c;
     }
@@ -36,12 +40,13 @@ TEST(Rules, VectorAndTableAgreeForEveryByteAtEveryPlace) {
 }
 
 TEST(Rules, Authorities) {
-  for (const std::string_view good : {"a", "a.b:80", "A_b-c.example.", "1.2.3.4", "[::1]", "[::1]:8080", "[1::2.3.4.5]:1",
-                                      "x:65535"})
+  for (const std::string_view good : {"a", "a.b:80", "A_b-c.example.", "1.2.3.4", "[::1]",
+                                      "[::1]:8080", "[1::2.3.4.5]:1", "x:65535"})
     EXPECT_TRUE(valid_authority(good)) << good;
   for (const std::string_view bad :
-       {"", "a@b", "a/b", "/", "a b", "a,b", "a:", "a:x", "a:0", "a:65536", "a:123456", ":80", "a:80:80", "[::1", "::1",
-        "[::1]x", "[::1]:", "[::g]", "[]", "[::1%eth0]", "a%41", "a\\b", "a?b", "a#b", "<a>", "a\"", "\x80"})
+       {"",        "a@b",        "a/b",  "/",       "a b",  "a,b", "a:",     "a:x",    "a:0",
+        "a:65536", "a:123456",   ":80",  "a:80:80", "[::1", "::1", "[::1]x", "[::1]:", "[::g]",
+        "[]",      "[::1%eth0]", "a%41", "a\\b",    "a?b",  "a#b", "<a>",    "a\"",    "\x80"})
     EXPECT_FALSE(valid_authority(bad)) << bad;
 }
 
@@ -57,17 +62,28 @@ std::string stripped(std::initializer_list<std::pair<std::string_view, std::stri
   const Result<void> result = strip_hop_by_hop(headers);
   if (!result) return "error";
   std::string text;
-  for (const HeaderMap::Entry& entry : headers) text.append(entry.name).append("=").append(entry.value).append(";");
+  for (const HeaderMap::Entry& entry : headers)
+    text.append(entry.name).append("=").append(entry.value).append(";");
   return text;
 }
 
 TEST(Rules, StripsHopByHopFields) {
   EXPECT_EQ(stripped({{"a", "1"}, {"b", "2"}}), "a=1;b=2;");
-  EXPECT_EQ(stripped({{"connection", "close"}, {"keep-alive", "x"}, {"proxy-connection", "y"},
-                      {"transfer-encoding", "chunked"}, {"upgrade", "z"}, {"http2-settings", "q"}, {"a", "1"}}),
+  EXPECT_EQ(stripped({{"connection", "close"},
+                      {"keep-alive", "x"},
+                      {"proxy-connection", "y"},
+                      {"transfer-encoding", "chunked"},
+                      {"upgrade", "z"},
+                      {"http2-settings", "q"},
+                      {"a", "1"}}),
             "a=1;");
-  EXPECT_EQ(stripped({{"connection", "X-Mine , keep-alive,,"}, {"x-mine", "1"}, {"x-mine", "2"}, {"a", "1"}}), "a=1;");
-  EXPECT_EQ(stripped({{"connection", "a"}, {"connection", "b"}, {"a", "1"}, {"b", "2"}, {"c", "3"}}), "c=3;");
+  EXPECT_EQ(
+      stripped(
+          {{"connection", "X-Mine , keep-alive,,"}, {"x-mine", "1"}, {"x-mine", "2"}, {"a", "1"}}),
+      "a=1;");
+  EXPECT_EQ(
+      stripped({{"connection", "a"}, {"connection", "b"}, {"a", "1"}, {"b", "2"}, {"c", "3"}}),
+      "c=3;");
 }
 
 TEST(Rules, KeepsTrailersOfTe) {
@@ -77,8 +93,9 @@ TEST(Rules, KeepsTrailersOfTe) {
 }
 
 TEST(Rules, RefusesToNominateProtectedFields) {
-  for (const std::string_view bad : {"host", "Content-Length", "x-forwarded-for", "X-Forwarded-Proto", ":path", "a b",
-                                     "close, :authority", "\"a\""})
+  for (const std::string_view bad :
+       {"host", "Content-Length", "x-forwarded-for", "X-Forwarded-Proto", ":path", "a b",
+        "close, :authority", "\"a\""})
     EXPECT_EQ(stripped({{"connection", bad}, {"content-length", "1"}}), "error") << bad;
   std::string many;
   for (int i = 0; i < 100; ++i) many += "a" + std::to_string(i) + ",";
@@ -119,15 +136,44 @@ struct PathRow {
 };
 
 TEST(Paths, DefaultOptions) {
-  constexpr PathRow kRows[] = {
-      {"/", "/"}, {"/a/b?x=/../y", "/a/b?x=/../y"}, {"*", "*"}, {"/a/./b", "/a/b"}, {"/a/../b", "/b"},
-      {"/a/b/..", "/a/"}, {"/a/.", "/a/"}, {"/.", "/"}, {"/a/b/../../c", "/c"}, {"/%2e%2E/a", "error"},
-      {"/a/%2e%2e/admin", "/admin"}, {"/a/.%2e/b", "/b"}, {"/..", "error"}, {"/../a", "error"},
-      {"/a/../../b", "error"}, {"/...", "/..."}, {"/.hidden", "/.hidden"}, {"/a..b/..c", "/a..b/..c"},
-      {"\\a", "error"}, {"/a\\b", "/a/b"}, {"/a\\..\\b", "/b"}, {"/%41%7e%2D", "/A~-"}, {"/%2f%5c%20", "/%2f%5c%20"},
-      {"/%25%32%65", "/%252e"}, {"/%00", "error"}, {"/a%0", "error"}, {"/a%", "error"}, {"/%zz", "error"},
-      {"/%2", "error"}, {"/a?%zz", "/a?%zz"}, {"/a#f", "error"}, {"/a?b#f", "error"}, {"", "error"}, {"a", "error"},
-      {"//a//b", "//a//b"}, {"/a//../b", "/a/b"}, {"/a/..?q", "/?q"}, {"/a/;/..;x/b", "/a/;/..;x/b"}};
+  constexpr PathRow kRows[] = {{"/", "/"},
+                               {"/a/b?x=/../y", "/a/b?x=/../y"},
+                               {"*", "*"},
+                               {"/a/./b", "/a/b"},
+                               {"/a/../b", "/b"},
+                               {"/a/b/..", "/a/"},
+                               {"/a/.", "/a/"},
+                               {"/.", "/"},
+                               {"/a/b/../../c", "/c"},
+                               {"/%2e%2E/a", "error"},
+                               {"/a/%2e%2e/admin", "/admin"},
+                               {"/a/.%2e/b", "/b"},
+                               {"/..", "error"},
+                               {"/../a", "error"},
+                               {"/a/../../b", "error"},
+                               {"/...", "/..."},
+                               {"/.hidden", "/.hidden"},
+                               {"/a..b/..c", "/a..b/..c"},
+                               {"\\a", "error"},
+                               {"/a\\b", "/a/b"},
+                               {"/a\\..\\b", "/b"},
+                               {"/%41%7e%2D", "/A~-"},
+                               {"/%2f%5c%20", "/%2f%5c%20"},
+                               {"/%25%32%65", "/%252e"},
+                               {"/%00", "error"},
+                               {"/a%0", "error"},
+                               {"/a%", "error"},
+                               {"/%zz", "error"},
+                               {"/%2", "error"},
+                               {"/a?%zz", "/a?%zz"},
+                               {"/a#f", "error"},
+                               {"/a?b#f", "error"},
+                               {"", "error"},
+                               {"a", "error"},
+                               {"//a//b", "//a//b"},
+                               {"/a//../b", "/a/b"},
+                               {"/a/..?q", "/?q"},
+                               {"/a/;/..;x/b", "/a/;/..;x/b"}};
   for (const PathRow& row : kRows) EXPECT_EQ(normalized(row.in), row.out) << row.in;
 }
 
@@ -166,11 +212,14 @@ TEST(Paths, EscapedSlashes) {
 }
 
 TEST(Paths, IsIdempotentAndStaysBelowTheRoot) {
-  constexpr std::string_view kPieces[] = {"/", ".", "..", "%2e", "a", "%2f", "\\", "%25", "2e", ";", "%5C"};
+  constexpr std::string_view kPieces[] = {"/",  ".",   "..", "%2e", "a",  "%2f",
+                                          "\\", "%25", "2e", ";",   "%5C"};
   for (int seed = 0; seed < 20000; ++seed) {
     std::string path = "/";
-    for (unsigned n = static_cast<unsigned>(seed), i = 0; i < 4; ++i, n /= 11) path += kPieces[n % 11];
-    for (const EscapedSlashes slashes : {EscapedSlashes::kKeepUnchanged, EscapedSlashes::kUnescapeAndForward}) {
+    for (unsigned n = static_cast<unsigned>(seed), i = 0; i < 4; ++i, n /= 11)
+      path += kPieces[n % 11];
+    for (const EscapedSlashes slashes :
+         {EscapedSlashes::kKeepUnchanged, EscapedSlashes::kUnescapeAndForward}) {
       PathOptions options;
       options.escaped_slashes = slashes;
       const std::string once = normalized(path, options);

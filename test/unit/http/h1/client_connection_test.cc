@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "h1_support.h"
+#include "test_upstream.h"
 
 namespace weir::http::h1 {
 namespace {
@@ -33,34 +33,44 @@ std::string wire_of(const Request& request, CodecOptions options = {}) {
 }
 
 TEST(H1Client, WritesRequests) {
-  EXPECT_EQ(wire_of({"GET", {{"a", "b"}, {"accept", "*/*"}}}), "GET /p HTTP/1.1\r\nhost: h:80\r\na: b\r\naccept: */*\r\n\r\n");
+  EXPECT_EQ(wire_of({"GET", {{"a", "b"}, {"accept", "*/*"}}}),
+            "GET /p HTTP/1.1\r\nhost: h:80\r\na: b\r\naccept: */*\r\n\r\n");
   EXPECT_EQ(wire_of({"POST", {}}), "POST /p HTTP/1.1\r\nhost: h:80\r\ncontent-length: 0\r\n\r\n");
   EXPECT_EQ(wire_of({"DELETE", {}}), "DELETE /p HTTP/1.1\r\nhost: h:80\r\n\r\n");
-  EXPECT_EQ(wire_of({"GET", {{"content-length", "0"}}}), "GET /p HTTP/1.1\r\nhost: h:80\r\ncontent-length: 0\r\n\r\n");
+  EXPECT_EQ(wire_of({"GET", {{"content-length", "0"}}}),
+            "GET /p HTTP/1.1\r\nhost: h:80\r\ncontent-length: 0\r\n\r\n");
   EXPECT_EQ(wire_of({"POST", {{"content-length", "5"}}, {"he", "llo"}}),
             "POST /p HTTP/1.1\r\nhost: h:80\r\ncontent-length: 5\r\n\r\nhello");
-  EXPECT_EQ(wire_of({"GET", {}, {"hello"}}),
-            "GET /p HTTP/1.1\r\nhost: h:80\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+  EXPECT_EQ(
+      wire_of({"GET", {}, {"hello"}}),
+      "GET /p HTTP/1.1\r\nhost: h:80\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
   EXPECT_EQ(wire_of({"OPTIONS", {}, {}, "*"}), "OPTIONS * HTTP/1.1\r\nhost: h:80\r\n\r\n");
 }
 
 TEST(H1Client, OwnsFramingAndConnectionFields) {
-  EXPECT_EQ(wire_of({"POST",
-                     {{"host", "evil"}, {"transfer-encoding", "gzip"}, {"connection", "close"}, {"http2-settings", "x"},
-                      {"content-length", "3"}, {"content-length", "4"}},
-                     {"abc"}}),
-            "POST /p HTTP/1.1\r\nhost: h:80\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  EXPECT_EQ(
+      wire_of({"POST",
+               {{"host", "evil"},
+                {"transfer-encoding", "gzip"},
+                {"connection", "close"},
+                {"http2-settings", "x"},
+                {"content-length", "3"},
+                {"content-length", "4"}},
+               {"abc"}}),
+      "POST /p HTTP/1.1\r\nhost: h:80\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
 }
 
 TEST(H1Client, EscapesWhatCannotStandInARequestLine) {
-  EXPECT_EQ(wire_of({"GET", {}, {}, "/a b\r\nX: \xc3#"}), "GET /a%20b%0D%0AX:%20%C3%23 HTTP/1.1\r\nhost: h:80\r\n\r\n");
+  EXPECT_EQ(wire_of({"GET", {}, {}, "/a b\r\nX: \xc3#"}),
+            "GET /a%20b%0D%0AX:%20%C3%23 HTTP/1.1\r\nhost: h:80\r\n\r\n");
 }
 
 TEST(H1Client, Options) {
   CodecOptions options;
   options.send_fully_qualified_url = true;
   options.proper_case_words = true;
-  EXPECT_EQ(wire_of({"GET", {{"x-a", "b"}}}, options), "GET http://h:80/p HTTP/1.1\r\nHost: h:80\r\nX-A: b\r\n\r\n");
+  EXPECT_EQ(wire_of({"GET", {{"x-a", "b"}}}, options),
+            "GET http://h:80/p HTTP/1.1\r\nHost: h:80\r\nX-A: b\r\n\r\n");
 }
 
 TEST(H1Client, RequestsNeverExceedTheirLengthAndSpoilTheConnection) {
@@ -108,14 +118,17 @@ TEST(H1Client, FramingOfResponses) {
       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "GET", "hi"},
       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh", "GET", "h", false, false},
       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiX", "GET", "hi", true, false},
-      {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nX", "GET", "hi", true,
-       false},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.1 200 OK\r\nContent-Length: "
+       "1\r\n\r\nX",
+       "GET", "hi", true, false},
       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", "GET", "hi"},
-      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n!", "GET", "hi", true, false},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n!", "GET", "hi",
+       true, false},
       {"HTTP/1.1 200 OK\r\n\r\nhi", "GET", "hi", false, false},
       {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", "GET", "hi", true, false},
       {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi", "GET", "hi"},
-      {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", "GET", "hi", true, false},
+      {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", "GET", "hi", true,
+       false},
       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", "HEAD"},
       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "HEAD"},
       {"HTTP/1.1 200 OK\r\n\r\n", "HEAD"},
@@ -139,21 +152,46 @@ TEST(H1Client, HostileResponsesAreErrorsBeforeAnythingIsDelivered) {
   const std::string ok = "HTTP/1.1 200 OK\r\n";
   std::vector<std::string> wires = {
       ok + "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-      ok + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", ok + "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
-      ok + "Content-Length: x\r\n\r\n", ok + "Content-Length: -1\r\n\r\n", ok + "Content-Length:\r\n\r\n",
+      ok + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
+      ok + "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+      ok + "Content-Length: x\r\n\r\n",
+      ok + "Content-Length: -1\r\n\r\n",
+      ok + "Content-Length:\r\n\r\n",
       ok + "Content-Length: 18446744073709551619\r\n\r\n",
-      ok + "Transfer-Encoding: gzip\r\n\r\n", ok + "Transfer-Encoding: chunked, chunked\r\n\r\n",
+      ok + "Transfer-Encoding: gzip\r\n\r\n",
+      ok + "Transfer-Encoding: chunked, chunked\r\n\r\n",
       ok + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
       "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-      ok + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n",
+      ok + "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+      ok + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n",
       ok + "Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 1\r\n\r\n",
-      "HTTP/1.1 000 X\r\n\r\n", "HTTP/1.1 2 X\r\n\r\n", "HTTP/1.1 9999 X\r\n\r\n", "HTTP/1.1 600 X\r\n\r\n",
-      "HTTP/1.1 099 X\r\n\r\n", "HTTP/1.1 2x0 X\r\n\r\n", "HTTP/1.1 -20 X\r\n\r\n", "HTTP/1.1  200 X\r\n\r\n",
-      "HTTP/1.1\r\n\r\n", "HTTP/1.1 \r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.01 200 OK\r\n\r\n",
-      "http/1.1 200 OK\r\n\r\n", "ICY 200 OK\r\n\r\n", "<html>no head</html>", "\r\nHTTP/1.1 200 OK\r\n\r\n", " ",
-      "HTTP/1.1 200 O\0K\r\n\r\n"s, "HTTP/1.1 200 O\rK\r\n\r\n", "HTTP/1.1 200 OK\n\n",
-      ok + "X: a\0b\r\n\r\n"s, ok + "X: a\rb\r\n\r\n", ok + "X : a\r\n\r\n", ok + "X: a\r\n b\r\n\r\n",
-      ok + ": a\r\n\r\n", ok + "nocolon\r\n\r\n", ok + "X: a\n\r\n",
+      "HTTP/1.1 000 X\r\n\r\n",
+      "HTTP/1.1 2 X\r\n\r\n",
+      "HTTP/1.1 9999 X\r\n\r\n",
+      "HTTP/1.1 600 X\r\n\r\n",
+      "HTTP/1.1 099 X\r\n\r\n",
+      "HTTP/1.1 2x0 X\r\n\r\n",
+      "HTTP/1.1 -20 X\r\n\r\n",
+      "HTTP/1.1  200 X\r\n\r\n",
+      "HTTP/1.1\r\n\r\n",
+      "HTTP/1.1 \r\n\r\n",
+      "HTTP/2.0 200 OK\r\n\r\n",
+      "HTTP/1.01 200 OK\r\n\r\n",
+      "http/1.1 200 OK\r\n\r\n",
+      "ICY 200 OK\r\n\r\n",
+      "<html>no head</html>",
+      "\r\nHTTP/1.1 200 OK\r\n\r\n",
+      " ",
+      "HTTP/1.1 200 O\0K\r\n\r\n"s,
+      "HTTP/1.1 200 O\rK\r\n\r\n",
+      "HTTP/1.1 200 OK\n\n",
+      ok + "X: a\0b\r\n\r\n"s,
+      ok + "X: a\rb\r\n\r\n",
+      ok + "X : a\r\n\r\n",
+      ok + "X: a\r\n b\r\n\r\n",
+      ok + ": a\r\n\r\n",
+      ok + "nocolon\r\n\r\n",
+      ok + "X: a\n\r\n",
       "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
       ok + "X: " + std::string(61 * 1024, 'x'),
   };
@@ -175,8 +213,9 @@ TEST(H1Client, HostileResponsesAreErrorsBeforeAnythingIsDelivered) {
 TEST(H1Client, InformationalResponses) {
   TestUpstream upstream;
   upstream.request();
-  ASSERT_TRUE(upstream.feed("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 X\r\n\r\nHTTP/1.1 103 X\r\nLink: a\r\n\r\n"
-                            "HTTP/1.1 150 Odd\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+  ASSERT_TRUE(upstream.feed(
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 X\r\n\r\nHTTP/1.1 103 X\r\nLink: a\r\n\r\n"
+      "HTTP/1.1 150 Odd\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
   EXPECT_EQ(upstream.text(), "i100 i102 i103 200 {content-length=0;} bytes=38 body=[] end");
   EXPECT_TRUE(upstream.codec().reusable());
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "h1_support.h"
+#include "test_session.h"
 
 namespace weir::http::h1 {
 namespace {
@@ -47,24 +47,28 @@ TEST(H1Server, FramesByContentLength) {
 
 TEST(H1Server, FramesByChunks) {
   EXPECT_EQ(wire_of({kGet, 404, {}, {"hello", "", "0123456789abcdef0"}}),
-            "HTTP/1.1 404 Not Found\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n11\r\n0123456789abcdef0\r\n0\r\n\r\n");
+            "HTTP/1.1 404 Not Found\r\ntransfer-encoding: "
+            "chunked\r\n\r\n5\r\nhello\r\n11\r\n0123456789abcdef0\r\n0\r\n\r\n");
   EXPECT_EQ(wire_of({kGet, 200, {}, {"a", ""}}),
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n");
 }
 
 TEST(H1Server, HeadOnlyResponsesHaveALength) {
   EXPECT_EQ(wire_of({kGet, 200, {}, {}}), "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-  EXPECT_EQ(wire_of({kGet, 200, {{"content-length", "7"}}, {}}), "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+  EXPECT_EQ(wire_of({kGet, 200, {{"content-length", "7"}}, {}}),
+            "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
   EXPECT_EQ(wire_of({kGet, 204, {{"content-length", "0"}}, {}}), "HTTP/1.1 204 No Content\r\n\r\n");
   EXPECT_EQ(wire_of({kGet, 304, {{"content-length", "7"}}, {}}),
             "HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n");
   EXPECT_EQ(wire_of({kGet, 304, {}, {}}), "HTTP/1.1 304 Not Modified\r\n\r\n");
   EXPECT_EQ(wire_of({kHead, 200, {}, {}}), "HTTP/1.1 200 OK\r\n\r\n");
-  EXPECT_EQ(wire_of({kHead, 200, {{"content-length", "7"}}, {}}), "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n");
+  EXPECT_EQ(wire_of({kHead, 200, {{"content-length", "7"}}, {}}),
+            "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n");
 }
 
 TEST(H1Server, BodiesThatMayNotBeSentAreDropped) {
-  EXPECT_EQ(wire_of({kHead, 200, {{"content-length", "5"}}, {"hello"}}), "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
+  EXPECT_EQ(wire_of({kHead, 200, {{"content-length", "5"}}, {"hello"}}),
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n");
   EXPECT_EQ(wire_of({kHead, 200, {}, {"hello"}}), "HTTP/1.1 200 OK\r\n\r\n");
   EXPECT_EQ(wire_of({kGet, 204, {}, {"hello"}}), "HTTP/1.1 204 No Content\r\n\r\n");
   EXPECT_EQ(wire_of({kGet, 304, {}, {"hello"}}), "HTTP/1.1 304 Not Modified\r\n\r\n");
@@ -72,9 +76,11 @@ TEST(H1Server, BodiesThatMayNotBeSentAreDropped) {
 
 TEST(H1Server, Http10ResponsesAreDelimitedByCloseOrLength) {
   bool close = false;
-  EXPECT_EQ(wire_of({kOld, 200, {}, {"hello", "x"}}, &close), "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhellox");
+  EXPECT_EQ(wire_of({kOld, 200, {}, {"hello", "x"}}, &close),
+            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhellox");
   EXPECT_TRUE(close);
-  EXPECT_EQ(wire_of({kOldKeep, 200, {}, {"hello"}}, &close), "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello");
+  EXPECT_EQ(wire_of({kOldKeep, 200, {}, {"hello"}}, &close),
+            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello");
   EXPECT_TRUE(close);
   EXPECT_EQ(wire_of({kOldKeep, 200, {{"content-length", "5"}}, {"hello"}}, &close),
             "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: keep-alive\r\n\r\nhello");
@@ -99,8 +105,12 @@ TEST(H1Server, NeverSendsMoreOrOtherThanDeclared) {
 
 TEST(H1Server, HopByHopFieldsOfAResponseAreTheCodecsOwn) {
   bool close = false;
-  EXPECT_EQ(wire_of({kGet, 200,
-                     {{"transfer-encoding", "gzip"}, {"connection", "x"}, {"keep-alive", "1"}, {"proxy-connection", "1"}},
+  EXPECT_EQ(wire_of({kGet,
+                     200,
+                     {{"transfer-encoding", "gzip"},
+                      {"connection", "x"},
+                      {"keep-alive", "1"},
+                      {"proxy-connection", "1"}},
                      {}},
                     &close),
             "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
@@ -114,13 +124,15 @@ TEST(H1Server, ProperCase) {
   CodecOptions options;
   options.proper_case_words = true;
   EXPECT_EQ(wire_of({kGet, 200, {{"x-envoy_a", "b"}, {"etag", "c"}}, {"x"}}, nullptr, options),
-            "HTTP/1.1 200 OK\r\nX-Envoy_A: b\r\nEtag: c\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n");
+            "HTTP/1.1 200 OK\r\nX-Envoy_A: b\r\nEtag: c\r\nTransfer-Encoding: "
+            "chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n");
 }
 
 TEST(H1Server, HeadsBeyondABlockAreWrittenWhole) {
   const std::string large(40000, 'v');
   const std::string wire = wire_of({kGet, 200, {{"x", large}, {"y", "z"}}, {"b"}});
-  EXPECT_EQ(wire, "HTTP/1.1 200 OK\r\nx: " + large + "\r\ny: z\r\ntransfer-encoding: chunked\r\n\r\n1\r\nb\r\n0\r\n\r\n");
+  EXPECT_EQ(wire, "HTTP/1.1 200 OK\r\nx: " + large +
+                      "\r\ny: z\r\ntransfer-encoding: chunked\r\n\r\n1\r\nb\r\n0\r\n\r\n");
 }
 
 TEST(H1Server, TrailersAreSentIfEnabledAndAllowed) {
@@ -136,8 +148,9 @@ TEST(H1Server, TrailersAreSentIfEnabledAndAllowed) {
     trailers.add("x-sum", "1");
     trailers.add("content-length", "9");
     session.writer->send_trailers(trailers);
-    EXPECT_EQ(session.take_out(), std::string("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n") +
-                                      (enabled ? "x-sum: 1\r\n\r\n" : "\r\n"));
+    EXPECT_EQ(session.take_out(),
+              std::string("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n") +
+                  (enabled ? "x-sum: 1\r\n\r\n" : "\r\n"));
     EXPECT_TRUE(session.codec().idle());
   }
 }
@@ -147,14 +160,15 @@ TEST(H1Server, KeepAliveRules) {
     std::string_view request;
     bool close;
   };
-  constexpr Row kRows[] = {{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", false},
-                           {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", true},
-                           {"GET / HTTP/1.1\r\nHost: a\r\nConnection: x, CLOSE ,y\r\n\r\n", true},
-                           {"GET / HTTP/1.1\r\nHost: a\r\nConnection: x\r\nConnection: close\r\n\r\n", true},
-                           {"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", false},
-                           {"GET / HTTP/1.0\r\nHost: a\r\n\r\n", true},
-                           {"GET / HTTP/1.0\r\nHost: a\r\nConnection: Keep-Alive\r\n\r\n", false},
-                           {"GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive, close\r\n\r\n", true}};
+  constexpr Row kRows[] = {
+      {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", false},
+      {"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", true},
+      {"GET / HTTP/1.1\r\nHost: a\r\nConnection: x, CLOSE ,y\r\n\r\n", true},
+      {"GET / HTTP/1.1\r\nHost: a\r\nConnection: x\r\nConnection: close\r\n\r\n", true},
+      {"GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n", false},
+      {"GET / HTTP/1.0\r\nHost: a\r\n\r\n", true},
+      {"GET / HTTP/1.0\r\nHost: a\r\nConnection: Keep-Alive\r\n\r\n", false},
+      {"GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive, close\r\n\r\n", true}};
   for (const Row& row : kRows) {
     bool close = !row.close;
     const std::string wire = wire_of({row.request, 200, {}, {}}, &close);
@@ -211,7 +225,8 @@ TEST(H1Server, LimitsAreExact) {
   TestSession endless(options);
   Result<void> result;
   size_t sent = 0;
-  for (; sent < 1000 && result; ++sent) result = endless.feed(sent < start.size() ? start.substr(sent, 1) : "y");
+  for (; sent < 1000 && result; ++sent)
+    result = endless.feed(sent < start.size() ? start.substr(sent, 1) : "y");
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code, Code::kHeadersTooLarge);
   EXPECT_EQ(sent, 101U);
@@ -227,7 +242,8 @@ TEST(H1Server, LimitsAreExact) {
 }
 
 TEST(H1Server, AnswersExpectUnlessTheBodyIsThereOrTheAnswerIs) {
-  const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 3\r\n\r\n";
+  const std::string head =
+      "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 3\r\n\r\n";
   TestSession body_there({}, TestSession::Answer::kNever);
   ASSERT_TRUE(body_there.feed(head + "a"));
   EXPECT_EQ(body_there.take_out(), "");
@@ -238,7 +254,8 @@ TEST(H1Server, AnswersExpectUnlessTheBodyIsThereOrTheAnswerIs) {
   ASSERT_TRUE(no_body.feed("GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n"));
   EXPECT_EQ(no_body.take_out(), "");
   TestSession old({}, TestSession::Answer::kNever);
-  ASSERT_TRUE(old.feed("POST / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"));
+  ASSERT_TRUE(
+      old.feed("POST / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"));
   EXPECT_EQ(old.take_out(), "");
   EXPECT_FALSE(old.last().head.headers.has(HeaderId::kExpect));
 }
@@ -260,7 +277,9 @@ TEST(H1Server, SendsInformationalHeads) {
 
 TEST(H1Server, ALocalReplyToARequestThatIsWhollyReadKeepsTheConnection) {
   TestSession session({}, TestSession::Answer::kAtHead);
-  ASSERT_TRUE(session.feed("POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"));
+  ASSERT_TRUE(
+      session.feed("POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2 "
+                   "HTTP/1.1\r\nHost: a\r\n\r\n"));
   ASSERT_EQ(session.exchanges.size(), 2U);
   EXPECT_EQ(session.exchanges[0]->body_events, 0);  // nothing after the exchange is done
   EXPECT_EQ(session.done, 2);
@@ -299,7 +318,8 @@ TEST(H1Server, AbortInTheHeadCallbackEndsTheExchange) {
 
 TEST(H1Server, HalfCloseAfterPipelinedRequestsStillAnswersThem) {
   TestSession session({}, TestSession::Answer::kNever);
-  ASSERT_TRUE(session.feed("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3"));
+  ASSERT_TRUE(
+      session.feed("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3"));
   ASSERT_TRUE(session.codec().on_read_end());
   session.answer();
   ASSERT_TRUE(session.pump());
@@ -330,7 +350,8 @@ TEST(H1Server, BodiesAreMovedNotCopied) {
   const char* const bytes = data.front().data();
   session.writer->send_body(data, EndStream::kNo);
   bool found = false;
-  session.out.for_each_slice([&found, bytes](std::string_view slice) { found = found || slice.data() == bytes; });
+  session.out.for_each_slice(
+      [&found, bytes](std::string_view slice) { found = found || slice.data() == bytes; });
   EXPECT_TRUE(found);
 }
 

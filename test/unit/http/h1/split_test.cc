@@ -1,7 +1,7 @@
 // How the bytes were cut into reads must not show in what the codec tells.
 #include <gtest/gtest.h>
 
-#include "h1_support.h"
+#include "test_upstream.h"
 
 namespace weir::http::h1 {
 namespace {
@@ -18,14 +18,19 @@ CodecOptions with_trailers() {
 const std::vector<std::string>& request_wires() {
   static const std::vector<std::string> wires = {
       "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-      "\r\nGET /a?b=c HTTP/1.1\r\nhost:a:80\r\nX-Empty:\r\nX-Pad: \t v \t\r\nCookie: a=b; c=d\r\n\r\n",
+      "\r\nGET /a?b=c HTTP/1.1\r\nhost:a:80\r\nX-Empty:\r\nX-Pad: \t v \t\r\nCookie: a=b; "
+      "c=d\r\n\r\n",
       "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\nhello world",
-      "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n5;n=\"v\"\r\nhello\r\n06\r\n world\r\n0\r\n\r\n",
-      "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0;e\r\nX-Sum: 1\r\nY: 2\r\n\r\n"
+      "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+      "Chunked\r\n\r\n5;n=\"v\"\r\nhello\r\n06\r\n world\r\n0\r\n\r\n",
+      "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0;e\r\nX-Sum: "
+      "1\r\nY: 2\r\n\r\n"
       "GET /next HTTP/1.1\r\nHost: a\r\n\r\n",
-      "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\r\n"
+      "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPOST /2 HTTP/1.1\r\nHost: a\r\nContent-Length: "
+      "3\r\n\r\nabc\r\n"
       "GET /3 HTTP/1.1\r\nHost: a\r\n\r\n",
-      "GET http://b/x HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.0\r\nHost: a\r\n\r\n",
+      "GET http://b/x HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.0\r\nHost: "
+      "a\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab",
   };
   return wires;
@@ -92,9 +97,12 @@ const std::vector<std::string>& response_wires() {
       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nhello",
       "HTTP/1.1 204 No Content\r\n\r\n",
       "HTTP/1.0 200\r\nContent-Length: 0\r\n\r\n",
-      "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
-      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\nX-Sum: 9\r\n\r\n",
-      "HTTP/1.1 500 \r\nSet-Cookie: a\r\nSet-Cookie: b\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 "
+      "OK\r\nContent-Length: 1\r\n\r\nx",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\n0\r\nX-Sum: "
+      "9\r\n\r\n",
+      "HTTP/1.1 500 \r\nSet-Cookie: a\r\nSet-Cookie: b\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n0\r\n\r\n",
   };
   return wires;
 }
