@@ -9,6 +9,7 @@
 
 #include "event/loop.h"
 #include "net/address.h"
+#include "net/transport.h"
 
 namespace weir::net {
 
@@ -56,6 +57,8 @@ class Connection : public event::Deferrable {
   ~Connection() override;
 
   void set_sink(ConnectionSink& sink) noexcept { sink_ = &sink; }
+  /// Puts a transport between this and the socket. Requires: before start() or the first write.
+  void set_transport(std::unique_ptr<Transport> transport) noexcept { transport_ = std::move(transport); }
   /// Begins to read (accepted connections do not read before).
   void start();
 
@@ -102,11 +105,22 @@ class Connection : public event::Deferrable {
   static void on_end_of_turn(void* self) noexcept;
   static void on_timer(void* self) noexcept;
   void on_readable();
+  void on_writable();
+  IoResult read_some(size_t& asked);
+  IoResult write_some();
+  void adapt_read_size(size_t got, size_t asked) noexcept;
+  void read_transport_on();
+  void discard_input();
   void finish_connect();
-  void deliver(ReadEnd end);
+  void deliver();
   void send_pending();
-  void fail_with(Error error);
+  void report_progress();
+  void fail_later(Code code, int error, std::string_view what);
+  void deliver_error();
+  void finish_closing();
   void update_watch();
+  bool wants_read() const noexcept;
+  void apply_options();
 
   event::Loop& loop_;
   ConnectionSink* sink_ = nullptr;
@@ -120,6 +134,8 @@ class Connection : public event::Deferrable {
   event::FdWatch watch_;
   event::EndOfTurn end_of_turn_;
   event::Timer timer_;  // connect timeout, then linger
+  std::unique_ptr<Transport> transport_;  // null: the socket itself
+  std::chrono::milliseconds linger_{0};
   uint32_t read_holds_ = 0;
   size_t read_size_;
   bool connecting_ = false;
@@ -131,6 +147,10 @@ class Connection : public event::Deferrable {
   bool half_close_due_ = false;
   bool closing_ = false;          // close_gracefully() was called
   bool offer_due_ = false;
+  bool drain_due_ = false;        // on_drained() is owed when out_ is empty
+  bool write_ended_ = false;      // FIN sent
+  bool read_due_ = false;         // a transport may hold bytes that were not read while reading was held
+  Side side_ = Side::kDownstream;
   Error pending_error_{};
   bool error_due_ = false;
 };

@@ -1,6 +1,7 @@
 // Listener: a listening socket on one loop that hands accepted sockets to its sink.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,22 +21,31 @@ struct SocketOptions {
   bool operator==(const SocketOptions&) const = default;
 };
 
+enum class Probe : bool { kNo, kYes };
+
 /// A bound listening socket, made on main and owned by one listener; fds can be duplicated for a new owner.
 class ListenSocket {
  public:
   /// Binds and listens. The first socket of an address is probed by a bind without SO_REUSEPORT, so that a second process
-  /// on the same port is told kAddressInUse. `address` with port 0 gets a port: see local().
+  /// on the same port is told kAddressInUse. `address` with port 0 gets a port: see local(). One socket is made
+  /// where sockets cannot share the address (Unix, reuse_port off), whatever `count`. Probe::kNo is for an address
+  /// that this process itself listens on already, with other options.
+  /// Errors: kAddressInUse; kExhausted out of fds; kSystem.
   static Result<std::vector<std::unique_ptr<ListenSocket>>> open(const Address& address,
                                                                  const SocketOptions& options,
-                                                                 unsigned count);
+                                                                 unsigned count, Probe probe = Probe::kYes);
   ~ListenSocket();
+  ListenSocket(const ListenSocket&) = delete;
+  ListenSocket& operator=(const ListenSocket&) = delete;
   int fd() const noexcept { return fd_; }
   const Address& local() const noexcept { return local_; }
 
  private:
   ListenSocket(int fd, Address local) : fd_(fd), local_(std::move(local)) {}
+  static Result<std::unique_ptr<ListenSocket>> bind_and_listen(const Address& address, const SocketOptions& options);
   int fd_;
   Address local_;
+  uint64_t inode_ = 0;  // of a Unix socket's path, which is removed at the end if it is still this socket's
 };
 
 class AcceptSink {
@@ -46,7 +56,7 @@ class AcceptSink {
 
 /// Accepts in batches of at most `batch` per event. When fds run out (EMFILE, ENFILE) the reserve fd is spent
 /// to accept and close one client, and accepting pauses for a short while; existing connections go on.
-/// Thread: its loop's. The socket outlives it.
+/// Thread: its loop's. The socket outlives it; on_accept must not destroy it, but may pause it.
 class Listener {
  public:
   Listener(event::Loop& loop, const ListenSocket& socket, AcceptSink& sink, unsigned batch = 16);
@@ -63,13 +73,13 @@ class Listener {
   bool accept_one();
   void out_of_fds();
 
-  event::Loop& loop_;
   const ListenSocket& socket_;
   AcceptSink& sink_;
   unsigned batch_;
   event::FdWatch watch_;
   event::Timer pause_timer_;
   int reserve_fd_ = -1;
+  bool paused_ = false;  // by pause()
 };
 
 }  // namespace weir::net

@@ -1,0 +1,132 @@
+#include "net/address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#include "base/strings.h"
+
+namespace weir::net {
+
+namespace {
+constexpr size_t kPathOffset = offsetof(sockaddr_un, sun_path);
+}
+
+static_assert(sizeof(sockaddr_un) <= sizeof(sockaddr_storage));
+
+Result<Address> Address::ip(std::string_view text, uint16_t port) {
+  Address address;
+  const std::string copy(text);
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&address.storage_);
+  if (::inet_pton(AF_INET, copy.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(port);
+    address.size_ = sizeof(sockaddr_in);
+    return address;
+  }
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.storage_);
+  if (::inet_pton(AF_INET6, copy.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    address.size_ = sizeof(sockaddr_in6);
+    return address;
+  }
+  return fail(Code::kInvalidArgument, Side::kLocal, base::concat("\"", text, "\" is not an IP address"));
+}
+
+Result<Address> Address::pipe(std::string_view path) {
+  auto address = Address();
+  auto* un = reinterpret_cast<sockaddr_un*>(&address.storage_);
+  // A path ends with a zero byte; an abstract name ("@name") begins with one instead.
+  if (path.empty() || path.size() >= sizeof un->sun_path || path.find('\0') != std::string_view::npos) {
+    return fail(Code::kInvalidArgument, Side::kLocal,
+                base::concat("a Unix socket's path has 1 to ", sizeof un->sun_path - 1, " bytes"));
+  }
+  un->sun_family = AF_UNIX;
+  std::memcpy(un->sun_path, path.data(), path.size());
+  const bool abstract = path.front() == '@';
+  if (abstract) un->sun_path[0] = '\0';
+  address.size_ = static_cast<socklen_t>(kPathOffset + path.size() + (abstract ? 0 : 1));
+  return address;
+}
+
+Address Address::from_sockaddr(const sockaddr* from, socklen_t length) {
+  Address address;
+  address.size_ = std::min<socklen_t>(length, sizeof address.storage_);
+  std::memcpy(&address.storage_, from, address.size_);
+  return address;
+}
+
+bool Address::is_loopback() const noexcept {
+  if (family() == AF_INET) {
+    return ntohl(reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr.s_addr) >> 24 == 127;
+  }
+  if (family() == AF_INET6) {
+    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
+  }
+  return is_unix();
+}
+
+uint16_t Address::port() const noexcept {
+  if (family() == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&storage_)->sin_port);
+  if (family() == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_port);
+  return 0;
+}
+
+Address Address::with_port(uint16_t port) const {
+  Address copy = *this;
+  if (family() == AF_INET) reinterpret_cast<sockaddr_in*>(&copy.storage_)->sin_port = htons(port);
+  if (family() == AF_INET6) reinterpret_cast<sockaddr_in6*>(&copy.storage_)->sin6_port = htons(port);
+  return copy;
+}
+
+std::string Address::ip_text() const {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (family() == AF_INET) {
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr, text, sizeof text);
+    return text;
+  }
+  if (family() == AF_INET6) {
+    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_addr;
+    // An IPv4 client of a dual-stack socket is an IPv4 client to everybody above.
+    if (IN6_IS_ADDR_V4MAPPED(&v6)) {
+      ::inet_ntop(AF_INET, &v6.s6_addr[12], text, sizeof text);
+    } else {
+      ::inet_ntop(AF_INET6, &v6, text, sizeof text);
+    }
+    return text;
+  }
+  if (!is_unix() || size_ <= kPathOffset) return {};
+  const auto* un = reinterpret_cast<const sockaddr_un*>(&storage_);
+  if (un->sun_path[0] != '\0') return std::string(un->sun_path, ::strnlen(un->sun_path, size_ - kPathOffset));
+  return "@" + std::string(un->sun_path + 1, size_ - kPathOffset - 1);
+}
+
+std::string Address::to_string() const {
+  if (is_unix()) return ip_text();
+  if (size_ == 0) return {};
+  const std::string ip = ip_text();
+  return ip.find(':') != std::string::npos ? base::concat("[", ip, "]:", port()) : base::concat(ip, ":", port());
+}
+
+bool Address::operator==(const Address& other) const noexcept {
+  if (family() != other.family()) return false;
+  if (family() == AF_INET6) {
+    const auto& a = reinterpret_cast<const sockaddr_in6&>(storage_);
+    const auto& b = reinterpret_cast<const sockaddr_in6&>(other.storage_);
+    return a.sin6_port == b.sin6_port && a.sin6_scope_id == b.sin6_scope_id &&
+           std::memcmp(&a.sin6_addr, &b.sin6_addr, sizeof a.sin6_addr) == 0;
+  }
+  if (family() == AF_INET) {
+    const auto& a = reinterpret_cast<const sockaddr_in&>(storage_);
+    const auto& b = reinterpret_cast<const sockaddr_in&>(other.storage_);
+    return a.sin_port == b.sin_port && a.sin_addr.s_addr == b.sin_addr.s_addr;
+  }
+  return size_ == other.size_ && std::memcmp(&storage_, &other.storage_, size_) == 0;
+}
+
+}  // namespace weir::net

@@ -1,0 +1,475 @@
+#include "net/connection.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+#include "base/strings.h"
+
+namespace weir::net {
+
+namespace {
+
+using event::FdWatch;
+using std::chrono::milliseconds;
+
+constexpr size_t kMaxReadBlocks = 8;
+constexpr size_t kMaxWriteSlices = 32;
+// A close that is to wait for no FIN still gives a slow reader this long, counted from its last progress.
+constexpr milliseconds kFlushPatience{30000};
+// Reads after a failed write: what the other side said before it hung up, within reason.
+constexpr int kMaxLastReads = 64;
+
+std::atomic<uint64_t> next_id{1};
+
+void set_option(int fd, int level, int name, int value) noexcept {
+  // Fails on Unix sockets and on sockets that are dead already; either shows elsewhere.
+  static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value));
+}
+
+Code code_of(int error) noexcept {
+  return error == ECONNRESET || error == EPIPE ? Code::kReset : error == ETIMEDOUT ? Code::kTimeout : Code::kSystem;
+}
+
+}  // namespace
+
+Connection::Connection(event::Loop& loop, int fd, const Address& remote, const ConnectionOptions& options)
+    : loop_(loop),
+      remote_(remote),
+      options_(options),
+      id_(next_id.fetch_add(1, std::memory_order_relaxed)),
+      fd_(fd),
+      watch_(loop, &Connection::on_event, this),
+      end_of_turn_(loop, &Connection::on_end_of_turn, this),
+      timer_(loop, &Connection::on_timer, this),
+      read_size_(std::clamp(options.read_chunk, Buffer::kBlockSize, kMaxReadBlocks* Buffer::kBlockSize)) {
+  watch_.attach(fd);
+  apply_options();
+}
+
+Connection::~Connection() { close(); }
+
+void Connection::apply_options() {
+  if (remote_.is_unix()) return;
+  if (options_.no_delay) set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (options_.keepalive_time_s == 0 && options_.keepalive_interval_s == 0 && options_.keepalive_probes == 0) return;
+  set_option(fd_, SOL_SOCKET, SO_KEEPALIVE, 1);
+  if (options_.keepalive_time_s > 0) set_option(fd_, IPPROTO_TCP, TCP_KEEPIDLE, options_.keepalive_time_s);
+  if (options_.keepalive_interval_s > 0) set_option(fd_, IPPROTO_TCP, TCP_KEEPINTVL, options_.keepalive_interval_s);
+  if (options_.keepalive_probes > 0) set_option(fd_, IPPROTO_TCP, TCP_KEEPCNT, options_.keepalive_probes);
+}
+
+std::unique_ptr<Connection> Connection::accepted(event::Loop& loop, int fd, const Address& remote,
+                                                 const ConnectionOptions& options) {
+  return std::unique_ptr<Connection>(new Connection(loop, fd, remote, options));
+}
+
+Result<std::unique_ptr<Connection>> Connection::connect(event::Loop& loop, const Address& to, milliseconds timeout,
+                                                        const ConnectionOptions& options) {
+  const int fd = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    const Code code = errno == EMFILE || errno == ENFILE ? Code::kExhausted : Code::kSystem;
+    return fail(code, Side::kUpstream, base::concat("socket: ", std::strerror(errno)));
+  }
+  std::unique_ptr<Connection> connection(new Connection(loop, fd, to, options));
+  connection->side_ = Side::kUpstream;
+  connection->connecting_ = true;
+  connection->started_ = true;
+  int result = 0;
+  do {
+    result = ::connect(fd, to.raw(), to.raw_size());
+  } while (result < 0 && errno == EINTR);
+  if (result == 0) {
+    connection->end_of_turn_.schedule();  // established at once (Unix sockets): said by the loop
+  } else if (errno == EINPROGRESS) {
+    connection->watch_.want(FdWatch::kWrite);
+    if (timeout > milliseconds(0)) connection->timer_.arm(timeout);
+  } else {
+    connection->fail_later(Code::kConnectFailed, errno, "connect");
+  }
+  return connection;
+}
+
+void Connection::start() {
+  started_ = true;
+  update_watch();
+}
+
+const Address& Connection::local() {
+  if (local_.raw_size() == 0 && fd_ >= 0) {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&storage), &size) == 0) {
+      local_ = Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), size);
+    }
+  }
+  return local_;
+}
+
+// --- reading ---------------------------------------------------------------------------------------------
+
+bool Connection::wants_read() const noexcept {
+  return started_ && !connecting_ && !read_ended_ && (read_holds_ == 0 || (closing_ && write_ended_));
+}
+
+void Connection::update_watch() {
+  if (fd_ < 0) return;
+  const unsigned read = wants_read() ? FdWatch::kRead : 0;
+  const bool handshake = transport_ != nullptr && transport_->reading_needs_write();
+  watch_.want(read | (write_wait_ || connecting_ || handshake ? FdWatch::kWrite : 0));
+}
+
+void Connection::hold_reading() noexcept {
+  // The watch stays until bytes really arrive: most holds are over before.
+  ++read_holds_;
+}
+
+void Connection::release_reading() {
+  WEIR_CHECK(read_holds_ > 0);
+  if (--read_holds_ > 0) return;
+  update_watch();
+  if (transport_ != nullptr) {
+    read_due_ = true;
+    end_of_turn_.schedule();
+  }
+}
+
+void Connection::offer_again() {
+  offer_due_ = true;
+  end_of_turn_.schedule();
+}
+
+IoResult Connection::read_some(size_t& asked) {
+  asked = read_size_;
+  if (transport_ != nullptr) return transport_->read(fd_, in_, read_size_);
+  std::array<iovec, kMaxReadBlocks> parts;
+  const size_t blocks = read_size_ / Buffer::kBlockSize;
+  const size_t count = in_.scatter(std::span(parts).first(blocks), SIZE_MAX);
+  asked = 0;
+  for (size_t i = 0; i < count; ++i) asked += parts[i].iov_len;
+  ssize_t n = 0;
+  do {
+    n = count == 1 ? ::recv(fd_, parts[0].iov_base, parts[0].iov_len, 0)
+                   : ::readv(fd_, parts.data(), static_cast<int>(count));
+  } while (n < 0 && errno == EINTR);
+  const int error = errno;
+  in_.commit_scatter(n > 0 ? static_cast<size_t>(n) : 0);
+  errno = error;
+  if (n > 0) return {IoStatus::kOk, static_cast<size_t>(n)};
+  if (n == 0) return {IoStatus::kEnd, 0};
+  return {error == EAGAIN || error == EWOULDBLOCK ? IoStatus::kAgain : IoStatus::kError, 0};
+}
+
+// Bulk data gets larger reads, chatter smaller ones again.
+void Connection::adapt_read_size(size_t got, size_t asked) noexcept {
+  if (got >= asked) {
+    const size_t most = std::min(4 * options_.read_chunk, kMaxReadBlocks * Buffer::kBlockSize);
+    read_size_ = std::min(read_size_ * 2, std::max(most, read_size_));
+  } else if (got * 4 < asked) {
+    read_size_ = std::max(read_size_ / 2, Buffer::kBlockSize);
+  }
+}
+
+void Connection::on_readable() {
+  if (closing_) return discard_input();
+  if (!wants_read()) return update_watch();  // held: unwatched only now
+  size_t asked = 0;
+  const IoResult result = read_some(asked);
+  switch (result.status) {
+    case IoStatus::kOk:
+      adapt_read_size(result.bytes, asked);
+      deliver();
+      if (transport_ != nullptr) read_transport_on();
+      return;
+    case IoStatus::kAgain:
+      if (transport_ != nullptr) read_transport_on();
+      return;
+    case IoStatus::kEnd:
+      read_ended_ = true;
+      update_watch();
+      deliver();
+      return;
+    case IoStatus::kError:
+      fail_later(code_of(errno), errno, "read");
+      return;
+  }
+}
+
+// A transport may hold bytes that no readiness event announces, and writing may have waited for what was read.
+void Connection::read_transport_on() {
+  while (fd_ >= 0 && !closing_ && wants_read()) {
+    size_t asked = 0;
+    const IoResult more = read_some(asked);
+    if (more.status == IoStatus::kAgain) break;
+    if (more.status == IoStatus::kError) return fail_later(code_of(errno), errno, "read");
+    read_ended_ = more.status == IoStatus::kEnd;
+    deliver();
+  }
+  update_watch();
+  if (fd_ >= 0 && !out_.empty() && !write_wait_) end_of_turn_.schedule();
+}
+
+void Connection::deliver() {
+  ReadEnd end = ReadEnd::kNo;
+  if (read_ended_ && !end_delivered_) {
+    end = ReadEnd::kYes;
+    end_delivered_ = true;
+  }
+  if (sink_ != nullptr) sink_->on_data(in_, end);
+}
+
+// Gracefully closing: what still comes is read and forgotten, so that the close sends no reset.
+void Connection::discard_input() {
+  if (read_ended_) return update_watch();
+  size_t asked = 0;
+  const IoResult result = read_some(asked);
+  in_.clear();
+  if (result.status == IoStatus::kEnd || result.status == IoStatus::kError) {
+    read_ended_ = true;
+    update_watch();
+    if (write_ended_ || result.status == IoStatus::kError) finish_closing();
+  }
+}
+
+// --- writing ---------------------------------------------------------------------------------------------
+
+void Connection::write(Buffer&& data) {
+  out_.append(std::move(data));
+  written();
+}
+
+void Connection::written() {
+  if (fd_ < 0 || error_due_ || write_ended_) {
+    out_.clear();
+    return;
+  }
+  if (!write_wait_ && !connecting_) end_of_turn_.schedule();
+}
+
+void Connection::flush() {
+  if (fd_ >= 0 && !connecting_ && !write_wait_) send_pending();
+  // Its consequences for the owner are told by the loop.
+  end_of_turn_.schedule();
+}
+
+IoResult Connection::write_some() {
+  if (transport_ != nullptr) return transport_->write(fd_, out_);
+  std::array<iovec, kMaxWriteSlices> parts;
+  const size_t count = out_.gather(parts);
+  size_t asked = 0;
+  for (size_t i = 0; i < count; ++i) asked += parts[i].iov_len;
+  ssize_t n = 0;
+  do {
+    if (count == 1) {
+      n = ::send(fd_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL);
+    } else {
+      msghdr message{};
+      message.msg_iov = parts.data();
+      message.msg_iovlen = count;
+      n = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+    }
+  } while (n < 0 && errno == EINTR);
+  if (n < 0) return {errno == EAGAIN || errno == EWOULDBLOCK ? IoStatus::kAgain : IoStatus::kError, 0};
+  out_.drain(static_cast<size_t>(n));
+  // A short write means that the socket's buffer is full: asking again would only say so.
+  return {static_cast<size_t>(n) < asked ? IoStatus::kAgain : IoStatus::kOk, static_cast<size_t>(n)};
+}
+
+void Connection::send_pending() {
+  bool progress = false;
+  write_wait_ = false;
+  while (!out_.empty()) {
+    const IoResult result = write_some();
+    progress |= result.bytes > 0;
+    if (result.status == IoStatus::kOk) continue;
+    if (result.status == IoStatus::kAgain) {
+      write_wait_ = transport_ == nullptr || !transport_->writing_needs_read();
+      break;
+    }
+    return fail_later(code_of(errno), errno, "write");
+  }
+  if (out_.empty() && (half_close_due_ || closing_) && !write_ended_) {
+    write_ended_ = true;
+    half_close_due_ = false;
+    drain_due_ |= closing_;
+    if (transport_ != nullptr) transport_->end_writing(fd_);
+    static_cast<void>(::shutdown(fd_, SHUT_WR));
+    if (closing_) timer_.arm(linger_);
+  } else if (closing_ && progress) {
+    timer_.arm(linger_ > milliseconds(0) ? linger_ : kFlushPatience);
+  }
+  update_watch();
+}
+
+// Tells the owner what sending has changed. Each call may close or free what the next needs, so fd_ is looked
+// at again; the object itself lives until the turn is over.
+void Connection::report_progress() {
+  const size_t limit = options_.buffer_limit;
+  if (!above_high_ && limit > 0 && out_.size() > limit) {
+    above_high_ = true;
+    drain_due_ = true;
+    if (sink_ != nullptr && !closing_) sink_->on_write_blocked();
+  } else if (above_high_ && out_.size() <= limit / 2) {
+    above_high_ = false;
+    if (sink_ != nullptr && !closing_) sink_->on_write_resumed();
+  }
+  if (fd_ >= 0 && drain_due_ && out_.empty()) {
+    drain_due_ = false;
+    if (sink_ != nullptr) sink_->on_drained();
+  }
+  // Nothing more can come: either the other side is done too, or nobody waits for it.
+  if (fd_ >= 0 && closing_ && write_ended_ && (read_ended_ || linger_ <= milliseconds(0))) finish_closing();
+}
+
+void Connection::on_writable() {
+  if (connecting_) return finish_connect();
+  if (transport_ != nullptr && transport_->reading_needs_write()) on_readable();
+  if (fd_ < 0 || error_due_) return;
+  send_pending();
+  if (!error_due_) report_progress();
+}
+
+void Connection::half_close() {
+  if (fd_ < 0 || write_ended_) return;
+  half_close_due_ = true;
+  if (!write_wait_ && !connecting_) end_of_turn_.schedule();
+}
+
+// --- connecting ------------------------------------------------------------------------------------------
+
+void Connection::finish_connect() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  timer_.cancel();
+  if (error != 0) {
+    fail_later(Code::kConnectFailed, error, "connect");
+    return;
+  }
+  connecting_ = false;
+  update_watch();
+  if (sink_ != nullptr) sink_->on_connected();
+  if (fd_ >= 0 && (!out_.empty() || half_close_due_ || closing_)) end_of_turn_.schedule();
+}
+
+// --- ending ----------------------------------------------------------------------------------------------
+
+void Connection::close_gracefully(milliseconds linger) {
+  if (fd_ < 0 || closing_) return;
+  closing_ = true;
+  linger_ = linger;
+  if (connecting_ || error_due_) {
+    // There is nobody to linger for.
+    linger_ = milliseconds(0);
+    out_.clear();
+    connecting_ = false;
+  }
+  in_.clear();
+  started_ = true;
+  timer_.arm(linger_ > milliseconds(0) ? linger_ : kFlushPatience);
+  end_of_turn_.schedule();
+}
+
+void Connection::finish_closing() {
+  ConnectionSink* sink = sink_;
+  close();
+  if (sink != nullptr) sink->on_error(Error{Code::kClosed, Side::kLocal, false, "closed"});
+}
+
+void Connection::close(How how) noexcept {
+  if (fd_ < 0) return;
+  if (how == How::kReset) {
+    const linger option{1, 0};
+    static_cast<void>(::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &option, sizeof option));
+  }
+  watch_.disarm();
+  timer_.cancel();
+  ::close(std::exchange(fd_, -1));
+  in_.clear();
+  out_.clear();
+  error_due_ = offer_due_ = half_close_due_ = connecting_ = write_wait_ = false;
+}
+
+// Errors are kept until the loop can report them with nobody's call on the stack.
+void Connection::fail_later(Code code, int error, std::string_view what) {
+  if (error_due_) return;
+  std::string detail;
+  if (transport_ != nullptr && !transport_->failure().empty()) {
+    detail = transport_->failure();
+  } else {
+    detail = base::concat(what, ": ", std::strerror(error));
+  }
+  pending_error_ = Error{code, side_, false, std::move(detail)};
+  error_due_ = true;
+  write_wait_ = false;
+  half_close_due_ = false;
+  out_.clear();
+  // A broken socket is always ready: watching it on would spin.
+  watch_.want(0);
+  timer_.cancel();
+  end_of_turn_.schedule();
+}
+
+void Connection::deliver_error() {
+  // The other side may have answered before it hung up (an early error response to an upload): that is heard first.
+  if (started_ && !connecting_ && !closing_) {
+    for (int i = 0; i < kMaxLastReads && fd_ >= 0 && read_holds_ == 0 && !read_ended_; ++i) {
+      size_t asked = 0;
+      if (read_some(asked).status != IoStatus::kOk) break;
+      if (sink_ != nullptr) sink_->on_data(in_, ReadEnd::kNo);
+    }
+  }
+  if (fd_ < 0) return;  // closed by its owner meanwhile
+  const Error error = std::move(pending_error_);
+  ConnectionSink* sink = sink_;
+  close();
+  if (sink != nullptr) sink->on_error(error);
+}
+
+bool Connection::still_alive() const noexcept {
+  if (fd_ < 0 || error_due_ || read_ended_ || !in_.empty()) return false;
+  char byte = 0;
+  const ssize_t n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+// --- calls from the loop -----------------------------------------------------------------------------------
+
+void Connection::on_event(void* self, unsigned events) noexcept {
+  auto& connection = *static_cast<Connection*>(self);
+  if ((events & FdWatch::kWrite) != 0) return connection.on_writable();
+  connection.on_readable();
+}
+
+void Connection::on_end_of_turn(void* self) noexcept {
+  auto& c = *static_cast<Connection*>(self);
+  if (c.fd_ < 0) return;
+  if (c.error_due_) return c.deliver_error();
+  if (c.connecting_) {
+    if ((c.watch_.wanted() & FdWatch::kWrite) == 0) c.finish_connect();
+    return;
+  }
+  if (!c.write_wait_) c.send_pending();
+  if (c.error_due_) return;  // send_pending() has scheduled its report
+  c.report_progress();
+  if (std::exchange(c.read_due_, false) && c.fd_ >= 0) c.on_readable();
+  if (std::exchange(c.offer_due_, false) && c.fd_ >= 0 && !c.closing_) c.deliver();
+}
+
+void Connection::on_timer(void* self) noexcept {
+  auto& c = *static_cast<Connection*>(self);
+  if (c.fd_ < 0) return;
+  if (c.closing_) return c.finish_closing();
+  if (c.connecting_) c.fail_later(Code::kConnectTimeout, ETIMEDOUT, "connect");
+}
+
+}  // namespace weir::net
