@@ -117,6 +117,13 @@ void Exchange::cancel() noexcept {
   end_phase();
 }
 
+void Exchange::time_out() noexcept {
+  if (phase_ == Phase::kIdle) return;
+  cluster_->stats().rq_timeout.inc();
+  pool_->request_timed_out();
+  cancel();
+}
+
 /// Afterwards neither pool nor connection is touched: they may be gone by the next turn.
 void Exchange::end_phase() noexcept {
   phase_ = Phase::kIdle;
@@ -184,6 +191,7 @@ void Exchange::on_response_head(size_t wire_bytes, EndStream end) {
     return;
   }
   if (retried_) cluster_->stats().rq_retry_success.inc();
+  pool_->request_outcome(head.status < 500);
   if (end == EndStream::kYes) response_done();
   sink_.on_exchange_head(wire_bytes, end);
 }

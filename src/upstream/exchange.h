@@ -62,6 +62,8 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   void hold_response();
   void release_response();
   void cancel() noexcept;
+  /// As cancel(), for want of an answer in time.
+  void time_out() noexcept;
 
   bool active() const noexcept { return phase_ != Phase::kIdle; }
   bool retried() const noexcept { return retried_; }

@@ -117,13 +117,23 @@ void Pool::on_connected(UpstreamConnection& connection) {
   offer(connection);
 }
 
+namespace {
+
+/// "connect: Connection refused" without the name of the call, for clients' eyes.
+std::string shown_reason(const std::string& detail) {
+  constexpr std::string_view kCall = "connect: ";
+  return detail.starts_with(kCall) ? detail.substr(kCall.size()) : detail;
+}
+
+}  // namespace
+
 void Pool::on_connect_failed(UpstreamConnection& connection, const Error& error) {
   ClusterStats& stats = cluster_.stats();
   ++connect_failures_;
   stats.cx_connect_fail.inc();
   const bool timeout = error.code == Code::kConnectTimeout;
   if (timeout) stats.cx_connect_timeout.inc();
-  Failure failure{timeout ? FailureKind::kConnectTimeout : FailureKind::kRemoteConnectFailure, error.detail};
+  Failure failure{timeout ? FailureKind::kConnectTimeout : FailureKind::kRemoteConnectFailure, shown_reason(error.detail)};
   remove(connection, timeout ? ClosedBy::kLocal : ClosedBy::kRemote);
   fail_waiters(failure);
 }
