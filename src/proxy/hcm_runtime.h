@@ -15,6 +15,31 @@
 
 namespace weir::proxy {
 
+/// What a connection keeps from its accept to its end. It refers to nothing else of its generation, so that an idle
+/// connection does not keep old plugins alive.
+struct ConnectionScope {
+  ConnectionScope(const HcmOptions& hcm, std::shared_ptr<const DownstreamStats> metrics)
+      : stats(std::move(metrics)),
+        default_host(hcm.default_host_for_http_10),
+        codec(hcm.codec),
+        idle_timeout(hcm.idle_timeout),
+        max_duration(hcm.max_connection_duration),
+        max_requests(hcm.max_requests_per_connection),
+        delayed_close(hcm.delayed_close_timeout) {
+    codec.default_host_for_http_10 = default_host;
+  }
+  ConnectionScope(const ConnectionScope&) = delete;
+  ConnectionScope& operator=(const ConnectionScope&) = delete;
+
+  std::shared_ptr<const DownstreamStats> stats;
+  std::string default_host;
+  http::CodecOptions codec;
+  Milliseconds idle_timeout;
+  Milliseconds max_duration;
+  uint32_t max_requests;
+  Milliseconds delayed_close;
+};
+
 /// One listener's HttpConnectionManager with stats resolved and log files opened. Made on main, one per listener and
 /// generation (or carried over when nothing of it changed); immutable, shared by all workers.
 class HcmRuntime {
@@ -26,8 +51,9 @@ class HcmRuntime {
 
   const ListenerOptions& listener() const noexcept { return *listener_; }
   const HcmOptions& hcm() const noexcept { return *listener_->filter_chain.hcm; }
-  const HcmStats& stats() const noexcept { return stats_; }
-  const ListenerStats& listener_stats() const noexcept { return listener_stats_; }
+  const HcmStats& stats() const noexcept { return scope_->stats->http; }
+  const ListenerStats& listener_stats() const noexcept { return scope_->stats->listener; }
+  const std::shared_ptr<const ConnectionScope>& connection_scope() const noexcept { return scope_; }
   uint64_t generation() const noexcept { return generation_; }
   const http::HostOptions& host_options() const noexcept { return host_; }  // with the listener's port
 
@@ -43,8 +69,7 @@ class HcmRuntime {
 
   std::shared_ptr<const ListenerOptions> listener_;
   uint64_t generation_;
-  HcmStats stats_;
-  ListenerStats listener_stats_;
+  std::shared_ptr<const ConnectionScope> scope_;
   http::HostOptions host_;
   std::vector<Log> logs_;
 };

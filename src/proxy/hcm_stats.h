@@ -13,7 +13,7 @@ namespace weir::proxy {
 /// "http.<stat_prefix>.*". References stay valid for the life of the process.
 struct HcmStats {
   HcmStats(stats::Store& store, std::string_view stat_prefix);
-  // Takes a made scope apart; the constructor above is the way in.
+  /// `scope` is "http.<stat_prefix>.".
   explicit HcmStats(StatsScope& scope);
 
   Counter &rq_total, &rq_completed, &rq_1xx, &rq_2xx, &rq_3xx, &rq_4xx, &rq_5xx;
@@ -27,7 +27,7 @@ struct HcmStats {
       &cx_destroy_local_active_rq, &cx_destroy_remote_active_rq, &cx_http1_total, &cx_idle_timeout,
       &cx_max_duration_reached, &cx_max_requests_reached, &cx_protocol_error, &cx_drain_close,
       &cx_delayed_close_timeout, &cx_rx_bytes_total, &cx_tx_bytes_total, &cx_upgrades_total;
-  Gauge &cx_active, &cx_http1_active, &cx_rx_bytes_buffered, &cx_tx_bytes_buffered;
+  Gauge &cx_active, &cx_http1_active;
   Histogram& cx_length_ms;
   Counter& flow_control_paused_reading;
   Counter& flow_control_resumed_reading;
@@ -46,6 +46,12 @@ struct ListenerStats {
   Histogram& cx_length_ms;
   Counter &rq_completed, &rq_1xx, &rq_2xx, &rq_3xx, &rq_4xx, &rq_5xx;
   Counter& rq_class(int status) const noexcept;
+};
+
+/// The metrics of one listener with one HttpConnectionManager. Sessions share it beyond their generation.
+struct DownstreamStats {
+  HcmStats http;
+  ListenerStats listener;
 };
 
 /// "127.0.0.1_8080": the part of a listener's stat names that stands for its address.

@@ -16,7 +16,7 @@ class HttpStream;
 
 /// Owner: its ListenerHost. Thread: its loop's. Reads bytes from the connection into the codec, which yields exchanges; each
 /// gets an HttpStream that runs by the newest runtime. Connection-scoped options are those of the runtime at accept.
-/// Death: finish() detaches it from connection and timers, then ListenerHost::remove defers its deletion.
+/// Death: finish() lets go of stream and connection, then ListenerHost::remove defers the deletion.
 class HttpSession final : public event::Deferrable,
                           public net::ConnectionSink,
                           public http::ServerConnectionSink {
@@ -29,19 +29,17 @@ class HttpSession final : public event::Deferrable,
   void on_data(Buffer& in, net::ReadEnd end) override;
   void on_write_blocked() override;
   void on_write_resumed() override;
-  void on_drained() override;
   void on_error(const Error& error) override;
 
   // http::ServerConnectionSink
   http::RequestReceiver& on_new_request(http::ResponseWriter& writer) override;
   void on_exchange_done(http::RequestReceiver& receiver) override;
-  void on_hold_reading() override;
-  void on_release_reading() override;
+  void on_hold_reading() override { connection_->hold_reading(); }
+  void on_release_reading() override { connection_->release_reading(); }
 
   /// From now on responses say "connection: close".
   void start_drain();
-  bool idle() const noexcept;
-  /// Closes gracefully if idle.
+  /// Closes gracefully if no request is under way.
   void close_if_idle();
   /// Cuts the connection and its stream.
   void abort();
@@ -49,18 +47,20 @@ class HttpSession final : public event::Deferrable,
   // For HttpStream.
   SessionDeps& deps() noexcept { return deps_; }
   net::Connection& connection() noexcept { return *connection_; }
-  const HcmRuntime& connection_runtime() const noexcept { return *runtime_; }
   const std::string& remote_text() const noexcept { return remote_text_; }
-  const std::string& remote_ip() const noexcept { return remote_ip_; }
+  const std::string& remote_ip() const noexcept { return remote_ip_; }  // empty for Unix sockets
   const std::string& local_text() const noexcept { return host_.local_text(); }
   /// Response bytes stand in connection().out(): have them sent at the end of the turn.
-  void response_written();
+  void response_written() { connection_->written(); }
   /// Bytes went either way: the stream is not idle.
-  void note_activity() noexcept;
-  /// Arms the stream timers of the current stream as its runtime and route say.
+  void note_activity() noexcept {
+    if (stream_idle_timeout_.count() > 0) stream_idle_timer_.arm(stream_idle_timeout_);
+  }
   void set_stream_idle_timeout(Milliseconds timeout) noexcept;
-  /// The connection closes once what is written is out.
-  void close_when_written();
+  /// Whether the connection ends with this response: max_requests_per_connection.
+  bool last_request() noexcept;
+  /// The connection is to be reset when it closes.
+  void reset_on_close() noexcept { reset_due_ = true; }
 
  private:
   friend class ListenerHost;
@@ -71,17 +71,21 @@ class HttpSession final : public event::Deferrable,
   static void on_duration_timer(void* self);
   static void on_stream_idle_timer(void* self);
   static void on_head_timer(void* self);
+  const HcmStats& stats() const noexcept { return scope_->stats->http; }
   void decode(Buffer& in);
   void on_codec_error(const Error& error);
-  void on_client_gone(const Error& error);
-  void after_io();
-  void close_now(Ended ended);
+  void on_client_gone(std::string_view details);
+  void drop_stream();
+  void arm_idle();
+  void update_head_timer();
+  /// Closes if the codec says so or nothing more can come.
+  void maybe_close();
+  void close_gracefully();
   void finish(Ended ended);
-  void arm_head_timer();
 
   SessionDeps& deps_;
   ListenerHost& host_;
-  RuntimeRef runtime_;  // the one at accept; holds connection-scoped options
+  const std::shared_ptr<const ConnectionScope> scope_;
   std::unique_ptr<net::Connection> connection_;
   std::unique_ptr<http::ServerConnection> codec_;
   std::unique_ptr<HttpStream> stream_;
@@ -93,12 +97,13 @@ class HttpSession final : public event::Deferrable,
   event::Timer duration_timer_;
   MonotonicTime started_{};
   Milliseconds stream_idle_timeout_{0};
-  uint32_t requests_ = 0;
-  size_t index_ = 0;  // in ListenerHost::sessions_
+  uint64_t requests_ = 0;
+  size_t kept_bytes_ = 0;  // of the input, not yet decoded
+  size_t index_ = 0;       // in ListenerHost::sessions_
   State state_ = State::kOpen;
   bool decoding_ = false;
   bool draining_ = false;
-  bool delayed_close_ = false;
+  bool reset_due_ = false;
   bool remote_closed_ = false;
 };
 

@@ -1,6 +1,7 @@
 // StreamPool: stream objects that one worker uses again, so that a request on a keep-alive connection allocates nothing.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -19,6 +20,7 @@ class StreamPool {
   std::unique_ptr<HttpStream> take();
   void give_back(std::unique_ptr<HttpStream> stream);
   size_t idle() const noexcept { return free_.size(); }
+  uint64_t next_id() noexcept { return ++last_id_; }  // unique in the process
 
  private:
   static constexpr size_t kKept = 256;
@@ -26,6 +28,7 @@ class StreamPool {
   event::EndOfTurn end_of_turn_;
   std::vector<std::unique_ptr<HttpStream>> free_;
   std::vector<std::unique_ptr<HttpStream>> dying_;
+  uint64_t last_id_;
 };
 
 }  // namespace weir::proxy

@@ -88,6 +88,7 @@ std::unique_ptr<StreamTimer> FilterChain::Slot::start_timer(std::chrono::millise
 
 // ---- life ------------------------------------------------------------------------------------------------------------
 
+FilterChain::FilterChain() = default;
 FilterChain::~FilterChain() = default;
 
 void FilterChain::begin(ChainHost& host, Exchange& exchange, const ChainEnvironment& environment,

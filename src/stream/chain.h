@@ -61,7 +61,7 @@ class ChainHost {
 /// What a lane of one filter holds (head, body, trailers) only that filter's own continue releases.
 class FilterChain final : public TerminalCallbacks {
  public:
-  FilterChain() = default;
+  FilterChain();
   ~FilterChain() override;
   FilterChain(const FilterChain&) = delete;
   FilterChain& operator=(const FilterChain&) = delete;

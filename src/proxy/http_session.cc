@@ -1,0 +1,275 @@
+#include "proxy/http_session.h"
+
+#include <utility>
+
+#include "http/h1/h1.h"
+#include "proxy/http_stream.h"
+#include "proxy/stream_pool.h"
+
+namespace weir::proxy {
+
+namespace {
+/// Pipelined requests that are answered at once, in one turn; the rest waits for the next (H1-24).
+constexpr int kRequestsPerTurn = 32;
+}  // namespace
+
+HttpSession::HttpSession(SessionDeps& deps, ListenerHost& host, std::unique_ptr<net::Connection> connection)
+    : deps_(deps),
+      host_(host),
+      scope_(host.current()->connection_scope()),
+      connection_(std::move(connection)),
+      codec_(http::h1::make_server_connection(scope_->codec, *this, connection_->out())),
+      remote_text_(connection_->remote().to_string()),
+      remote_ip_(connection_->remote().is_unix() ? std::string() : connection_->remote().ip_text()),
+      idle_timer_(deps.loop, &on_idle_timer, this),
+      stream_idle_timer_(deps.loop, &on_stream_idle_timer, this),
+      head_timer_(deps.loop, &on_head_timer, this),
+      duration_timer_(deps.loop, &on_duration_timer, this),
+      started_(deps.loop.now()) {
+  const DownstreamStats& all = *scope_->stats;
+  all.http.cx_total.inc();
+  all.http.cx_active.inc();
+  all.http.cx_http1_total.inc();
+  all.http.cx_http1_active.inc();
+  all.listener.cx_total.inc();
+  all.listener.cx_active.inc();
+}
+
+HttpSession::~HttpSession() = default;
+
+void HttpSession::start() {
+  connection_->set_sink(*this);
+  if (host_.draining()) start_drain();
+  arm_idle();
+  if (scope_->max_duration.count() > 0) duration_timer_.arm(scope_->max_duration);
+  connection_->start();
+}
+
+// ---- bytes in -----------------------------------------------------------------------------------------------------------
+
+void HttpSession::on_data(Buffer& in, net::ReadEnd end) {
+  if (state_ != State::kOpen) return in.clear();
+  if (in.size() > kept_bytes_) stats().cx_rx_bytes_total.add(in.size() - kept_bytes_);
+  if (!in.empty()) decode(in);
+  kept_bytes_ = in.size();
+  if (state_ != State::kOpen) return;
+  if (end == net::ReadEnd::kYes) remote_closed_ = true;
+  // A client that closes its sending side has gone, as Envoy and nginx see it: nobody waits for an upstream in vain.
+  if (remote_closed_ && stream_ != nullptr) return on_client_gone("downstream closed before the response");
+  maybe_close();
+}
+
+void HttpSession::decode(Buffer& in) {
+  decoding_ = true;
+  bool progress = true;
+  for (int i = 0; i < kRequestsPerTurn && progress && state_ == State::kOpen && !codec_->must_close(); ++i) {
+    const size_t before = in.size();
+    if (auto decoded = codec_->decode(in); !decoded) {
+      on_codec_error(decoded.error());
+      progress = false;
+      break;
+    }
+    progress = stream_ == nullptr && !in.empty() && in.size() < before;
+  }
+  decoding_ = false;
+  if (state_ != State::kOpen) return;
+  if (progress) connection_->offer_again();
+  update_head_timer();
+}
+
+/// What arrived is no HTTP: answer it if that is still possible, then close.
+void HttpSession::on_codec_error(const Error& error) {
+  if (error.code == Code::kClosed) return on_client_gone(error.detail);
+  stats().cx_protocol_error.inc();
+  if (stream_ != nullptr) stream_->on_bad_request(error);
+  if (state_ == State::kOpen && stream_ == nullptr) close_gracefully();
+}
+
+http::RequestReceiver& HttpSession::on_new_request(http::ResponseWriter& writer) {
+  ++requests_;
+  stream_ = deps_.streams.take();
+  stream_->begin(*this, writer, host_.current(), deps_.streams.next_id());
+  return *stream_;
+}
+
+void HttpSession::on_exchange_done(http::RequestReceiver&) {
+  stream_->on_writer_gone();
+  deps_.streams.give_back(std::move(stream_));
+  if (head_timer_.armed()) head_timer_.cancel();
+  arm_idle();
+  if (decoding_) return;
+  if (!connection_->in().empty() && !codec_->must_close()) {
+    connection_->offer_again();  // pipelined requests
+    return;
+  }
+  maybe_close();
+}
+
+/// request_headers_timeout runs from the first byte of a request to the end of its head.
+void HttpSession::update_head_timer() {
+  if (stream_ == nullptr || stream_->head_received() || stream_->finished()) {
+    if (head_timer_.armed()) head_timer_.cancel();
+    return;
+  }
+  const Milliseconds timeout = host_.current()->hcm().request_headers_timeout;
+  if (timeout.count() > 0 && !head_timer_.armed()) head_timer_.arm(timeout);
+}
+
+// ---- back-pressure --------------------------------------------------------------------------------------------------------
+
+void HttpSession::on_write_blocked() {
+  if (stream_ != nullptr) stream_->on_response_blocked();
+}
+
+void HttpSession::on_write_resumed() {
+  if (stream_ != nullptr) {
+    note_activity();
+    stream_->on_response_resumed();
+  }
+}
+
+// ---- timers ---------------------------------------------------------------------------------------------------------------
+
+void HttpSession::arm_idle() {
+  if (scope_->idle_timeout.count() > 0) idle_timer_.arm(scope_->idle_timeout);
+}
+
+void HttpSession::set_stream_idle_timeout(Milliseconds timeout) noexcept {
+  stream_idle_timeout_ = timeout;
+  if (timeout.count() > 0)
+    stream_idle_timer_.arm(timeout);
+  else
+    stream_idle_timer_.cancel();
+}
+
+void HttpSession::on_idle_timer(void* self) {
+  auto& session = *static_cast<HttpSession*>(self);
+  if (session.state_ != State::kOpen || session.stream_ != nullptr) return;  // armed again when the stream ends
+  session.stats().cx_idle_timeout.inc();
+  session.close_gracefully();
+}
+
+void HttpSession::on_duration_timer(void* self) {
+  auto& session = *static_cast<HttpSession*>(self);
+  if (session.state_ != State::kOpen) return;
+  session.stats().cx_max_duration_reached.inc();
+  session.start_drain();
+  session.close_if_idle();
+}
+
+void HttpSession::on_head_timer(void* self) {
+  auto& session = *static_cast<HttpSession*>(self);
+  if (session.state_ == State::kOpen && session.stream_ != nullptr) session.stream_->on_header_timeout();
+}
+
+void HttpSession::on_stream_idle_timer(void* self) {
+  auto& session = *static_cast<HttpSession*>(self);
+  if (session.stream_ != nullptr) {
+    session.stream_->on_idle_timeout();
+    return;
+  }
+  // The response is complete, but the client has not taken it for so long: it never will.
+  if (session.state_ == State::kFinished || session.connection_->unsent() == 0) return;
+  session.connection_->close(net::Connection::How::kReset);
+  session.finish(Ended::kLocal);
+}
+
+bool HttpSession::last_request() noexcept {
+  if (scope_->max_requests == 0 || requests_ < scope_->max_requests) return false;
+  stats().cx_max_requests_reached.inc();
+  return true;
+}
+
+// ---- ends -------------------------------------------------------------------------------------------------------------------
+
+void HttpSession::start_drain() {
+  draining_ = true;
+  codec_->start_drain();
+}
+
+void HttpSession::close_if_idle() {
+  if (state_ != State::kOpen || stream_ != nullptr || !connection_->in().empty()) return;
+  if (draining_) stats().cx_drain_close.inc();
+  close_gracefully();
+}
+
+void HttpSession::abort() {
+  if (state_ == State::kFinished) return;
+  if (stream_ != nullptr) stream_->abort("local_connection_close");
+  connection_->close(net::Connection::How::kReset);
+  finish(Ended::kLocal);
+}
+
+void HttpSession::maybe_close() {
+  if (state_ != State::kOpen || stream_ != nullptr) return;
+  if (codec_->must_close()) {
+    if (draining_) stats().cx_drain_close.inc();
+    close_gracefully();
+  } else if (remote_closed_ && connection_->in().empty()) {
+    close_gracefully();
+  }
+}
+
+/// What is written is sent, then FIN; the client may still be sending for a while (RFC 9112 section 9.6).
+void HttpSession::close_gracefully() {
+  if (state_ != State::kOpen) return;
+  state_ = State::kClosing;
+  idle_timer_.cancel();
+  head_timer_.cancel();
+  duration_timer_.cancel();
+  if (reset_due_) {
+    connection_->flush();
+    connection_->close(net::Connection::How::kReset);
+    finish(Ended::kLocal);
+    return;
+  }
+  if (connection_->unsent() > 0 && !stream_idle_timer_.armed()) note_activity();
+  connection_->close_gracefully(scope_->delayed_close);
+}
+
+void HttpSession::on_error(const Error& error) {
+  if (state_ == State::kFinished) return;
+  const bool local = state_ == State::kClosing;
+  if (local && scope_->delayed_close.count() > 0 && !connection_->read_ended())
+    stats().cx_delayed_close_timeout.inc();
+  if (stream_ != nullptr) stream_->on_client_gone(error.detail);
+  connection_->close();
+  finish(local ? Ended::kLocal : Ended::kRemote);
+}
+
+void HttpSession::on_client_gone(std::string_view details) {
+  if (stream_ != nullptr) stream_->on_client_gone(details);
+  connection_->close();
+  finish(Ended::kRemote);
+}
+
+void HttpSession::drop_stream() {
+  if (stream_ == nullptr) return;
+  stream_->on_writer_gone();
+  deps_.streams.give_back(std::move(stream_));
+}
+
+void HttpSession::finish(Ended ended) {
+  if (state_ == State::kFinished) return;
+  state_ = State::kFinished;
+  const DownstreamStats& all = *scope_->stats;
+  const bool local = ended == Ended::kLocal;
+  (local ? all.http.cx_destroy_local : all.http.cx_destroy_remote).inc();
+  if (stream_ != nullptr) {
+    all.http.cx_destroy_active_rq.inc();
+    (local ? all.http.cx_destroy_local_active_rq : all.http.cx_destroy_remote_active_rq).inc();
+  }
+  drop_stream();
+  for (event::Timer* timer : {&idle_timer_, &stream_idle_timer_, &head_timer_, &duration_timer_}) timer->cancel();
+  const auto length = std::chrono::duration_cast<Milliseconds>(deps_.loop.now() - started_).count();
+  all.http.cx_destroy.inc();
+  all.http.cx_active.dec();
+  all.http.cx_http1_active.dec();
+  all.http.cx_length_ms.record(static_cast<uint64_t>(length));
+  all.listener.cx_destroy.inc();
+  all.listener.cx_active.dec();
+  all.listener.cx_length_ms.record(static_cast<uint64_t>(length));
+  host_.remove(*this);
+}
+
+}  // namespace weir::proxy

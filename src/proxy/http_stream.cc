@@ -1,0 +1,378 @@
+#include "proxy/http_stream.h"
+
+#include <utility>
+
+#include "base/random.h"
+#include "proxy/http_session.h"
+#include "proxy/log_filter.h"
+#include "router/route.h"
+#include "router/route_table.h"
+#include "stream/local_reply.h"
+
+namespace weir::proxy {
+
+/// Counts what the writer adds to the connection's unsent bytes, and has it sent.
+class HttpStream::SentBytes {
+ public:
+  explicit SentBytes(HttpStream& stream)
+      : session_(*stream.session_), stats_(stream.runtime_->stats()), before_(session_.connection().unsent()) {}
+  ~SentBytes() {
+    stats_.cx_tx_bytes_total.add(session_.connection().unsent() - before_);
+    session_.response_written();
+  }
+  SentBytes(const SentBytes&) = delete;
+  SentBytes& operator=(const SentBytes&) = delete;
+
+ private:
+  HttpSession& session_;
+  const HcmStats& stats_;
+  size_t before_;
+};
+
+HttpStream::~HttpStream() = default;
+
+void HttpStream::begin(HttpSession& session, http::ResponseWriter& writer, const RuntimeRef& runtime, uint64_t id) {
+  session_ = &session;
+  writer_ = &writer;
+  runtime_ = runtime;
+  finished_ = false;
+  event::Loop& loop = session.deps().loop;
+  StreamInfo& info = exchange_.info;
+  info.connection_id = session.connection().id();
+  info.stream_id = id;
+  info.start_time = loop.system_now();
+  info.start = loop.now();
+  info.downstream_remote_address = info.downstream_direct_remote_address = session.remote_text();
+  info.downstream_local_address = session.local_text();
+  info.listener_name = runtime_->listener().name;
+  info.filter_chain_name = runtime_->listener().filter_chain.name;
+  const HcmStats& stats = runtime_->stats();
+  stats.rq_total.inc();
+  stats.rq_http1_total.inc();
+  stats.rq_active.inc();
+  if (hcm().request_timeout.count() > 0)
+    request_timer_.emplace(loop, &on_request_timer, this).arm(hcm().request_timeout);
+  if (hcm().max_stream_duration.count() > 0)
+    duration_timer_.emplace(loop, &on_duration_timer, this).arm(hcm().max_stream_duration);
+}
+
+void HttpStream::recycle() noexcept {
+  WEIR_DCHECK(finished_);
+  chain_.clear();
+  exchange_.request.clear();
+  exchange_.request_trailers.clear();
+  exchange_.response.clear();
+  exchange_.response_trailers.clear();
+  exchange_.info = StreamInfo();
+  request_timer_.reset();
+  duration_timer_.reset();
+  runtime_ = RuntimeRef();
+  session_ = nullptr;
+  writer_ = nullptr;
+  route_ = nullptr;
+  random_drawn_ = head_received_ = request_complete_ = request_held_ = false;
+}
+
+// ---- the request ------------------------------------------------------------------------------------------------------
+
+void HttpStream::on_request_head(Protocol protocol, size_t wire_bytes, EndStream end) {
+  head_received_ = true;
+  StreamInfo& info = exchange_.info;
+  info.protocol = protocol;
+  info.request_headers_bytes = wire_bytes;
+  if (end == EndStream::kYes) request_ended();
+  const PeerFacts peer{session_->remote_ip(), session_->remote_text()};
+  if (auto refusal = prepare_request(exchange_.request, info, *runtime_, peer, scratch_)) {
+    begin_chain(0);
+    if (refusal->close) writer_->close_after();
+    chain_.reply(std::move(refusal->reply));
+    return;
+  }
+  session_->set_stream_idle_timeout(hcm().stream_idle_timeout);
+  build_chain();
+  chain_.request_head(end);
+}
+
+void HttpStream::on_request_body(Buffer& data, EndStream end) {
+  exchange_.info.bytes_received += data.size();
+  if (end == EndStream::kYes) request_ended();
+  session_->note_activity();
+  if (!finished_) chain_.request_body(data, end);
+}
+
+void HttpStream::on_request_trailers() {
+  request_ended();
+  session_->note_activity();
+  if (!finished_) chain_.request_trailers_received();
+}
+
+void HttpStream::on_request_aborted(const Error& error) { on_client_gone(error.detail); }
+
+void HttpStream::request_ended() {
+  request_complete_ = true;
+  exchange_.info.request_end = session_->deps().loop.now();
+  if (request_timer_) request_timer_->cancel();
+}
+
+void HttpStream::begin_chain(size_t filters) {
+  SessionDeps& deps = session_->deps();
+  const stream::ChainEnvironment environment{&deps.loop, deps.worker, &deps.callouts,
+                                             runtime_->listener().buffer_limit, &deps.health_check_failed};
+  chain_.begin(*this, exchange_, environment, filters);
+}
+
+void HttpStream::build_chain() {
+  const auto& filters = hcm().filters;
+  begin_chain(filters.size());
+  const unsigned worker = session_->deps().worker;
+  // Matched before the first filter: filters may be disabled on a route. The router alone matches when it is asked.
+  const stream::RouteRef* route = filters.size() > 1 ? chain_.route() : nullptr;
+  for (const ConfiguredFilter& configured : filters) {
+    const HttpFilterFactory& factory = *configured.factory;
+    if (factory.terminal()) {
+      chain_.add_terminal(factory.create(worker), configured.name);
+      break;
+    }
+    const int said = route == nullptr ? -1 : route->filter_disabled(configured.name);
+    if (said == 1 || (said < 0 && configured.disabled)) continue;
+    if (auto filter = factory.create(worker)) chain_.add(std::move(filter), configured.name);
+  }
+}
+
+const stream::RouteRef* HttpStream::match_route() {
+  if (!random_drawn_) {
+    random_ = base::random_u64();
+    random_drawn_ = true;
+  }
+  StreamInfo& info = exchange_.info;
+  route_ = hcm().routes == nullptr ? nullptr : hcm().routes->match(exchange_.request, random_);
+  if (route_ == nullptr) {
+    info.route_name = info.virtual_host_name = {};
+    return nullptr;
+  }
+  info.route_name = route_->name();
+  info.virtual_host_name = route_->virtual_host();
+  if (const auto idle = route_->idle_timeout()) session_->set_stream_idle_timeout(*idle);
+  return route_;
+}
+
+void HttpStream::hold_request() {
+  if (request_held_ || writer_ == nullptr) return;
+  request_held_ = true;
+  runtime_->stats().flow_control_paused_reading.inc();
+  writer_->hold_request();
+}
+
+void HttpStream::release_request() {
+  if (!std::exchange(request_held_, false) || writer_ == nullptr) return;
+  runtime_->stats().flow_control_resumed_reading.inc();
+  writer_->release_request();
+}
+
+// ---- the response -------------------------------------------------------------------------------------------------------
+
+void HttpStream::send_informational(const ResponseHead& head) {
+  if (writer_ == nullptr || !hcm().proxy_100_continue) return;
+  SentBytes sent(*this);
+  writer_->send_informational(head);
+}
+
+void HttpStream::send_response_head(EndStream end) {
+  if (writer_ == nullptr) return;
+  event::Loop& loop = session_->deps().loop;
+  StreamInfo& info = exchange_.info;
+  ResponseHead& head = exchange_.response;
+  prepare_response(head, exchange_.request, hcm(), loop.system_now(), scratch_.text);
+  info.response_code = head.status;
+  info.response_headers_bytes = head.headers.byte_size();
+  info.first_tx = loop.now();
+  count_response();
+  if (!request_complete_ && end == EndStream::kYes) runtime_->stats().rq_response_before_rq_complete.inc();
+  if (session_->last_request()) writer_->close_after();
+  session_->note_activity();
+  SentBytes sent(*this);
+  writer_->send_head(head, end);
+}
+
+void HttpStream::send_response_body(Buffer& data, EndStream end) {
+  if (writer_ == nullptr) return data.clear();
+  exchange_.info.bytes_sent += data.size();
+  if (!request_complete_ && end == EndStream::kYes) runtime_->stats().rq_response_before_rq_complete.inc();
+  session_->note_activity();
+  SentBytes sent(*this);
+  writer_->send_body(data, end);
+}
+
+void HttpStream::send_response_trailers() {
+  if (writer_ == nullptr) return;
+  SentBytes sent(*this);
+  writer_->send_trailers(exchange_.response_trailers);
+}
+
+void HttpStream::prepare_reply(LocalReply& reply, Buffer& body) {
+  StreamInfo& info = exchange_.info;
+  const HcmStats& stats = runtime_->stats();
+  if (reply.details == stream::kRequestTooLarge) stats.rq_too_large.inc();
+  if (reply.details == stream::kResponseTooLarge) stats.rs_too_large.inc();
+  info.response_code = reply.status;
+  const stream::FormatContext context = format_context();
+  const LocalReplyMapper* mapper = nullptr;
+  for (const LocalReplyMapper& candidate : hcm().local_reply.mappers) {
+    if (!passes(candidate.filter.get(), context)) continue;
+    mapper = &candidate;
+    break;
+  }
+  const LocalReplyOptions& options = hcm().local_reply;
+  const stream::Format* text = options.text_format ? &*options.text_format : nullptr;
+  const stream::JsonFormat* json = options.json_format ? &*options.json_format : nullptr;
+  std::string_view content_type = options.content_type;
+  if (mapper != nullptr) {
+    if (mapper->status) info.response_code = reply.status = *mapper->status;
+    if (mapper->body) reply.body = *mapper->body;
+    if (mapper->text_format || mapper->json_format) {
+      text = mapper->text_format ? &*mapper->text_format : nullptr;
+      json = mapper->json_format ? &*mapper->json_format : nullptr;
+      content_type = mapper->content_type;
+    }
+  }
+  info.local_reply_body = reply.body;
+  if (json != nullptr) {
+    reply.body.clear();
+    json->append(context, reply.body, false);
+    reply.body += '\n';
+    if (content_type.empty()) content_type = "application/json";
+  } else if (text != nullptr) {
+    reply.body.clear();
+    text->append(context, reply.body, stream::Format::Escape::kNo);
+  }
+  const bool grpc = stream::is_grpc_request(exchange_.request.headers);
+  stream::write_reply(reply, grpc, content_type, exchange_.response, body);
+  if (mapper != nullptr) mapper->headers.apply(exchange_.response.headers, context);
+  if (route_ != nullptr) route_->finalize_response(exchange_.response.headers, context);
+}
+
+void HttpStream::abort_response(std::string_view details) {
+  exchange_.info.connection_termination_details = details;
+  runtime_->stats().rq_tx_reset.inc();
+  if (writer_ == nullptr) return;
+  // A body that ends with the connection must not seem to have ended.
+  if (exchange_.info.protocol == Protocol::kHttp10 && chain_.response_started()) session_->reset_on_close();
+  SentBytes sent(*this);
+  writer_->abort();
+}
+
+// ---- ends -------------------------------------------------------------------------------------------------------------------
+
+void HttpStream::on_bad_request(const Error& error) {
+  if (finished_) return;
+  if (!chain_.active()) begin_chain(0);
+  chain_.reply(stream::reply_for(error, exchange_.info));
+}
+
+void HttpStream::on_client_gone(std::string_view details) {
+  if (finished_) return;
+  StreamInfo& info = exchange_.info;
+  info.set_flag(ResponseFlag::kDownstreamConnectionTermination);
+  info.response_code_details_text.clear();
+  info.response_code_details_static = "downstream_remote_disconnect";
+  info.connection_termination_details = details;
+  runtime_->stats().rq_rx_reset.inc();
+  finish();
+}
+
+void HttpStream::abort(std::string_view details) {
+  if (finished_) return;
+  StreamInfo& info = exchange_.info;
+  info.set_flag(ResponseFlag::kLocalReset);
+  info.response_code_details_text = details;
+  finish();
+}
+
+void HttpStream::on_header_timeout() {
+  if (finished_ || head_received_) return;
+  runtime_->stats().rq_header_timeout.inc();
+  if (!chain_.active()) begin_chain(0);
+  chain_.reply(stream::header_timeout_reply());
+}
+
+void HttpStream::on_idle_timeout() {
+  if (finished_) return;
+  runtime_->stats().rq_idle_timeout.inc();
+  exchange_.info.set_flag(ResponseFlag::kStreamIdleTimeout);
+  if (!chain_.active()) begin_chain(0);
+  chain_.reply(stream::stream_idle_reply(request_complete_));
+}
+
+void HttpStream::on_request_timer(void* self) {
+  auto& stream = *static_cast<HttpStream*>(self);
+  if (stream.finished_ || stream.request_complete_) return;
+  stream.runtime_->stats().rq_timeout.inc();
+  if (!stream.chain_.active()) stream.begin_chain(0);
+  stream.chain_.reply(stream::request_timeout_reply());
+}
+
+void HttpStream::on_duration_timer(void* self) {
+  auto& stream = *static_cast<HttpStream*>(self);
+  if (stream.finished_) return;
+  stream.runtime_->stats().rq_max_duration_reached.inc();
+  stream.exchange_.info.set_flag(ResponseFlag::kDurationTimeout);
+  if (!stream.chain_.active()) stream.begin_chain(0);
+  stream.chain_.reply(stream::max_duration_reply(stream.request_complete_));
+}
+
+void HttpStream::count_response() {
+  if (exchange_.info.health_check) return;
+  const HcmStats& stats = runtime_->stats();
+  const ListenerStats& listener = runtime_->listener_stats();
+  const int status = exchange_.response.status;
+  stats.rq_completed.inc();
+  stats.rq_class(status).inc();
+  listener.rq_completed.inc();
+  listener.rq_class(status).inc();
+}
+
+stream::FormatContext HttpStream::format_context() const {
+  stream::FormatContext context{exchange_.info};
+  if (head_received_) context.request = &exchange_.request;
+  if (exchange_.response.status > 0) context.response = &exchange_.response;
+  if (!exchange_.response_trailers.empty()) context.response_trailers = &exchange_.response_trailers;
+  context.now = session_->deps().loop.now();
+  return context;
+}
+
+/// The last of a stream, whatever its end: filters, stats, access log.
+void HttpStream::finish() {
+  if (finished_) return;
+  finished_ = true;
+  StreamInfo& info = exchange_.info;
+  info.end = session_->deps().loop.now();
+  if (request_timer_) request_timer_->cancel();
+  if (duration_timer_) duration_timer_->cancel();
+  chain_.end();
+  const HcmStats& stats = runtime_->stats();
+  stats.rq_active.dec();
+  if (!info.health_check)
+    stats.rq_time.record(static_cast<uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(info.end - info.start).count()));
+  if (!runtime_->logs().empty()) write_logs();
+}
+
+void HttpStream::write_logs() {
+  const stream::FormatContext context = format_context();
+  WorkerLog& log = session_->deps().access_log;
+  for (const HcmRuntime::Log& item : runtime_->logs()) {
+    const AccessLogOptions& options = *item.options;
+    if (!passes(options.filter.get(), context)) continue;
+    std::string& line = log.batch(*item.file);
+    if (options.json) {
+      options.json->append(context, line, options.omit_empty);
+      line += '\n';
+    } else {
+      const stream::Format& format = options.text ? *options.text : stream::default_access_log_format();
+      format.append(context, line, stream::Format::Escape::kYes, options.omit_empty);
+    }
+    log.line_added(*item.file);
+  }
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,101 @@
+// HttpStream: one request/response exchange of a downstream connection.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "http/connection.h"
+#include "proxy/hcm_runtime.h"
+#include "proxy/request_prep.h"
+#include "proxy/session_deps.h"
+#include "stream/chain.h"
+
+namespace weir::router {
+class Route;
+}
+
+namespace weir::proxy {
+
+class HttpSession;
+
+/// Runs one exchange: prepares the request, drives it through the filters, sends the response, counts and logs.
+///
+/// Owner: its session; between exchanges the worker's StreamPool, which uses it again. Thread: the worker's loop.
+/// Order: begin(), calls of the codec (RequestReceiver) and of the chain (ChainHost), finish() in any case, exactly once;
+/// recycle() at the end of the turn, when nothing of it is on the stack. It runs by the runtime it began with.
+class HttpStream final : public http::RequestReceiver, public stream::ChainHost {
+ public:
+  HttpStream() = default;
+  ~HttpStream() override;
+  HttpStream(const HttpStream&) = delete;
+  HttpStream& operator=(const HttpStream&) = delete;
+
+  void begin(HttpSession& session, http::ResponseWriter& writer, const RuntimeRef& runtime, uint64_t id);
+  void recycle() noexcept;
+
+  // From the session.
+  /// The codec has let go of the exchange: the writer is gone.
+  void on_writer_gone() noexcept { writer_ = nullptr; }
+  /// Bytes that are no request: answered if the response has not begun, else cut.
+  void on_bad_request(const Error& error);
+  void on_client_gone(std::string_view details);
+  void on_header_timeout();
+  void on_idle_timeout();
+  void on_response_blocked() { chain_.on_response_blocked(); }
+  void on_response_resumed() { chain_.on_response_resumed(); }
+  void abort(std::string_view details);
+  bool head_received() const noexcept { return head_received_; }
+  bool finished() const noexcept { return finished_; }
+  bool request_complete() const noexcept { return request_complete_; }
+
+  // http::RequestReceiver
+  RequestHead& request_head() noexcept override { return exchange_.request; }
+  HeaderMap& request_trailers() noexcept override { return exchange_.request_trailers; }
+  void on_request_head(Protocol protocol, size_t wire_bytes, EndStream end) override;
+  void on_request_body(Buffer& data, EndStream end) override;
+  void on_request_trailers() override;
+  void on_request_aborted(const Error& error) override;
+
+  // stream::ChainHost
+  const stream::RouteRef* match_route() override;
+  void send_informational(const ResponseHead& head) override;
+  void send_response_head(EndStream end) override;
+  void send_response_body(Buffer& data, EndStream end) override;
+  void send_response_trailers() override;
+  void prepare_reply(LocalReply& reply, Buffer& body) override;
+  void abort_response(std::string_view details) override;
+  void hold_request() override;
+  void release_request() override;
+  void on_chain_done() override { finish(); }
+
+ private:
+  class SentBytes;
+  static void on_request_timer(void* self);
+  static void on_duration_timer(void* self);
+  void begin_chain(size_t filters);
+  void build_chain();
+  void request_ended();
+  void finish();
+  void count_response();
+  void write_logs();
+  stream::FormatContext format_context() const;
+  const HcmOptions& hcm() const noexcept { return runtime_->hcm(); }
+
+  HttpSession* session_ = nullptr;
+  http::ResponseWriter* writer_ = nullptr;
+  RuntimeRef runtime_;
+  stream::Exchange exchange_;
+  stream::FilterChain chain_;
+  PrepScratch scratch_;
+  std::optional<event::Timer> request_timer_;
+  std::optional<event::Timer> duration_timer_;
+  const router::Route* route_ = nullptr;
+  uint64_t random_ = 0;
+  bool random_drawn_ = false;
+  bool head_received_ = false;
+  bool request_complete_ = false;
+  bool request_held_ = false;
+  bool finished_ = true;
+};
+
+}  // namespace weir::proxy
