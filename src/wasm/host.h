@@ -17,6 +17,7 @@
 namespace weir::wasm {
 
 class WorkerVms;
+struct PluginStats;
 
 /// Who we are, for the `node` property.
 struct NodeInfo {
@@ -54,9 +55,13 @@ class PrepareObserver {
 class Host {
  public:
   using EngineLoader = Result<Engine*> (*)(std::string_view name);
+  /// The client for callouts of one worker's guests. Called on the worker, before its first VM; may return null.
+  using CalloutMaker = std::unique_ptr<Callouts> (*)(router::FilterHost& host, unsigned worker);
+  static std::unique_ptr<Callouts> make_callout_client(router::FilterHost& host, unsigned worker);
   struct Options {
     NodeInfo node;
     EngineLoader load_engine = &wasm::load_engine;  // tests bring an engine of their own
+    CalloutMaker make_callouts = &make_callout_client;
   };
   Host(event::Loop& main_loop, router::FilterHost& filter_host, stats::Store& stats, Options options);
   ~Host();
@@ -87,6 +92,7 @@ class Host {
 
   /// The VMs of one worker; used on its thread only.
   WorkerVms& vms(unsigned worker) noexcept;
+  PluginStats& plugin_stats(std::string_view label);
   /// JSON for GET /wasm.
   std::string describe_json() const;
 

@@ -1,0 +1,119 @@
+// Buffers: bodies, configurations, callout answers.
+#include <algorithm>
+
+#include "wasm/abi/abi.h"
+
+namespace weir::wasm::abi {
+namespace {
+
+/// What a buffer number means now: a body, or bytes that are only read.
+struct Source {
+  Status status = Status::kOk;
+  Buffer* body = nullptr;
+  std::string_view text;
+  Direction* direction = nullptr;  // of a stream's body
+  size_t size() const noexcept { return body != nullptr ? body->size() : text.size(); }
+};
+
+Source stream_body(Vm& vm, bool request) {
+  StreamContext* stream = vm.stream();
+  if (stream == nullptr || stream->callbacks == nullptr) return Source{Status::kNotFound, nullptr, {}, nullptr};
+  Direction& direction = request ? stream->request : stream->response;
+  Buffer* body = direction.body;
+  if (body == nullptr)
+    body = request ? stream->callbacks->held_request_body() : stream->callbacks->held_response_body();
+  return Source{Status::kOk, body, {}, &direction};  // without a body: empty, as other hosts have it
+}
+
+Source resolve(Vm& vm, Value number) {
+  if (u32(number) >= kBufferTypes) return Source{Status::kBadArgument, nullptr, {}, nullptr};
+  RootContext& root = vm.root();
+  switch (static_cast<BufferType>(u32(number))) {
+    case BufferType::kRequestBody:
+      return stream_body(vm, true);
+    case BufferType::kResponseBody:
+      return stream_body(vm, false);
+    case BufferType::kCalloutBody:
+      if (root.callout_response != nullptr) return Source{Status::kOk, &root.callout_response->body, {}, nullptr};
+      break;
+    case BufferType::kVmConfiguration:
+      return Source{Status::kOk, nullptr, vm.vm_config().configuration, nullptr};
+    case BufferType::kPluginConfiguration:
+      return Source{Status::kOk, nullptr, root.plugin().configuration, nullptr};
+    case BufferType::kCallData:
+      if (root.call_data != nullptr) return Source{Status::kOk, nullptr, *root.call_data, nullptr};
+      break;
+    default:
+      break;
+  }
+  return Source{Status::kNotFound, nullptr, {}, nullptr};
+}
+
+HeaderMap* headers_of(StreamContext& stream, const Direction& direction) {
+  if (&direction == &stream.request) {
+    RequestHead* head = stream.callbacks->request_head();
+    return head != nullptr ? &head->headers : nullptr;
+  }
+  ResponseHead* head = stream.callbacks->response_head();
+  return head != nullptr ? &head->headers : nullptr;
+}
+
+}  // namespace
+
+Status get_buffer_status(Vm& vm, const Value* args) {
+  const Source source = resolve(vm, args[0]);
+  if (source.status != Status::kOk) return source.status;
+  const GuestMemory memory = vm.memory();
+  const bool stored = memory.store<uint32_t>(args[1], static_cast<uint32_t>(source.size())) &&
+                      memory.store<uint32_t>(args[2], 0);
+  return stored ? Status::kOk : Status::kInvalidMemoryAccess;
+}
+
+Status get_buffer(Vm& vm, const Value* args) {
+  const Source source = resolve(vm, args[0]);
+  if (source.status != Status::kOk) return source.status;
+  const size_t offset = std::min<size_t>(u32(args[1]), source.size());
+  const size_t size = std::min<size_t>(u32(args[2]), source.size() - offset);
+  if (source.body == nullptr) return vm.give(source.text.substr(offset, size), args[3], args[4]);
+  Status status = Status::kOk;
+  char* to = vm.give_room(size, args[3], args[4], status);
+  if (to != nullptr) source.body->copy_out(offset, size, to);
+  return status;
+}
+
+Status set_buffer(Vm& vm, const Value* args) {
+  const auto data = vm.memory().view(args[3], args[4]);
+  if (!data) return Status::kInvalidMemoryAccess;
+  const Source source = resolve(vm, args[0]);
+  if (source.status != Status::kOk) return source.status;
+  StreamContext* stream = vm.stream();
+  if (source.direction == nullptr || source.body == nullptr || stream->logging) return Status::kBadArgument;
+  const size_t offset = std::min<size_t>(u32(args[1]), source.size());
+  const size_t length = std::min<size_t>(u32(args[2]), source.size() - offset);
+  if (source.size() - length + data->size() > std::max(kMaxBodyWriteBytes, source.size())) return Status::kBadArgument;
+  if (length == source.size()) {
+    source.body->clear();
+    source.body->append(*data);
+  } else if (length == 0 && offset == 0) {
+    source.body->prepend(*data);
+  } else if (length == 0 && offset == source.size()) {
+    source.body->append(*data);
+  } else {
+    source.body->replace(offset, length, *data);
+  }
+  source.direction->body_changed = true;
+  // The head still stands here: the length that it announces is no longer the body's.
+  if (source.direction->head_open) {
+    HeaderMap* headers = headers_of(*stream, *source.direction);
+    if (headers != nullptr && headers->remove(HeaderId::kContentLength) > 0) source.direction->length_dropped = true;
+  }
+  return Status::kOk;
+}
+
+Status get_configuration(Vm& vm, const Value* args) {
+  // 0.1.0: the plugin's, and the VM's while that is all there is.
+  const std::string& plugin = vm.root().plugin().configuration;
+  return vm.give(plugin.empty() ? vm.vm_config().configuration : plugin, args[0], args[1]);
+}
+
+}  // namespace weir::wasm::abi

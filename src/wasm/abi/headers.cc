@@ -1,0 +1,143 @@
+// Header maps.
+#include "wasm/abi/abi.h"
+#include "wasm/header_access.h"
+
+namespace weir::wasm::abi {
+namespace {
+
+/// kOk with an empty access: the map is one of this stream's, and not there yet.
+Status stream_map(StreamContext& stream, MapType type, bool to_write, HeaderAccess& out) {
+  FilterCallbacks* callbacks = stream.callbacks;
+  if (callbacks == nullptr) return Status::kOk;
+  const bool request = type == MapType::kRequestHeaders || type == MapType::kRequestTrailers;
+  Direction& direction = request ? stream.request : stream.response;
+  if (type == MapType::kRequestHeaders) {
+    if (RequestHead* head = callbacks->request_head())
+      out = HeaderAccess(head->headers, head, nullptr, &direction, direction.head_open);
+    return Status::kOk;
+  }
+  if (type == MapType::kResponseHeaders) {
+    if (ResponseHead* head = callbacks->response_head())
+      out = HeaderAccess(head->headers, nullptr, head, &direction, direction.head_open);
+    return Status::kOk;
+  }
+  HeaderMap* trailers = request ? callbacks->request_trailers() : callbacks->response_trailers();
+  bool writable = direction.trailers_open;
+  // In the callback that carries the end of a body trailers may be made.
+  if (to_write && direction.body_end) {
+    if (trailers == nullptr) trailers = request ? &callbacks->add_request_trailers() : &callbacks->add_response_trailers();
+    writable = true;
+  }
+  if (trailers != nullptr) out = HeaderAccess(*trailers, nullptr, nullptr, nullptr, writable);
+  return Status::kOk;
+}
+
+Status resolve(Vm& vm, Value number, bool to_write, HeaderAccess& out) {
+  if (u32(number) >= kMapTypes) return Status::kBadArgument;
+  const auto type = static_cast<MapType>(u32(number));
+  if (type == MapType::kCalloutHeaders || type == MapType::kCalloutTrailers) {
+    CalloutResponse* response = vm.root().callout_response;
+    if (response == nullptr) return Status::kBadArgument;
+    if (type == MapType::kCalloutHeaders) {
+      out = HeaderAccess(response->head.headers, nullptr, &response->head, nullptr, false);
+    } else {
+      out = HeaderAccess(response->trailers, nullptr, nullptr, nullptr, false);
+    }
+    return Status::kOk;
+  }
+  StreamContext* stream = vm.stream();
+  if (stream == nullptr || type == MapType::kGrpcInitialMetadata || type == MapType::kGrpcTrailingMetadata)
+    return Status::kBadArgument;
+  return stream_map(*stream, type, to_write, out);
+}
+
+/// For changes: there must be a map that may be changed.
+Status resolve_writable(Vm& vm, Value number, HeaderAccess& out) {
+  const Status status = resolve(vm, number, true, out);
+  if (status != Status::kOk) return status;
+  return out && out.writable() ? Status::kOk : Status::kBadArgument;
+}
+
+Status change(Vm& vm, const Value* args, HeaderAccess::Change how) {
+  const auto name = vm.memory().view(args[1], args[2]);
+  const auto value = vm.memory().view(args[3], args[4]);
+  if (u32(args[0]) >= kMapTypes) return Status::kBadArgument;
+  if (!name || !value) return Status::kInvalidMemoryAccess;
+  HeaderAccess map;
+  Status status = resolve_writable(vm, args[0], map);
+  if (status == Status::kOk) status = map.change(how, *name, *value);
+  if (map.full()) vm.count_limit(LimitKind::kHeaders);
+  return status;
+}
+
+}  // namespace
+
+Status get_header(Vm& vm, const Value* args) {
+  const auto name = vm.memory().view(args[1], args[2]);
+  if (!name) return Status::kInvalidMemoryAccess;
+  HeaderAccess map;
+  const Status status = resolve(vm, args[0], false, map);
+  if (status != Status::kOk) return status;
+  const auto value = map ? map.get(*name) : std::nullopt;
+  if (value) return vm.give(*value, args[3], args[4]);
+  // 0.1.0 cannot tell a missing field from an empty one.
+  if (vm.exports().version == AbiVersion::k010) return vm.give({}, args[3], args[4]);
+  return Status::kNotFound;
+}
+
+Status add_header(Vm& vm, const Value* args) { return change(vm, args, HeaderAccess::Change::kAdd); }
+
+Status replace_header(Vm& vm, const Value* args) { return change(vm, args, HeaderAccess::Change::kReplace); }
+
+Status remove_header(Vm& vm, const Value* args) {
+  const auto name = vm.memory().view(args[1], args[2]);
+  if (u32(args[0]) >= kMapTypes) return Status::kBadArgument;
+  if (!name) return Status::kInvalidMemoryAccess;
+  HeaderAccess map;
+  const Status status = resolve_writable(vm, args[0], map);
+  return status == Status::kOk ? map.remove(*name) : status;
+}
+
+Status get_header_pairs(Vm& vm, const Value* args) {
+  if (u32(args[0]) >= kMapTypes) return Status::kBadArgument;
+  HeaderAccess map;
+  resolve(vm, args[0], false, map);
+  size_t count = 0;
+  size_t bytes = 0;
+  if (map) map.measure(count, bytes);
+  // An empty map is address 0, size 0: what guests have always seen.
+  if (count == 0) return vm.give({}, args[1], args[2]);
+  Status status = Status::kOk;
+  char* to = vm.give_room(pairs_size(count, bytes), args[1], args[2], status);
+  if (to == nullptr) return status;
+  PairsWriter writer(to, count);
+  map.write_pairs(writer);
+  return status;
+}
+
+Status set_header_pairs(Vm& vm, const Value* args) {
+  const auto bytes = vm.memory().view(args[1], args[2]);
+  if (u32(args[0]) >= kMapTypes) return Status::kBadArgument;
+  if (!bytes) return Status::kInvalidMemoryAccess;
+  const auto pairs = decode_pairs(*bytes);
+  if (!pairs) return Status::kBadArgument;
+  HeaderAccess map;
+  Status status = resolve_writable(vm, args[0], map);
+  if (status == Status::kOk) status = map.set_all(*pairs);
+  if (map.full()) vm.count_limit(LimitKind::kHeaders);
+  return status;
+}
+
+Status get_header_map_size(Vm& vm, const Value* args) {
+  HeaderAccess map;
+  const Status status = resolve(vm, args[0], false, map);
+  if (status != Status::kOk) return status;
+  if (!map) return Status::kBadArgument;
+  size_t count = 0;
+  size_t bytes = 0;
+  map.measure(count, bytes);
+  const auto size = static_cast<uint32_t>(pairs_size(count, bytes));
+  return vm.memory().store<uint32_t>(args[1], size) ? Status::kOk : Status::kInvalidMemoryAccess;
+}
+
+}  // namespace weir::wasm::abi

@@ -1,0 +1,109 @@
+// What guests do to streams and to themselves. All of it takes effect after the guest has returned.
+#include <algorithm>
+#include <cctype>
+
+#include "http/rules.h"
+#include "wasm/abi/abi.h"
+#include "wasm/pairs.h"
+
+namespace weir::wasm::abi {
+namespace {
+
+constexpr uint32_t kStreamTypes = 4;
+constexpr uint32_t kMaxGrpcStatus = 16;
+
+/// Effects of the callback's own stream become its result; others wait for the end of the turn.
+void note(Vm& vm, StreamContext& stream) {
+  if (!stream.in_callback) vm.defer(stream);
+}
+
+Status resume(Vm& vm, bool request) {
+  StreamContext* stream = vm.stream();
+  if (stream == nullptr || stream->logging) return Status::kOk;
+  (request ? stream->request : stream->response).resume = true;
+  note(vm, *stream);
+  return Status::kOk;
+}
+
+bool copy_headers(const PairViews& pairs, LocalReply& reply) {
+  for (const auto& [name, value] : pairs) {
+    if (!name.empty() && name[0] == ':') {
+      if (name == ":status") continue;
+      return false;
+    }
+    if (!http::valid_header_name(name) || !http::valid_header_value(value)) return false;
+    reply.headers.emplace_back(name, value);
+  }
+  return true;
+}
+
+}  // namespace
+
+Status continue_stream(Vm& vm, const Value* args) {
+  const uint32_t type = u32(args[0]);
+  if (type >= kStreamTypes) return Status::kBadArgument;
+  if (type > 1) return Status::kOk;  // TCP: nothing is paused; a refusal would trap Rust guests
+  return resume(vm, type == 0);
+}
+
+Status continue_request(Vm& vm, const Value*) { return resume(vm, true); }
+Status continue_response(Vm& vm, const Value*) { return resume(vm, false); }
+
+Status close_stream(Vm& vm, const Value* args) {
+  if (u32(args[0]) >= kStreamTypes) return Status::kBadArgument;
+  StreamContext* stream = vm.stream();
+  if (stream == nullptr || stream->logging || u32(args[0]) > 1) return Status::kOk;
+  stream->reset_wanted = true;
+  note(vm, *stream);
+  return Status::kOk;
+}
+
+Status clear_route_cache(Vm& vm, const Value*) {
+  StreamContext* stream = vm.stream();
+  if (stream == nullptr || stream->logging) return Status::kOk;
+  stream->clear_route = true;
+  note(vm, *stream);
+  return Status::kOk;
+}
+
+Status send_local_response(Vm& vm, const Value* args) {
+  const GuestMemory memory = vm.memory();
+  const auto details = memory.view(args[1], args[2]);
+  const auto body = memory.view(args[3], args[4]);
+  const auto headers = memory.view(args[5], args[6]);
+  if (!details || !body || !headers) return Status::kInvalidMemoryAccess;
+  const auto pairs = decode_pairs(*headers);
+  auto reply = std::make_unique<LocalReply>();
+  const uint32_t status = u32(args[0]);
+  if (!pairs || status < 200 || status > 599 || !copy_headers(*pairs, *reply)) return Status::kBadArgument;
+  StreamContext* stream = vm.stream();
+  // Without a stream, after its answer or while it is logged there is nobody to answer; no host calls that an error.
+  if (stream == nullptr || stream->replied || stream->logging || stream->reply) return Status::kOk;
+  reply->status = static_cast<int>(status);
+  reply->body = *body;
+  reply->details_text = *details;
+  std::replace_if(reply->details_text.begin(), reply->details_text.end(),
+                  [](unsigned char c) { return std::isspace(c) != 0; }, '_');
+  if (const uint32_t grpc = u32(args[7]); grpc <= kMaxGrpcStatus) reply->grpc_status = static_cast<int>(grpc);
+  stream->reply = std::move(reply);
+  note(vm, *stream);
+  return Status::kOk;
+}
+
+Status set_effective_context(Vm& vm, const Value* args) {
+  return vm.set_effective(u32(args[0])) ? Status::kOk : Status::kBadArgument;
+}
+
+Status done(Vm& vm, const Value*) {
+  RootContext& root = vm.root();
+  root.finish_requested = true;
+  if (root.ending) vm.defer_root();
+  return Status::kOk;
+}
+
+Status set_tick_period(Vm& vm, const Value* args) {
+  vm.root().set_tick(std::chrono::milliseconds(u32(args[0])));
+  return Status::kOk;
+}
+
+}  // namespace weir::wasm::abi

@@ -1,0 +1,97 @@
+#include "wasm/describe.h"
+
+#include <map>
+
+#include "base/json.h"
+#include "base/strings.h"
+
+namespace weir::wasm {
+namespace {
+
+constexpr uint64_t kNsPerUs = 1000;
+
+std::string_view state_name(VmState state) noexcept {
+  constexpr std::string_view kNames[] = {"starting", "running", "spare", "draining", "dead"};
+  return kNames[static_cast<unsigned>(state)];
+}
+
+uint64_t relaxed(const std::atomic<uint64_t>& value) noexcept { return value.load(std::memory_order_relaxed); }
+
+struct Totals {
+  uint64_t vms = 0;
+  uint64_t streams = 0;
+};
+
+void write_plugin_in_vm(base::JsonWriter& json, const PluginCell& cell) {
+  json.begin_object().key("name").text(cell.label).key("root_id").text(cell.root_id);
+  json.key("calls").number(relaxed(cell.calls));
+  json.key("total_us").number(ticks_to_ns(relaxed(cell.ticks)) / kNsPerUs);
+  json.key("worst_us").number(ticks_to_ns(relaxed(cell.worst_ticks)) / kNsPerUs);
+  json.key("limit_hits").number(relaxed(cell.limit_hits)).end_object();
+}
+
+void write_vm(base::JsonWriter& json, const VmRecord& vm) {
+  json.begin_object();
+  json.key("vm_id").text(vm.vm_id).key("vm_key").text(vm.vm_key.substr(0, 16));
+  json.key("generation").number(vm.generation);
+  json.key("thread").text(base::concat("worker_", vm.worker));
+  json.key("state").text(state_name(vm.get_state()));
+  json.key("memory_bytes").number(relaxed(vm.memory_bytes));
+  json.key("heap_bytes").number(relaxed(vm.heap_bytes));
+  json.key("streams").number(relaxed(vm.streams));
+  json.key("plugins").begin_array();
+  for (const PluginCell& cell : vm.plugins) write_plugin_in_vm(json, cell);
+  json.end_array().end_object();
+}
+
+/// Since the process started, VMs that are gone included.
+void write_plugin(base::JsonWriter& json, const stats::Store& store, const std::string& label, const Totals& totals) {
+  const auto count = [&store, &label](std::string_view name) {
+    return store.counter_value(base::concat("wasm.", label, ".", name));
+  };
+  json.begin_object().key("name").text(label);
+  json.key("vms").number(totals.vms).key("streams").number(totals.streams);
+  for (const std::string_view name : {"calls", "traps", "timeouts", "vm_reload", "vm_reload_success", "vm_reload_failure",
+                                      "vm_reload_backoff", "failed_streams", "bypassed_streams"})
+    json.key(name).number(count(name));
+  json.key("limit_hits").begin_object();
+  for (unsigned i = 0; i < static_cast<unsigned>(LimitKind::kCount_); ++i) {
+    const std::string_view name = limit_name(static_cast<LimitKind>(i));
+    json.key(name).number(count(base::concat("limit.", name)));
+  }
+  json.end_object().end_object();
+}
+
+}  // namespace
+
+std::string describe(const Services& services) {
+  std::string out;
+  base::JsonWriter json(out);
+  std::map<std::string, Totals> plugins;
+  std::map<uint64_t, Totals> generations;
+  json.begin_object().key("vms").begin_array();
+  services.records.for_each([&json, &plugins, &generations](const VmRecord& vm) {
+    if (vm.get_state() == VmState::kStarting) return;  // its plugins are still being written
+    write_vm(json, vm);
+    Totals& generation = generations[vm.generation];
+    ++generation.vms;
+    generation.streams += relaxed(vm.streams);
+    for (const PluginCell& cell : vm.plugins) {
+      Totals& plugin = plugins[cell.label];
+      ++plugin.vms;
+      plugin.streams += relaxed(vm.streams);
+    }
+  });
+  json.end_array().key("plugins").begin_array();
+  for (const auto& [label, totals] : plugins) write_plugin(json, services.store, label, totals);
+  json.end_array().key("generations").begin_array();
+  for (const auto& [generation, totals] : generations) {
+    json.begin_object().key("generation").number(generation);
+    json.key("vms").number(totals.vms).key("streams").number(totals.streams).end_object();
+  }
+  json.end_array().key("shared_data_stores").number(static_cast<uint64_t>(services.shared_data.size()));
+  json.key("watchdog_interruptions").number(services.watchdog.terminations()).end_object();
+  return out;
+}
+
+}  // namespace weir::wasm

@@ -1,0 +1,42 @@
+// Exports: the functions of a guest that the host calls, resolved once per instance.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+#include <weir/result.h>
+
+#include "wasm/engine.h"
+
+namespace weir::wasm {
+
+/// A callback as this module has it: its own number of parameters decides what it is given.
+struct ExportFunction {
+  FunctionHandle handle = kNoFunction;
+  uint8_t params = 0;
+  bool returns = false;
+  const char* name = "";
+  explicit operator bool() const noexcept { return handle != kNoFunction; }
+};
+
+enum class AbiVersion : uint8_t { kNone, k010, k020, k021, kHigress };
+
+struct Exports {
+  AbiVersion version = AbiVersion::kNone;
+  ExportFunction initialize, start, main, main_void, allocate;
+  ExportFunction context_create, vm_start, configure, tick, queue_ready;
+  ExportFunction request_headers, request_body, request_trailers;
+  ExportFunction response_headers, response_body, response_trailers;
+  ExportFunction http_call_response;
+  ExportFunction grpc_initial_metadata, grpc_receive, grpc_trailing_metadata, grpc_close;
+  ExportFunction foreign_function;
+  ExportFunction done, log, remove;
+};
+
+/// Error: no ABI marker, no allocator, or a callback whose type is none that the ABI ever had.
+Result<Exports> resolve_exports(const Module& module, const Instance& instance,
+                                const std::vector<std::string>& capabilities);
+/// Whether the name is that of a callback.
+bool is_callback_name(std::string_view name);
+
+}  // namespace weir::wasm

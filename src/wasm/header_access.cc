@@ -1,0 +1,177 @@
+#include "wasm/header_access.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "http/rules.h"
+#include "wasm/limits.h"
+#include "wasm/stream_context.h"
+
+namespace weir::wasm {
+namespace {
+
+constexpr size_t kMaxArenaBytes = 4 * kMaxHeaderMapBytes;  // replaced texts stay in the map's arena
+
+/// A name in lower case without an allocation, as long as it is a usual one.
+class LowerName {
+ public:
+  explicit LowerName(std::string_view name) {
+    char* to = small_;
+    if (name.size() > sizeof small_) {
+      big_.resize(name.size());
+      to = big_.data();
+    }
+    for (size_t i = 0; i < name.size(); ++i) to[i] = base::to_lower(name[i]);
+    text_ = std::string_view(to, name.size());
+  }
+  LowerName(const LowerName&) = delete;
+  LowerName& operator=(const LowerName&) = delete;
+  std::string_view text() const noexcept { return text_; }
+
+ private:
+  char small_[64];
+  std::string big_;
+  std::string_view text_;
+};
+
+/// The codec makes these; what guests say of them is taken without effect.
+bool is_framing(std::string_view lower) noexcept {
+  constexpr std::string_view kFraming[] = {"transfer-encoding", "connection",       "keep-alive", "proxy-connection",
+                                           "upgrade",           "http2-settings", "te"};
+  return std::find(std::begin(kFraming), std::end(kFraming), lower) != std::end(kFraming);
+}
+
+bool valid_path(std::string_view path) noexcept {
+  if (path.empty() || (path[0] != '/' && path != "*")) return false;
+  return std::none_of(path.begin(), path.end(),
+                      [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f' || c == '#'; });
+}
+
+}  // namespace
+
+template <typename Visitor>
+void HeaderAccess::for_each_pseudo(Visitor&& visit) {
+  if (request_ != nullptr) {
+    visit(":authority", request_->authority());
+    visit(":path", request_->path());
+    visit(":method", request_->method());
+    visit(":scheme", request_->scheme());
+  } else if (response_ != nullptr) {
+    const int status = response_->status;
+    status_text_[0] = static_cast<char>('0' + status / 100 % 10);
+    status_text_[1] = static_cast<char>('0' + status / 10 % 10);
+    status_text_[2] = static_cast<char>('0' + status % 10);
+    visit(":status", std::string_view(status_text_, 3));
+  }
+}
+
+bool HeaderAccess::is_pseudo(std::string_view lower) const noexcept {
+  return (!lower.empty() && lower[0] == ':') || (request_ != nullptr && lower == "host");
+}
+
+std::optional<std::string_view> HeaderAccess::get(std::string_view name) {
+  const LowerName lower(name);
+  if (!is_pseudo(lower.text())) return map_->get(lower.text());
+  const std::string_view wanted = lower.text() == "host" ? std::string_view(":authority") : lower.text();
+  std::optional<std::string_view> found;
+  for_each_pseudo([&found, wanted](std::string_view each, std::string_view value) {
+    if (each == wanted) found = value;
+  });
+  return found;
+}
+
+void HeaderAccess::measure(size_t& count, size_t& bytes) {
+  count = map_->size();
+  bytes = map_->byte_size();
+  for_each_pseudo([&count, &bytes](std::string_view name, std::string_view value) {
+    ++count;
+    bytes += name.size() + value.size();
+  });
+}
+
+void HeaderAccess::write_pairs(PairsWriter& writer) {
+  for_each_pseudo([&writer](std::string_view name, std::string_view value) { writer.put(name, value); });
+  for (const HeaderMap::Entry& entry : *map_) writer.put(entry.name, entry.value);
+}
+
+Status HeaderAccess::set_pseudo(std::string_view lower, std::string_view value, bool really) {
+  if (response_ != nullptr) {
+    const auto status = base::parse_u64(value);
+    if (lower != ":status" || !status || value.size() != 3 || *status < 200 || *status > 599) return Status::kBadArgument;
+    if (really) response_->status = static_cast<int>(*status);
+    return Status::kOk;
+  }
+  if (request_ == nullptr) return Status::kBadArgument;
+  bool valid = false;
+  if (lower == ":path") {
+    valid = valid_path(value);
+    if (valid && really) request_->set_path(value);
+  } else if (lower == ":method") {
+    valid = http::valid_method(value);
+    if (valid && really) request_->set_method(value);
+  } else if (lower == ":authority" || lower == "host") {
+    valid = http::valid_authority(value);
+    if (valid && really) request_->set_authority(value);
+  } else if (lower == ":scheme") {
+    valid = value == "http" || value == "https";
+    if (valid && really) request_->set_scheme(value);
+  }
+  return valid ? Status::kOk : Status::kBadArgument;
+}
+
+Status HeaderAccess::check(std::string_view lower, std::string_view value) const {
+  if (!http::valid_header_name(lower) || !http::valid_header_value(value)) return Status::kBadArgument;
+  if (lower == "content-length" && !base::parse_u64(value)) return Status::kBadArgument;
+  return Status::kOk;
+}
+
+Status HeaderAccess::change(Change how, std::string_view name, std::string_view value) {
+  const LowerName lower(name);
+  if (is_pseudo(lower.text())) return set_pseudo(lower.text(), value, true);
+  if (const Status status = check(lower.text(), value); status != Status::kOk) return status;
+  if (is_framing(lower.text())) return Status::kOk;
+  const size_t bytes = name.size() + value.size();
+  if (map_->size() >= kMaxHeaderMapCount || map_->byte_size() + bytes > kMaxHeaderMapBytes ||
+      map_->arena_bytes() + bytes > kMaxArenaBytes) {
+    full_ = true;
+    return Status::kBadArgument;
+  }
+  if (lower.text() == "content-length") {
+    how = Change::kReplace;  // two would be bad framing
+    if (direction_ != nullptr) direction_->body_changed = true;
+  }
+  if (how == Change::kAdd) {
+    map_->add(lower.text(), value);
+  } else {
+    map_->set(lower.text(), value);
+  }
+  return Status::kOk;
+}
+
+Status HeaderAccess::remove(std::string_view name) {
+  const LowerName lower(name);
+  if (is_pseudo(lower.text())) return Status::kBadArgument;  // a head without it cannot be sent
+  map_->remove(lower.text());
+  return Status::kOk;
+}
+
+Status HeaderAccess::set_all(const PairViews& pairs) {
+  if (pairs.size() > kMaxHeaderMapCount) return Status::kBadArgument;
+  size_t bytes = 0;
+  for (const auto& [name, value] : pairs) {
+    const LowerName lower(name);
+    bytes += name.size() + value.size();
+    const Status status =
+        is_pseudo(lower.text()) ? set_pseudo(lower.text(), value, false) : check(lower.text(), value);
+    if (status != Status::kOk) return status;
+  }
+  if (bytes > kMaxHeaderMapBytes || map_->arena_bytes() + bytes > kMaxArenaBytes) {
+    full_ = true;
+    return Status::kBadArgument;
+  }
+  map_->remove_if([](const HeaderMap::Entry&) { return true; });
+  for (const auto& [name, value] : pairs) change(Change::kAdd, name, value);
+  return Status::kOk;
+}
+
+}  // namespace weir::wasm

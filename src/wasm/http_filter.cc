@@ -1,0 +1,326 @@
+#include "wasm/http_filter.h"
+
+#include <utility>
+
+#include "base/strings.h"
+
+namespace weir::wasm {
+namespace {
+
+constexpr std::string_view kFailDetails = "wasm_fail_stream";
+constexpr int kGrpcUnavailable = 14;
+
+/// What a headers callback returned; the numbers are Envoy's extended ones.
+Flow headers_flow(uint32_t action, bool stop_iteration) noexcept {
+  switch (action) {
+    case 0:
+    case 2:  // ContinueAndEndStream is taken as Continue by every host
+      return Flow::kContinue;
+    case 1:
+      return stop_iteration ? Flow::kPauseHead : Flow::kPauseAll;
+    default:
+      return Flow::kPauseAll;
+  }
+}
+
+Flow body_flow(uint32_t action) noexcept {
+  switch (action) {
+    case 0:
+      return Flow::kContinue;
+    case 1:
+      return Flow::kBuffer;
+    case 2:
+      return Flow::kWatermark;
+    default:
+      return Flow::kDrop;
+  }
+}
+
+}  // namespace
+
+WasmFilter::WasmFilter(const Plugin& plugin, PluginStats& stats, Vm* vm, RootContext* root_context)
+    : plugin_(plugin), stats_(stats), vm_(vm) {
+  root = root_context;
+  if (vm_ != nullptr) vm_->enter_stream(*this);
+}
+
+WasmFilter::~WasmFilter() { leave(); }
+
+void WasmFilter::leave() noexcept {
+  if (vm_ == nullptr) return;
+  std::exchange(vm_, nullptr)->leave_stream(*this);
+}
+
+void WasmFilter::attach(FilterCallbacks& to) {
+  HttpFilter::attach(to);
+  callbacks = &to;
+}
+
+bool WasmFilter::enter() {
+  if (vm_ == nullptr || vm_->dead()) return false;
+  if (id != 0) return true;
+  vm_->add_context(*this);
+  if (!vm_->exports().context_create) return true;
+  const Value args[] = {id, root->id};
+  return vm_->call(*this, vm_->exports().context_create, args).ok;
+}
+
+// ---- failure ----------------------------------------------------------------------------------------
+
+/// What callbacks answer once the guest is out of it. A failed stream has its answer, which passes here as a response.
+Flow WasmFilter::inactive(const Direction& direction) const noexcept {
+  return state_ == State::kBypassed || &direction == &response ? Flow::kContinue : Flow::kReplied;
+}
+
+Flow WasmFilter::failed(const Direction& direction) {
+  const bool had_answer = replied;
+  on_vm_gone();
+  if (state_ == State::kFailed && !had_answer) return Flow::kReplied;
+  return inactive(direction);
+}
+
+void WasmFilter::on_vm_gone() {
+  leave();
+  if (state_ != State::kActive) return;
+  request.head_open = response.head_open = false;
+  reply.reset();
+  if (plugin_.failure_policy == FailurePolicy::kOpen) {
+    state_ = State::kBypassed;
+    stats_.bypassed_streams.inc();
+    if (callbacks == nullptr) return;
+    callbacks->continue_request();
+    callbacks->continue_response();
+    return;
+  }
+  state_ = State::kFailed;
+  stats_.failed_streams.inc();
+  if (replied || callbacks == nullptr) {
+    if (callbacks != nullptr) callbacks->continue_response();  // its own answer may be held here
+    return;
+  }
+  replied = true;
+  LocalReply answer;
+  answer.status = 503;
+  answer.details = kFailDetails;
+  answer.grpc_status = kGrpcUnavailable;
+  callbacks->reply(std::move(answer));
+}
+
+// ---- effects ----------------------------------------------------------------------------------------
+
+void WasmFilter::send_reply() {
+  const std::unique_ptr<LocalReply> answer = std::move(reply);
+  if (std::exchange(replied, true)) return;
+  callbacks->reply(std::move(*answer));
+}
+
+/// Turns what the guest asked for about its own stream into the result of the callback.
+Flow WasmFilter::effects_of_callback(Direction& direction, Flow flow) {
+  if (!has_effects()) [[likely]] return flow;
+  if (std::exchange(clear_route, false)) callbacks->clear_route_cache();
+  if (reply && !replied) {
+    send_reply();
+    request.resume = response.resume = false;
+    return Flow::kReplied;
+  }
+  reply.reset();
+  if (std::exchange(reset_wanted, false)) {
+    replied = true;
+    callbacks->reset("wasm_close_stream");
+    return Flow::kReplied;
+  }
+  Direction& other = &direction == &request ? response : request;
+  if (std::exchange(other.resume, false)) resume(other);
+  if (std::exchange(direction.resume, false) && flow != Flow::kDrop) flow = Flow::kContinue;
+  return flow;
+}
+
+void WasmFilter::apply_effects() {
+  if (vm_ == nullptr || callbacks == nullptr || in_callback) return;
+  if (std::exchange(clear_route, false)) callbacks->clear_route_cache();
+  if (reply) {
+    request.resume = response.resume = false;
+    return send_reply();
+  }
+  if (std::exchange(reset_wanted, false)) {
+    if (!std::exchange(replied, true)) callbacks->reset("wasm_close_stream");
+    return;
+  }
+  if (std::exchange(request.resume, false)) resume(request);
+  if (std::exchange(response.resume, false)) resume(response);
+}
+
+/// Lets go of what the guest held. It is no longer this filter's to change.
+void WasmFilter::resume(Direction& direction) {
+  const bool is_request = &direction == &request;
+  Buffer* held = is_request ? callbacks->held_request_body() : callbacks->held_response_body();
+  if (held != nullptr && !pass_body(direction, held->size())) return;
+  direction.head_open = direction.trailers_open = false;
+  if (is_request) {
+    callbacks->continue_request();
+  } else {
+    callbacks->continue_response();
+  }
+}
+
+// ---- framing ----------------------------------------------------------------------------------------
+
+HeaderMap* WasmFilter::headers_of(const Direction& direction) noexcept {
+  if (&direction == &request) {
+    RequestHead* head = callbacks->request_head();
+    return head != nullptr ? &head->headers : nullptr;
+  }
+  ResponseHead* head = callbacks->response_head();
+  return head != nullptr ? &head->headers : nullptr;
+}
+
+/// A message without a body must not announce one, unless it only says how long it would have been (RFC 9110 8.6).
+void WasmFilter::pass_head(Direction& direction) {
+  if (!direction.body_changed || !direction.ended) return;
+  if (&direction == &response) {
+    const ResponseHead* head = callbacks->response_head();
+    const RequestHead* asked = callbacks->request_head();
+    if (head == nullptr || head->status == 304 || (asked != nullptr && asked->method() == "HEAD")) return;
+  }
+  HeaderMap* headers = headers_of(direction);
+  if (headers != nullptr && headers->get(HeaderId::kContentLength).value_or("0") != "0")
+    headers->remove(HeaderId::kContentLength);
+}
+
+/// A guest may change the length of a body. While the head still stands here its content-length is corrected; where it has gone on
+/// and announced another length, the message is cut: false.
+bool WasmFilter::pass_body(Direction& direction, size_t size) {
+  const bool first = direction.passed == 0;
+  direction.passed += size;
+  if (!direction.body_changed) [[likely]] return true;
+  HeaderMap* headers = headers_of(direction);
+  if (headers == nullptr) return true;
+  if (direction.head_open && direction.length_dropped && direction.ended && first) {
+    headers->set(HeaderId::kContentLength, std::to_string(size));
+    return true;
+  }
+  const auto announced = headers->get(HeaderId::kContentLength);
+  if (!announced) return true;
+  const auto length = base::parse_u64(*announced);
+  if (length && (direction.ended ? direction.passed == *length : direction.passed <= *length)) return true;
+  replied = true;
+  callbacks->reset("wasm_body_length_mismatch");
+  return false;
+}
+
+// ---- callbacks --------------------------------------------------------------------------------------
+
+Flow WasmFilter::run_headers(const ExportFunction& callback, Direction& direction, size_t count, EndStream end) {
+  if (state_ != State::kActive) return inactive(direction);
+  in_callback = true;
+  direction.head_open = true;
+  direction.ended = end == EndStream::kYes;
+  Flow flow = Flow::kContinue;
+  bool alive = enter();
+  if (alive && callback) {
+    const Value args[] = {id, count, end == EndStream::kYes};
+    const Vm::Outcome outcome = vm_->call(*this, callback, args);
+    alive = outcome.ok;
+    if (callback.returns) {
+      const bool literal = plugin_.allow_on_headers_stop_iteration || vm_->exports().version == AbiVersion::kHigress;
+      flow = headers_flow(outcome.value, literal);
+    }
+  }
+  flow = alive ? effects_of_callback(direction, flow) : failed(direction);
+  in_callback = false;
+  if (flow == Flow::kContinue && state_ == State::kActive) {
+    pass_head(direction);
+    direction.head_open = false;
+  }
+  return flow;
+}
+
+Flow WasmFilter::on_request_head(RequestHead& head, EndStream end) {
+  static const ExportFunction kNone;
+  return run_headers(vm_ != nullptr ? vm_->exports().request_headers : kNone, request, head.headers.size() + 4, end);
+}
+
+Flow WasmFilter::on_response_head(ResponseHead& head, EndStream end) {
+  static const ExportFunction kNone;
+  response = Direction{};  // an answer may follow a response that was given up
+  return run_headers(vm_ != nullptr ? vm_->exports().response_headers : kNone, response, head.headers.size() + 1, end);
+}
+
+Flow WasmFilter::run_body(const ExportFunction& callback, Direction& direction, Buffer& data, EndStream end) {
+  if (state_ != State::kActive) return inactive(direction);
+  Flow flow = Flow::kContinue;
+  direction.ended = end == EndStream::kYes;
+  if (id != 0 && callback) {
+    in_callback = true;
+    direction.body = &data;
+    direction.body_end = direction.ended;
+    const Value args[] = {id, data.size(), direction.ended};
+    const Vm::Outcome outcome = vm_->call(*this, callback, args);
+    direction.body = nullptr;
+    direction.body_end = false;
+    flow = outcome.ok ? effects_of_callback(direction, callback.returns ? body_flow(outcome.value) : Flow::kContinue)
+                      : failed(direction);
+    in_callback = false;
+  }
+  if (flow != Flow::kContinue || state_ != State::kActive) return flow;
+  if (!pass_body(direction, data.size())) return Flow::kReplied;
+  direction.head_open = false;
+  return flow;
+}
+
+Flow WasmFilter::on_request_body(Buffer& data, EndStream end) {
+  static const ExportFunction kNone;
+  return run_body(vm_ != nullptr ? vm_->exports().request_body : kNone, request, data, end);
+}
+
+Flow WasmFilter::on_response_body(Buffer& data, EndStream end) {
+  static const ExportFunction kNone;
+  return run_body(vm_ != nullptr ? vm_->exports().response_body : kNone, response, data, end);
+}
+
+Flow WasmFilter::run_trailers(const ExportFunction& callback, Direction& direction, size_t count) {
+  if (state_ != State::kActive) return inactive(direction);
+  Flow flow = Flow::kContinue;
+  direction.ended = true;
+  direction.trailers_open = true;
+  if (id != 0 && callback) {
+    in_callback = true;
+    const Value args[] = {id, count};
+    const Vm::Outcome outcome = vm_->call(*this, callback, args);
+    const bool paused = callback.returns && outcome.value != 0;
+    flow = outcome.ok ? effects_of_callback(direction, paused ? Flow::kPauseAll : Flow::kContinue) : failed(direction);
+    in_callback = false;
+  }
+  if (flow != Flow::kContinue || state_ != State::kActive) return flow;
+  Buffer* held = &direction == &request ? callbacks->held_request_body() : callbacks->held_response_body();
+  if (!pass_body(direction, held != nullptr ? held->size() : 0)) return Flow::kReplied;
+  direction.head_open = direction.trailers_open = false;
+  return flow;
+}
+
+Flow WasmFilter::on_request_trailers(HeaderMap& trailers) {
+  static const ExportFunction kNone;
+  return run_trailers(vm_ != nullptr ? vm_->exports().request_trailers : kNone, request, trailers.size());
+}
+
+Flow WasmFilter::on_response_trailers(HeaderMap& trailers) {
+  static const ExportFunction kNone;
+  return run_trailers(vm_ != nullptr ? vm_->exports().response_trailers : kNone, response, trailers.size());
+}
+
+void WasmFilter::on_stream_end(const StreamInfo&) noexcept {
+  if (state_ == State::kActive && vm_ != nullptr) {
+    in_callback = logging = true;
+    request.head_open = response.head_open = false;
+    bool alive = enter();  // a stream that was answered before it came here is known to the guest for its log alone
+    const Value args[] = {id};
+    const Exports& exports = vm_->exports();
+    for (const ExportFunction* callback : {&exports.done, &exports.log, &exports.remove})
+      if (alive && *callback) alive = vm_->call(*this, *callback, args).ok;
+    state_ = State::kFailed;
+  }
+  leave();
+  callbacks = nullptr;
+}
+
+}  // namespace weir::wasm

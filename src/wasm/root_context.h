@@ -1,0 +1,101 @@
+// RootContext: one plugin inside one VM, with its timer and its callouts.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+#include <weir/callout.h>
+
+#include "event/loop.h"
+#include "wasm/context.h"
+#include "wasm/plugin.h"
+#include "wasm/stats.h"
+
+namespace weir::wasm {
+
+/// A callout that a guest asked for, in a form that may change threads: what a starting guest asks for waits until its worker
+/// adopts the VM.
+struct CalloutOrder {
+  uint32_t id = 0;
+  std::string cluster;
+  std::vector<std::pair<std::string, std::string>> headers, trailers;
+  std::string body;
+  std::chrono::milliseconds timeout{0};
+};
+
+/// A callout in flight. Owner: its RootContext; dies through defer_delete after its completion.
+class PendingCallout final : public CalloutHandler, public event::Deferrable {
+ public:
+  PendingCallout(RootContext& root, uint32_t id) noexcept : root_(root), id_(id) {}
+  uint32_t id() const noexcept { return id_; }
+  void hold(std::unique_ptr<Callout> callout) noexcept { callout_ = std::move(callout); }
+  void on_callout_done(Result<CalloutResponse> response) noexcept override;
+
+ private:
+  RootContext& root_;
+  uint32_t id_;
+  std::unique_ptr<Callout> callout_;
+};
+
+/// Owner: its Vm. Thread: the VM's. Ids are given when the guest is told of it.
+class RootContext final : public Context {
+ public:
+  RootContext(Vm& vm, std::shared_ptr<const Plugin> plugin, PluginStats& stats, PluginCell& cell)
+      : Context(Kind::kRoot), vm_(vm), plugin_(std::move(plugin)), stats_(stats), cell_(cell) {
+    root = this;
+  }
+  Vm& vm() noexcept { return vm_; }
+  const Plugin& plugin() const noexcept { return *plugin_; }
+  PluginStats& stats() noexcept { return stats_; }
+  PluginCell& cell() noexcept { return cell_; }
+
+  /// The period holds from now on; 0 = no ticks.
+  void set_tick(std::chrono::milliseconds period);
+  /// On the worker: arms what was asked for while starting.
+  void adopt(event::Loop& loop);
+  /// Ends timers and callouts; no callback comes after it.
+  void detach() noexcept;
+
+  /// Starts the callout, or keeps it until adopt(). Errors as Callouts::start().
+  Result<void> start_callout(CalloutOrder order);
+  size_t callouts() const noexcept { return callouts_.size() + orders_.size() + failed_.size(); }
+  void deliver(PendingCallout& callout, Result<CalloutResponse> response) noexcept;
+  /// Tells the guest of callouts that could not be started when the VM was adopted.
+  void deliver_failures();
+
+  /// Calls proxy_on_done; true when the root is finished (and was deleted).
+  bool end();
+  /// The guest called proxy_done().
+  bool finish_requested = false;
+  bool ending = false;  // proxy_on_done answered false
+
+  // Readable inside the callback that is about them.
+  CalloutResponse* callout_response = nullptr;
+  const std::string* call_data = nullptr;
+  uint32_t status_code = 0;
+  std::string_view status_text;
+  /// What set_property stored without a stream.
+  std::map<std::string, std::string, std::less<>> properties;
+
+ private:
+  static void on_tick(void* self);
+  Result<void> launch(CalloutOrder order);
+  void deliver_failure(uint32_t callout);
+
+  Vm& vm_;
+  const std::shared_ptr<const Plugin> plugin_;
+  PluginStats& stats_;
+  PluginCell& cell_;
+  event::Loop* loop_ = nullptr;  // null until adopted
+  std::chrono::milliseconds tick_{0};
+  std::optional<event::Timer> timer_;
+  std::vector<std::unique_ptr<PendingCallout>> callouts_;
+  std::vector<CalloutOrder> orders_;
+  std::vector<uint32_t> failed_;  // ids
+};
+
+}  // namespace weir::wasm

@@ -1,0 +1,68 @@
+#include "wasm/shared_queue.h"
+
+namespace weir::wasm {
+
+uint32_t SharedQueues::add(std::string_view vm_id, std::string_view name, QueueListener* listener, uint64_t vm_serial,
+                           uint32_t root_id) {
+  const std::lock_guard lock(mutex_);
+  auto found = ids_.find({std::string(vm_id), std::string(name)});
+  if (found == ids_.end()) {
+    if (ids_.size() >= kMaxQueues) return 0;
+    const auto id = static_cast<uint32_t>(ids_.size() + 1);
+    found = ids_.emplace(std::pair(std::string(vm_id), std::string(name)), id).first;
+  }
+  Queue& queue = queues_[found->second];
+  if (listener == nullptr) return found->second;
+  queue.listener = listener;
+  queue.vm_serial = vm_serial;
+  queue.root_id = root_id;
+  for (size_t i = 0; i < queue.items.size(); ++i) listener->on_queue_item(vm_serial, root_id, found->second);
+  return found->second;
+}
+
+std::optional<uint32_t> SharedQueues::resolve(std::string_view vm_id, std::string_view name) const {
+  const std::lock_guard lock(mutex_);
+  auto found = ids_.find({std::string(vm_id), std::string(name)});
+  if (found == ids_.end()) return std::nullopt;
+  return found->second;
+}
+
+Status SharedQueues::enqueue(uint32_t id, std::string_view value, bool& dropped) {
+  const std::lock_guard lock(mutex_);
+  auto found = queues_.find(id);
+  if (found == queues_.end()) return Status::kNotFound;
+  Queue& queue = found->second;
+  if (value.size() > kMaxBytes) {
+    dropped = true;
+    return Status::kOk;
+  }
+  while (!queue.items.empty() && (queue.items.size() >= kMaxItems || queue.bytes + value.size() > kMaxBytes)) {
+    dropped = true;
+    queue.bytes -= queue.items.front().size();
+    queue.items.pop_front();
+  }
+  queue.items.emplace_back(value);
+  queue.bytes += value.size();
+  if (queue.listener != nullptr) queue.listener->on_queue_item(queue.vm_serial, queue.root_id, id);
+  return Status::kOk;
+}
+
+Status SharedQueues::dequeue(uint32_t id, std::string& value) {
+  const std::lock_guard lock(mutex_);
+  auto found = queues_.find(id);
+  if (found == queues_.end()) return Status::kNotFound;
+  Queue& queue = found->second;
+  if (queue.items.empty()) return Status::kEmpty;
+  value = std::move(queue.items.front());
+  queue.bytes -= value.size();
+  queue.items.pop_front();
+  return Status::kOk;
+}
+
+void SharedQueues::forget(uint64_t vm_serial) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [id, queue] : queues_)
+    if (queue.vm_serial == vm_serial) queue.listener = nullptr;
+}
+
+}  // namespace weir::wasm

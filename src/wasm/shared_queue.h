@@ -1,0 +1,54 @@
+// SharedQueues: FIFO queues between guests, across VMs and threads.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "wasm/enums.h"
+
+namespace weir::wasm {
+
+/// Who wants to hear of new items.
+class QueueListener {
+ public:
+  virtual ~QueueListener() = default;
+  /// From any thread; posts to the listener's own.
+  virtual void on_queue_item(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id) = 0;
+};
+
+/// Owner: the Host. Thread-safe. Queues live as long as the process; what is in them is bounded.
+class SharedQueues {
+ public:
+  static constexpr size_t kMaxItems = 1024;
+  static constexpr size_t kMaxBytes = 4 * 1024 * 1024;
+  static constexpr size_t kMaxQueues = 1024;
+
+  /// Makes the queue or takes over its notification; items that wait are announced again. 0 when there are too many queues.
+  uint32_t add(std::string_view vm_id, std::string_view name, QueueListener* listener, uint64_t vm_serial, uint32_t root_id);
+  std::optional<uint32_t> resolve(std::string_view vm_id, std::string_view name) const;
+  /// Beyond the bounds the oldest items go, and `dropped` is set.
+  Status enqueue(uint32_t id, std::string_view value, bool& dropped);
+  Status dequeue(uint32_t id, std::string& value);
+  /// The VM is gone: nobody is told of its queues' items until somebody registers.
+  void forget(uint64_t vm_serial);
+
+ private:
+  struct Queue {
+    std::deque<std::string> items;
+    size_t bytes = 0;
+    QueueListener* listener = nullptr;
+    uint64_t vm_serial = 0;
+    uint32_t root_id = 0;
+  };
+  mutable std::mutex mutex_;
+  std::map<std::pair<std::string, std::string>, uint32_t> ids_;
+  std::map<uint32_t, Queue> queues_;
+};
+
+}  // namespace weir::wasm

@@ -1,0 +1,74 @@
+#include "wasm/stats.h"
+
+#include "base/strings.h"
+
+namespace weir::wasm {
+namespace {
+
+struct ClockAnchor {
+  std::chrono::steady_clock::time_point time = std::chrono::steady_clock::now();
+  uint64_t ticks = read_ticks();
+};
+const ClockAnchor kAnchor;
+
+}  // namespace
+
+uint64_t ticks_to_ns(uint64_t ticks) noexcept {
+#if defined(__x86_64__)
+  const auto elapsed_ns = static_cast<double>((std::chrono::steady_clock::now() - kAnchor.time).count());
+  const auto elapsed_ticks = static_cast<double>(read_ticks() - kAnchor.ticks);
+  if (elapsed_ticks <= 0) return 0;
+  return static_cast<uint64_t>(static_cast<double>(ticks) * (elapsed_ns / elapsed_ticks));
+#else
+  return ticks;
+#endif
+}
+
+namespace {
+Counter& named(stats::Store& store, std::string_view label, std::string_view name) {
+  return store.counter(base::concat("wasm.", label, ".", name));
+}
+}  // namespace
+
+PluginStats::PluginStats(stats::Store& store, std::string_view label)
+    : calls(named(store, label, "calls")),
+      traps(named(store, label, "traps")),
+      timeouts(named(store, label, "timeouts")),
+      vm_reload(named(store, label, "vm_reload")),
+      vm_reload_success(named(store, label, "vm_reload_success")),
+      vm_reload_failure(named(store, label, "vm_reload_failure")),
+      vm_reload_backoff(named(store, label, "vm_reload_backoff")),
+      failed_streams(named(store, label, "failed_streams")),
+      bypassed_streams(named(store, label, "bypassed_streams")) {
+  for (unsigned i = 0; i < static_cast<unsigned>(LimitKind::kCount_); ++i)
+    limits.push_back(&named(store, label, base::concat("limit.", limit_name(static_cast<LimitKind>(i)))));
+}
+
+VmRecord& VmRecords::add() {
+  const std::lock_guard lock(mutex_);
+  VmRecord& record = records_.emplace_back();
+  record.serial = ++last_serial_;
+  return record;
+}
+
+void VmRecords::remove(VmRecord& record) {
+  const std::lock_guard lock(mutex_);
+  records_.remove_if([&record](const VmRecord& each) { return &each == &record; });
+}
+
+HostStats::HostStats(stats::Store& store)
+    : created(store.counter("wasm.envoy.wasm.runtime.v8.created")),
+      active(store.gauge("wasm.envoy.wasm.runtime.v8.active")),
+      compiled(store.counter("wasm.modules_compiled")),
+      vm_count(store.gauge("wasm.wasm_vm_count")),
+      store_(store) {}
+
+PluginStats& HostStats::plugin(std::string_view label) {
+  const std::lock_guard lock(mutex_);
+  auto found = plugins_.find(label);
+  if (found == plugins_.end())
+    found = plugins_.emplace(std::string(label), std::make_unique<PluginStats>(store_, label)).first;
+  return *found->second;
+}
+
+}  // namespace weir::wasm

@@ -1,0 +1,120 @@
+// The stats of the Wasm host, the records behind GET /wasm, and the clock that guest calls are measured with.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#if defined(__x86_64__)
+#include <x86intrin.h>
+#endif
+
+#include "stats/store.h"
+#include "wasm/limits.h"
+#include "wasm/plugin.h"
+
+namespace weir::wasm {
+
+/// Ticks of the processor's constant clock: a third of what asking the system costs.
+inline uint64_t read_ticks() noexcept {
+#if defined(__x86_64__)
+  return __rdtsc();
+#else
+  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+#endif
+}
+/// Measured against the steady clock since the process started; the longer it runs, the better.
+uint64_t ticks_to_ns(uint64_t ticks) noexcept;
+
+/// "wasm.<plugin>.<name>". Live as long as the process.
+struct PluginStats {
+  PluginStats(stats::Store& store, std::string_view label);
+  Counter& calls;
+  Counter& traps;      // guest calls that ended in a trap or an exit
+  Counter& timeouts;   // guest calls that the watchdog ended
+  Counter& vm_reload;  // a dead VM is to be replaced
+  Counter& vm_reload_success;
+  Counter& vm_reload_failure;
+  Counter& vm_reload_backoff;  // its replacement had to wait
+  Counter& failed_streams;     // streams that got 503 or a reset by FAIL_CLOSED
+  Counter& bypassed_streams;   // streams that went on without the filter by FAIL_OPEN
+  std::vector<Counter*> limits;  // by LimitKind
+};
+
+/// One plugin inside one VM. Written by the VM's thread alone.
+struct PluginCell {
+  std::string label;
+  std::string root_id;
+  std::atomic<uint64_t> calls{0};
+  std::atomic<uint64_t> ticks{0};
+  std::atomic<uint64_t> worst_ticks{0};
+  std::atomic<uint64_t> limit_hits{0};
+
+  void count(uint64_t call_ticks) noexcept {
+    calls.store(calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    ticks.store(ticks.load(std::memory_order_relaxed) + call_ticks, std::memory_order_relaxed);
+    if (call_ticks > worst_ticks.load(std::memory_order_relaxed)) worst_ticks.store(call_ticks, std::memory_order_relaxed);
+  }
+};
+
+enum class VmState : uint8_t { kStarting, kRunning, kSpare, kDraining, kDead };
+
+/// What one VM shows of itself. Owner: VmRecords. Written by the VM's thread, read by main.
+struct VmRecord {
+  uint64_t serial = 0;
+  std::string vm_id;
+  std::string vm_key;
+  uint64_t generation = 0;
+  unsigned worker = 0;
+  std::atomic<VmState> state{VmState::kStarting};
+  std::atomic<uint64_t> memory_bytes{0};
+  std::atomic<uint64_t> heap_bytes{0};
+  std::atomic<uint64_t> streams{0};
+  std::atomic<uint64_t> callouts{0};
+  std::list<PluginCell> plugins;  // complete once the state is another than kStarting
+
+  void set_state(VmState to) noexcept { state.store(to, std::memory_order_release); }
+  VmState get_state() const noexcept { return state.load(std::memory_order_acquire); }
+};
+
+/// All VMs of the process. Thread-safe.
+class VmRecords {
+ public:
+  VmRecord& add();
+  void remove(VmRecord& record);
+  template <typename Visitor>
+  void for_each(Visitor&& visit) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& record : records_) visit(record);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::list<VmRecord> records_;
+  uint64_t last_serial_ = 0;
+};
+
+/// Stats of the host itself and of all plugins. Thread-safe.
+class HostStats {
+ public:
+  explicit HostStats(stats::Store& store);
+  PluginStats& plugin(std::string_view label);
+  Counter& created;   // "wasm.envoy.wasm.runtime.v8.created"
+  Gauge& active;
+  Counter& compiled;  // "wasm.modules_compiled"
+  Gauge& vm_count;    // "wasm.wasm_vm_count"
+
+ private:
+  stats::Store& store_;
+  std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<PluginStats>, std::less<>> plugins_;
+};
+
+}  // namespace weir::wasm

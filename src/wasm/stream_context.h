@@ -1,0 +1,54 @@
+// StreamContext: one stream of one plugin, as host functions see it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <weir/http_filter.h>
+
+#include "base/intrusive_list.h"
+#include "wasm/context.h"
+#include "wasm/enums.h"
+
+namespace weir::wasm {
+
+struct StreamsTag {};
+struct EffectsTag {};
+
+/// One direction of a stream.
+struct Direction {
+  bool head_open = false;      // the head stands at this filter and may be changed
+  bool trailers_open = false;  // likewise
+  bool body_end = false;       // in the body callback that carries the end: trailers may be made
+  bool resume = false;         // continue_stream was called
+  bool ended = false;          // the last byte came here
+  bool body_changed = false;   // the guest changed the body or its announced length
+  bool length_dropped = false; // content-length was removed because the body changed; restored when the size is known
+  Buffer* body = nullptr;      // in a body callback: what it is about
+  uint64_t passed = 0;         // body bytes that went on
+};
+
+/// Owner: the filter that it is a part of. Thread: the worker's. Effects of host calls are noted here: the filter makes those of its own
+/// callback that callback's result; apply_effects() does the others at the end of the loop's turn.
+class StreamContext : public Context, public base::ListNode<StreamsTag>, public base::ListNode<EffectsTag> {
+ public:
+  StreamContext() noexcept : Context(Kind::kStream) {}
+  virtual ~StreamContext() = default;
+  virtual void apply_effects() = 0;
+  /// The VM is dead or expires: the failure policy decides what becomes of the stream. The VM is left.
+  virtual void on_vm_gone() = 0;
+
+  FilterCallbacks* callbacks = nullptr;
+  Direction request, response;
+  bool in_callback = false;  // of this stream; its result carries the effects
+  bool logging = false;      // in on_done or on_log: nothing may be changed
+  bool clear_route = false;
+  bool replied = false;      // an answer was given or the stream reset; later ones are ignored
+  bool reset_wanted = false;
+  std::unique_ptr<LocalReply> reply;
+
+  bool has_effects() const noexcept {
+    return reply || reset_wanted || clear_route || request.resume || response.resume;
+  }
+};
+
+}  // namespace weir::wasm

@@ -1,0 +1,207 @@
+// Vm: one instance of a module with its own linear memory, and the contexts that live in it.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/intrusive_list.h"
+#include "wasm/enums.h"
+#include "wasm/exports.h"
+#include "wasm/guest_memory.h"
+#include "wasm/root_context.h"
+#include "wasm/stream_context.h"
+#include "wasm/vm_group.h"
+
+namespace weir::wasm {
+
+/// Who has the VM on its worker.
+class VmOwner {
+ public:
+  virtual ~VmOwner() = default;
+  /// The VM is dead. Called with guest frames gone but the stream's callback still on the stack: nothing may be destroyed.
+  virtual void on_vm_failed(Vm& vm) = 0;
+  /// There are effects to apply at the end of the turn, or a root has finished.
+  virtual void on_vm_work(Vm& vm) = 0;
+  /// The last stream has left.
+  virtual void on_vm_idle(Vm& vm) = 0;
+  virtual event::Loop& loop() = 0;
+  virtual Callouts& callouts() = 0;
+  virtual WatchCell& watch_cell() = 0;
+  virtual QueueListener& queue_listener() = 0;
+};
+
+/// What the start of a VM came to.
+struct StartFailure {
+  std::shared_ptr<const Plugin> plugin;
+  std::string message;
+};
+
+/// Owner: the engine thread while it starts, then a worker's slot, then the engine thread again, which disposes of it.
+/// Guest calls never nest: whatever a host function asks for happens after the guest has returned. The one nested call is the
+/// guest's allocator (see give()).
+class Vm {
+ public:
+  enum class Role : uint8_t { kCanary, kWorker };
+  enum class Phase : uint8_t { kInitializing, kConfiguring, kRunning, kEnding };
+  struct Outcome {
+    bool ok = false;
+    uint32_t value = 0;
+  };
+
+  Vm(std::shared_ptr<const VmGroup> group, Services& services, Role role, unsigned worker);
+  ~Vm();  // on the engine thread
+  Vm(const Vm&) = delete;
+  Vm& operator=(const Vm&) = delete;
+
+  /// On the engine thread: instantiates, runs the module's own start and starts every plugin. Releases the instance.
+  std::optional<StartFailure> start(WatchCell& cell);
+  /// On the worker's thread: takes the instance over, and starts what the guest asked for meanwhile.
+  void adopt(VmOwner& owner);
+  /// On the worker's thread: ends timers and callouts and lets go of the instance. Requires: no streams.
+  void release();
+  /// proxy_on_done of all roots; true when none wants to stay.
+  bool end_roots();
+  /// Deletes roots that have called proxy_done(); true when none is left.
+  bool reap_roots();
+
+  /// Calls the guest. Not ok: the VM is dead now (or was). `context` is current during the call.
+  Outcome call(Context& context, const ExportFunction& function, std::span<const Value> args);
+
+  // ---- for host functions -------------------------------------------------------------------------
+  GuestMemory memory() noexcept { return GuestMemory(*instance_); }
+  /// The context that host calls are about now. Requires: not restricted().
+  Context& context() noexcept { return effective_ != nullptr ? *effective_ : *current_; }
+  RootContext& root() noexcept { return *context().root; }
+  StreamContext* stream() noexcept {
+    return context().kind == Context::Kind::kStream ? static_cast<StreamContext*>(&context()) : nullptr;
+  }
+  /// True while the module's own start or the guest's allocator runs: only log, clocks and inert WASI are served then.
+  bool restricted() const noexcept { return allocating_ || phase_ == Phase::kInitializing; }
+  /// Hands bytes to the guest: memory from its allocator, address and size stored at once. Nothing is allocated for no bytes.
+  Status give(std::string_view bytes, Value pointer_at, Value size_at);
+  /// As give(), for `size` bytes that the caller writes to the returned place. Null: the status says why, or size is 0.
+  char* give_room(size_t size, Value pointer_at, Value size_at, Status& status);
+  /// Notes a log line of the guest, under the rate limit.
+  void log(uint32_t level, std::string_view text);
+  void count_limit(LimitKind kind);
+  void exit(uint32_t code);
+  /// Effects of this stream are to be applied at the end of the turn.
+  void defer(StreamContext& stream);
+  /// A root has something to do at the end of the turn.
+  void defer_root() { if (owner_ != nullptr) owner_->on_vm_work(*this); }
+  bool set_effective(uint32_t id) noexcept;
+  /// False when as many are in flight as may be.
+  bool may_start_callout();
+  uint32_t next_callout_id() noexcept { return ++last_callout_id_ != 0 ? last_callout_id_ : ++last_callout_id_; }
+
+  // ---- streams ------------------------------------------------------------------------------------
+  void enter_stream(StreamContext& stream) noexcept;
+  void leave_stream(StreamContext& stream) noexcept;
+  uint32_t add_context(Context& context) { return contexts_.add(context); }
+  void remove_context(Context& context) noexcept;
+  /// Applies all effects that wait.
+  void apply_effects();
+  /// Streams leave the VM, each under its failure policy.
+  void fail_streams();
+  size_t streams() const noexcept { return stream_count_; }
+
+  // ---- state --------------------------------------------------------------------------------------
+  const VmGroup& group() const noexcept { return *group_; }
+  const VmConfig& vm_config() const noexcept { return group_->vm(); }
+  const Exports& exports() const noexcept { return exports_; }
+  Services& services() noexcept { return services_; }
+  VmRecord& record() noexcept { return record_; }
+  VmOwner* owner() noexcept { return owner_; }
+  Instance& instance() noexcept { return *instance_; }
+  RootContext* find_root(const Key& plugin) noexcept;
+  RootContext* find_root(uint32_t id) noexcept;
+  std::span<const std::unique_ptr<RootContext>> roots() const noexcept { return roots_; }
+  size_t callouts_in_flight() const noexcept;
+  bool dead() const noexcept { return dead_; }
+  bool in_guest() const noexcept { return current_ != nullptr; }
+  bool canary() const noexcept { return role_ == Role::kCanary; }
+  Phase phase() const noexcept { return phase_; }
+  const std::string& death() const noexcept { return death_; }
+  uint64_t last_call_ns() const noexcept { return ticks_to_ns(last_call_ticks_); }
+  const Plugin& speaker() const noexcept;  // whose name a log line carries
+  /// The store for reading and the one for writing; a canary writes to one of its own.
+  SharedStore& shared_data() noexcept { return *shared_data_.operator->(); }
+  SharedStore* canary_data() noexcept { return canary_data_.get(); }
+
+  struct Metric {
+    CustomMetric* metric;  // null: dropped
+    MetricType type;
+  };
+  struct Metrics {
+    std::vector<Metric> by_id;
+    std::map<std::string, uint32_t, std::less<>> ids;  // type digit and name
+  };
+  Metrics& metrics() noexcept { return metrics_; }
+  struct StandardStreams {
+    std::string lines[2];  // stdout and stderr, up to the next newline
+  };
+  StandardStreams& standard_streams() noexcept { return standard_; }
+  /// Queues that a starting guest has registered, with its root: announced when a worker adopts the VM.
+  std::vector<std::pair<std::string, uint32_t>>& pending_queues() noexcept { return pending_queues_; }
+
+ private:
+  static Result<void> fail_start(std::string why) { return weir::fail(Error{Code::kGuestFault, Side::kLocal, false, std::move(why)}); }
+  Result<void> instantiate();
+  Result<void> run_start();
+  Result<void> start_root(RootContext& root);
+  Result<void> run(const ExportFunction& function, std::span<const Value> args);
+  void fail(CallEnd end, const Context& context, const ExportFunction& function);
+  void account(const Context& context, uint64_t ticks) noexcept;
+  uint32_t allocate(size_t size);
+
+  const std::shared_ptr<const VmGroup> group_;
+  Services& services_;
+  VmRecord& record_;
+  const Role role_;
+  Phase phase_ = Phase::kInitializing;
+  std::unique_ptr<Instance> instance_;
+  Exports exports_;
+  VmOwner* owner_ = nullptr;
+  WatchCell* cell_ = nullptr;
+  uint64_t budget_ns_ = 0;
+
+  // The running guest call.
+  struct OwnContext final : Context {  // what is current while the module's own start runs
+    OwnContext() noexcept : Context(Kind::kRoot) {}
+  };
+  OwnContext own_;
+  Context* current_ = nullptr;
+  Context* effective_ = nullptr;
+  bool allocating_ = false;
+  bool doomed_ = false;  // the allocator failed inside a host function: the call ends, and the VM with it
+  CallEnd doom_ = CallEnd::kOk;
+  bool exiting_ = false;
+  uint32_t exit_code_ = 0;
+  uint64_t last_call_ticks_ = 0;
+  unsigned calls_since_sample_ = 0;
+
+  bool dead_ = false;
+  std::string death_;
+  std::vector<std::unique_ptr<RootContext>> roots_;
+  ContextTable contexts_;
+  base::IntrusiveList<StreamContext, StreamsTag> streams_;
+  base::IntrusiveList<StreamContext, EffectsTag> effects_;
+  size_t stream_count_ = 0;
+  uint32_t last_callout_id_ = 0;
+
+  SharedStores::Use shared_data_;
+  std::unique_ptr<SharedStore> canary_data_;
+  Metrics metrics_;
+  StandardStreams standard_;
+  std::vector<std::pair<std::string, uint32_t>> pending_queues_;
+  int64_t log_second_ = 0;
+  uint32_t log_lines_ = 0;
+  uint64_t log_dropped_ = 0;
+};
+
+}  // namespace weir::wasm

@@ -1,0 +1,196 @@
+// Calls into the guest, and what host functions need of the running one.
+#include <chrono>
+#include <ctime>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "wasm/vm.h"
+
+namespace weir::wasm {
+namespace {
+
+constexpr unsigned kSampleMemoryEvery = 256;  // calls
+
+int64_t coarse_second() noexcept {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+  return time.tv_sec;
+}
+
+}  // namespace
+
+Vm::Outcome Vm::call(Context& context, const ExportFunction& function, std::span<const Value> args) {
+  WEIR_CHECK(current_ == nullptr);  // guest calls never nest
+  if (dead_) return {};
+  current_ = &context;
+  effective_ = nullptr;
+  const uint64_t sequence = cell_->next();
+  instance_->set_sequence(sequence);
+  const uint64_t begin = read_ticks();
+  cell_->begin(sequence, *instance_, budget_ns_);
+  services_.watchdog.note_call();
+  const CallResult result = instance_->call(function.handle, args.first(function.params));
+  cell_->end();
+  last_call_ticks_ = read_ticks() - begin;
+  current_ = nullptr;
+  account(context, last_call_ticks_);
+  if (result.end != CallEnd::kOk || doomed_ || exiting_) [[unlikely]] {
+    fail(doomed_ ? doom_ : result.end == CallEnd::kOk ? CallEnd::kExit : result.end, context, function);
+    return {};
+  }
+  return Outcome{true, static_cast<uint32_t>(result.value)};
+}
+
+void Vm::account(const Context& context, uint64_t ticks) noexcept {
+  if (context.root == nullptr) return;
+  context.root->cell().count(ticks);
+  context.root->stats().calls.inc();
+  if (++calls_since_sample_ >= kSampleMemoryEvery) [[unlikely]] {
+    calls_since_sample_ = 0;
+    record_.memory_bytes.store(instance_->memory().size(), std::memory_order_relaxed);
+  }
+}
+
+void Vm::fail(CallEnd end, const Context& context, const ExportFunction& function) {
+  dead_ = true;
+  record_.set_state(VmState::kDead);
+  const std::string& trap = death_.empty() ? instance_->last_trap() : death_;
+  std::string why;
+  switch (end) {
+    case CallEnd::kTerminated:
+      why = base::concat("it ran longer than ", budget_ns_ / 1'000'000, " ms");
+      break;
+    case CallEnd::kExit:
+      why = base::concat("it called proc_exit(", exit_code_, ")");
+      break;
+    default:
+      why = instance_->out_of_memory() ? std::string("the engine's heap limit is reached") : trap;
+      break;
+  }
+  death_ = base::concat(function.name, ": ", why);
+  const bool clean_exit = phase_ == Phase::kInitializing && end == CallEnd::kExit && exit_code_ == 0;
+  if (clean_exit) return;  // run() takes it as success
+  const Plugin& plugin = context.root != nullptr ? context.root->plugin() : *group_->plugins.front();
+  PluginStats& stats = services_.stats.plugin(plugin.label());
+  (end == CallEnd::kTerminated ? stats.timeouts : stats.traps).inc();
+  if (instance_->out_of_memory()) stats.limits[static_cast<size_t>(LimitKind::kMemory)]->inc();
+  WEIR_LOG_EVERY_MS(100, kWasm, kError, "guest failed",
+                    {{"plugin", plugin.label()},
+                     {"vm_id", vm_config().vm_id},
+                     {"context", context.id},
+                     {"why", death_},
+                     {"canary", canary()}});
+  if (owner_ != nullptr) owner_->on_vm_failed(*this);
+}
+
+uint32_t Vm::allocate(size_t size) {
+  const Value args[] = {size};
+  allocating_ = true;
+  const CallResult result = instance_->call(exports_.allocate.handle, args);
+  allocating_ = false;
+  if (result.end == CallEnd::kOk && !exiting_) return static_cast<uint32_t>(result.value);
+  // The engine has ended the nested call; the outer one has to end as well.
+  if (!doomed_ && !exiting_) {
+    doomed_ = true;
+    doom_ = result.end;
+    death_ = instance_->last_trap();
+  }
+  instance_->request_exit();
+  return 0;
+}
+
+char* Vm::give_room(size_t size, Value pointer_at, Value size_at, Status& status) {
+  GuestMemory before = memory();
+  status = Status::kInvalidMemoryAccess;
+  if (!before.contains(static_cast<uint32_t>(pointer_at), 4) || !before.contains(static_cast<uint32_t>(size_at), 4))
+    return nullptr;
+  if (size == 0) {
+    before.store<uint32_t>(pointer_at, 0);
+    before.store<uint32_t>(size_at, 0);
+    status = Status::kOk;
+    return nullptr;
+  }
+  if (size > UINT32_MAX) return nullptr;
+  const uint32_t at = allocate(size);
+  if (at == 0) return nullptr;
+  // Anew: the allocator may have grown the memory. The addresses are stored before anything else runs in the guest, because
+  // some guests keep no other reference to the block.
+  GuestMemory after = memory();
+  char* to = after.writable(at, size);
+  if (to == nullptr || !after.store<uint32_t>(pointer_at, at) ||
+      !after.store<uint32_t>(size_at, static_cast<uint32_t>(size)))
+    return nullptr;
+  status = Status::kOk;
+  return to;
+}
+
+Status Vm::give(std::string_view bytes, Value pointer_at, Value size_at) {
+  Status status = Status::kOk;
+  char* to = give_room(bytes.size(), pointer_at, size_at, status);
+  if (to != nullptr) bytes.copy(to, bytes.size());
+  return status;
+}
+
+const Plugin& Vm::speaker() const noexcept {
+  if (effective_ != nullptr) return effective_->root->plugin();
+  if (current_ != nullptr && current_->root != nullptr) return current_->root->plugin();
+  return *group_->plugins.front();
+}
+
+void Vm::log(uint32_t level, std::string_view text) {
+  const auto wanted = static_cast<base::Level>(level);
+  if (!base::log_enabled(base::Component::kWasm, wanted)) return;
+  const int64_t second = coarse_second();
+  if (second != log_second_) {
+    if (log_dropped_ > 0) {
+      WEIR_LOG(kWasm, kWarn, "guest log lines dropped", {{"plugin", speaker().label()}, {"count", log_dropped_}});
+    }
+    log_second_ = second;
+    log_lines_ = 0;
+    log_dropped_ = 0;
+  }
+  if (++log_lines_ > vm_config().limits.max_log_lines_per_second) {
+    if (log_dropped_++ == 0) {
+      count_limit(LimitKind::kLogLines);
+    } else {
+      services_.stats.plugin(speaker().label()).limits[static_cast<size_t>(LimitKind::kLogLines)]->inc();
+    }
+    return;
+  }
+  if (text.size() > kMaxLogLineBytes) text = text.substr(0, kMaxLogLineBytes);
+  const Context* about = effective_ != nullptr ? effective_ : current_;
+  base::write_log(base::Component::kWasm, wanted, "guest",
+                  {{"plugin", speaker().label()}, {"context", about != nullptr ? about->id : 0}, {"text", text}});
+}
+
+void Vm::count_limit(LimitKind kind) {
+  services_.stats.plugin(speaker().label()).limits[static_cast<size_t>(kind)]->inc();
+  if (current_ != nullptr && current_->root != nullptr) {
+    auto& hits = current_->root->cell().limit_hits;
+    hits.store(hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+  WEIR_LOG_EVERY_MS(1000, kWasm, kWarn, "guest reached a limit",
+                    {{"plugin", speaker().label()}, {"limit", limit_name(kind)}});
+}
+
+void Vm::exit(uint32_t code) {
+  exiting_ = true;
+  exit_code_ = code;
+  instance_->request_exit();
+}
+
+bool Vm::set_effective(uint32_t id) noexcept {
+  Context* found = contexts_.find(id);
+  if (found == nullptr) return false;
+  effective_ = found;
+  return true;
+}
+
+bool Vm::may_start_callout() {
+  if (callouts_in_flight() < vm_config().limits.max_callouts) return true;
+  count_limit(LimitKind::kCallouts);
+  return false;
+}
+
+}  // namespace weir::wasm

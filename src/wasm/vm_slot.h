@@ -1,0 +1,86 @@
+// VmSlot: the place of one VM on one worker, which keeps it filled.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "event/loop.h"
+#include "wasm/vm.h"
+
+namespace weir::wasm {
+
+/// What failures cost a worker: the sum over the last ten seconds.
+class CostWindow {
+ public:
+  static constexpr int64_t kSeconds = 10;
+  static constexpr uint64_t kBudgetNs = 500'000'000;  // 5 %
+  void add(MonotonicTime now, uint64_t ns) noexcept;
+  bool exhausted(MonotonicTime now) noexcept;
+
+ private:
+  void move_to(MonotonicTime now) noexcept;
+  std::array<uint64_t, kSeconds> by_second_{};
+  int64_t second_ = 0;
+};
+
+/// Where a slot's new VMs come from.
+class VmBuilder {
+ public:
+  virtual ~VmBuilder() = default;
+  /// Has the engine thread build and start a VM; it comes back through WorkerVms.
+  virtual void build(unsigned worker, std::shared_ptr<const VmGroup> group) = 0;
+  /// Has the engine thread destroy it.
+  virtual void dispose(std::unique_ptr<Vm> vm) = 0;
+};
+
+/// Owner: WorkerVms. Thread: the worker's.
+///
+/// A trapped VM is replaced at once: by the spare, which is kept after a first trap, or as soon as another is built. When
+/// failures cost the worker more than 5 % of its last ten seconds, and after failed starts, replacements wait with a growing
+/// back-off. While there is no VM, streams get the plugin's failure policy.
+class VmSlot {
+ public:
+  VmSlot(VmOwner& owner, VmBuilder& builder, unsigned worker, std::shared_ptr<const VmGroup> group);
+  ~VmSlot();
+  VmSlot(const VmSlot&) = delete;
+  VmSlot& operator=(const VmSlot&) = delete;
+
+  Vm* current() noexcept { return current_.get(); }
+  const VmGroup& group() const noexcept { return *group_; }
+  const std::shared_ptr<const VmGroup>& shared_group() const noexcept { return group_; }
+
+  /// A VM for this slot, the first one or a replacement.
+  void install(std::unique_ptr<Vm> vm);
+  void build_failed(const std::string& why, uint64_t cost_ns);
+  void count_cost(uint64_t ns) noexcept { costs_.add(owner_.loop().now(), ns); }
+  /// The current VM is dead: returns it and sees to another.
+  std::unique_ptr<Vm> replace_dead();
+  /// No replacement is wanted any more; returns the VM. The spare is disposed of.
+  std::unique_ptr<Vm> retire();
+
+ private:
+  static void on_backoff(void* self);
+  void want_vm();
+  void request_build();
+  void wait_backoff();
+  std::chrono::milliseconds next_backoff() noexcept;
+
+  VmOwner& owner_;
+  VmBuilder& builder_;
+  const unsigned worker_;
+  const std::shared_ptr<const VmGroup> group_;
+  std::unique_ptr<Vm> current_;
+  std::unique_ptr<Vm> spare_;
+  bool keep_spare_ = false;
+  bool retired_ = false;
+  unsigned building_ = 0;
+  unsigned failures_ = 0;  // back-offs without a quiet time between them
+  MonotonicTime last_backoff_{};
+  CostWindow costs_;
+  event::Timer backoff_;
+};
+
+}  // namespace weir::wasm

@@ -1,0 +1,209 @@
+#include "wasm/worker_vms.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace weir::wasm {
+namespace {
+
+/// Where there is no client for callouts.
+class NoCallouts final : public Callouts {
+ public:
+  bool knows_cluster(std::string_view) const override { return false; }
+  Result<std::unique_ptr<Callout>> start(CalloutRequest, CalloutHandler&) override {
+    return fail(Code::kNoCluster, Side::kLocal, "there are no clusters");
+  }
+};
+
+}  // namespace
+
+WorkerVms::WorkerVms(router::FilterHost& host, Host::CalloutMaker make_callouts, VmBuilder& builder,
+                     Services& services, unsigned worker)
+    : host_(host),
+      make_callouts_(make_callouts),
+      loop_(host.loop(worker)),
+      builder_(builder),
+      services_(services),
+      worker_(worker),
+      callouts_(std::make_unique<NoCallouts>()),
+      end_of_turn_(loop_, &WorkerVms::run_end_of_turn, this) {}
+
+WorkerVms::~WorkerVms() = default;
+
+template <typename Visitor>
+void WorkerVms::for_each_vm(Visitor&& visit) {
+  for (auto& [key, slot] : slots_)
+    if (slot->current() != nullptr) visit(*slot->current());
+  for (size_t i = 0; i < retired_.size(); ++i) visit(*retired_[i].vm);
+}
+
+Vm* WorkerVms::pick(const Plugin& plugin, RootContext*& root) noexcept {
+  const auto found = places_.find(plugin.key);
+  if (found == places_.end()) return nullptr;
+  Place& place = found->second;
+  Vm* vm = place.slot->current();
+  if (vm == nullptr || vm->dead()) return nullptr;
+  if (vm->record().serial != place.serial) {
+    place.serial = vm->record().serial;
+    place.root = vm->find_root(plugin.key);
+  }
+  root = place.root;
+  return root != nullptr ? vm : nullptr;
+}
+
+void WorkerVms::adopt(uint64_t generation, PreparedVms prepared) {
+  if (!attached_) {
+    services_.watchdog.attach(worker_);
+    attached_ = true;
+    if (auto made = make_callouts_ != nullptr ? make_callouts_(host_, worker_) : nullptr) callouts_ = std::move(made);
+  }
+  const uint64_t old_generation = std::exchange(generation_, generation);
+  std::map<Key, std::unique_ptr<VmSlot>> slots;
+  places_.clear();
+  for (const auto& group : prepared.groups) {
+    auto kept = slots_.extract(group->key);
+    std::unique_ptr<VmSlot> slot = kept ? std::move(kept.mapped()) : std::make_unique<VmSlot>(*this, builder_, worker_, group);
+    for (const auto& plugin : group->plugins) places_.emplace(plugin->key, Place{slot.get(), 0, nullptr});
+    slots.emplace(group->key, std::move(slot));
+  }
+  for (auto& [key, slot] : slots_)
+    if (auto vm = slot->retire()) retire(std::move(vm), old_generation);
+  slots_ = std::move(slots);
+  for (auto& [group, vm] : prepared.fresh) slots_.at(group->key)->install(std::move(vm));
+  end_of_turn_.schedule();
+}
+
+void WorkerVms::retire(std::unique_ptr<Vm> vm, uint64_t generation) {
+  if (!vm->dead()) vm->record().set_state(VmState::kDraining);
+  retired_.push_back(Retired{std::move(vm), generation, false, nullptr});
+  end_of_turn_.schedule();
+}
+
+void WorkerVms::expire(uint64_t generation) {
+  for (Retired& each : retired_)
+    if (each.generation < generation) each.vm->fail_streams();
+  end_of_turn_.schedule();
+}
+
+void WorkerVms::on_vm_failed(Vm& vm) {
+  end_of_turn_.schedule();
+  for (auto& [key, slot] : slots_) {
+    if (slot->current() != &vm) continue;
+    retired_.push_back(Retired{slot->replace_dead(), generation_, false, nullptr});
+    return;
+  }
+}
+
+void WorkerVms::on_vm_idle(Vm& vm) {
+  if (vm.record().get_state() != VmState::kRunning) end_of_turn_.schedule();
+}
+
+void WorkerVms::run_end_of_turn(void* self) { static_cast<WorkerVms*>(self)->work(); }
+
+void WorkerVms::work() {
+  for_each_vm([](Vm& vm) {
+    if (vm.dead()) {
+      vm.fail_streams();
+    } else {
+      vm.apply_effects();
+    }
+  });
+  sweep();
+}
+
+/// Whether nothing keeps a retired VM; asks its roots to end when its last stream has left.
+bool WorkerVms::finished(Retired& retired) {
+  Vm& vm = *retired.vm;
+  if (vm.streams() > 0) return false;
+  if (vm.dead()) return true;
+  if (retired.ending) return vm.reap_roots() || !retired.grace->armed();
+  retired.ending = true;
+  if (vm.end_roots()) return true;
+  retired.grace = std::make_unique<event::Timer>(loop_, &WorkerVms::on_grace, this);
+  retired.grace->arm(kRootGrace);
+  return false;
+}
+
+void WorkerVms::on_grace(void* self) { static_cast<WorkerVms*>(self)->end_of_turn_.schedule(); }
+
+void WorkerVms::sweep() {
+  for (size_t i = 0; i < retired_.size();) {
+    if (!finished(retired_[i])) {
+      ++i;
+      continue;
+    }
+    std::unique_ptr<Vm> vm = std::move(retired_[i].vm);
+    retired_.erase(retired_.begin() + static_cast<ptrdiff_t>(i));
+    vm->release();
+    builder_.dispose(std::move(vm));
+  }
+}
+
+void WorkerVms::stop() {
+  places_.clear();
+  for (auto& [key, slot] : slots_)
+    if (auto vm = slot->retire()) retired_.push_back(Retired{std::move(vm), generation_, false, nullptr});
+  slots_.clear();
+  for (Retired& each : retired_) {
+    each.vm->fail_streams();
+    if (!each.vm->dead() && !each.ending) each.vm->end_roots();
+    each.vm->release();
+    builder_.dispose(std::move(each.vm));
+  }
+  retired_.clear();
+  callouts_ = std::make_unique<NoCallouts>();
+  if (attached_) services_.watchdog.detach(worker_);
+  attached_ = false;
+  const std::lock_guard lock(mutex_);
+  for (Delivery& each : deliveries_)
+    if (each.vm) builder_.dispose(std::move(each.vm));
+  deliveries_.clear();
+}
+
+void WorkerVms::deliver(std::shared_ptr<const VmGroup> group, std::unique_ptr<Vm> vm, std::string why, uint64_t cost_ns) {
+  {
+    const std::lock_guard lock(mutex_);
+    deliveries_.push_back(Delivery{std::move(group), std::move(vm), std::move(why), cost_ns});
+  }
+  loop_.post([this] { take_deliveries(); });
+}
+
+void WorkerVms::take_deliveries() {
+  std::vector<Delivery> arrived;
+  {
+    const std::lock_guard lock(mutex_);
+    arrived.swap(deliveries_);
+  }
+  for (Delivery& each : arrived) {
+    const auto found = slots_.find(each.group->key);
+    if (found == slots_.end()) {
+      if (each.vm) builder_.dispose(std::move(each.vm));
+    } else if (each.vm) {
+      found->second->count_cost(each.cost_ns);
+      found->second->install(std::move(each.vm));
+    } else {
+      for (const auto& plugin : each.group->plugins) services_.stats.plugin(plugin->label()).vm_reload_failure.inc();
+      found->second->build_failed(each.why, each.cost_ns);
+    }
+  }
+}
+
+void WorkerVms::on_queue_item(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id) {
+  loop_.post([this, vm_serial, root_id, queue_id] { notify_queue(vm_serial, root_id, queue_id); });
+}
+
+void WorkerVms::notify_queue(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id) {
+  Vm* target = nullptr;
+  for_each_vm([vm_serial, &target](Vm& vm) {
+    if (vm.record().serial == vm_serial) target = &vm;
+  });
+  if (target == nullptr || target->dead() || !target->exports().queue_ready) return;
+  RootContext* root = target->find_root(root_id);
+  if (root == nullptr) return;
+  const Value args[] = {root_id, queue_id};
+  target->call(*root, target->exports().queue_ready, args);
+}
+
+}  // namespace weir::wasm

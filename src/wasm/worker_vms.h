@@ -1,0 +1,103 @@
+// WorkerVms: all VMs of one worker.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "event/loop.h"
+#include "wasm/vm.h"
+#include "wasm/vm_slot.h"
+
+namespace weir::wasm {
+
+/// One generation's VMs for one worker, built and not adopted yet.
+struct PreparedVms {
+  std::vector<std::pair<std::shared_ptr<const VmGroup>, std::unique_ptr<Vm>>> fresh;
+  /// All groups of the generation, the ones with fresh VMs among them.
+  std::vector<std::shared_ptr<const VmGroup>> groups;
+};
+
+/// Owner: the Host. Thread: the worker's, but for deliver() and on_queue_item().
+/// VMs leave in two steps: retired or dead ones take no new streams; when their last stream has left (or at expire()) the roots end
+/// and the engine thread disposes of them.
+class WorkerVms final : public VmOwner, public QueueListener {
+ public:
+  WorkerVms(router::FilterHost& host, Host::CalloutMaker make_callouts, VmBuilder& builder, Services& services,
+            unsigned worker);
+  ~WorkerVms() override;
+
+  /// The VM for a new stream of this plugin and its root there; null when there is none now.
+  Vm* pick(const Plugin& plugin, RootContext*& root) noexcept;
+
+  void adopt(uint64_t generation, PreparedVms prepared);
+  void expire(uint64_t generation);
+  void stop();
+
+  /// From the engine thread: a VM that a slot asked for (null: `why` it failed).
+  void deliver(std::shared_ptr<const VmGroup> group, std::unique_ptr<Vm> vm, std::string why, uint64_t cost_ns);
+
+  // VmOwner
+  void on_vm_failed(Vm& vm) override;
+  void on_vm_work(Vm&) override { end_of_turn_.schedule(); }
+  void on_vm_idle(Vm& vm) override;
+  event::Loop& loop() override { return loop_; }
+  Callouts& callouts() override { return *callouts_; }
+  WatchCell& watch_cell() override { return services_.watchdog.cell(worker_); }
+  QueueListener& queue_listener() override { return *this; }
+  // QueueListener
+  void on_queue_item(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id) override;
+
+  static constexpr std::chrono::seconds kRootGrace{5};  // for roots that answered false to proxy_on_done
+
+ private:
+  struct Place {
+    VmSlot* slot;
+    uint64_t serial;    // of the VM for which `root` was looked up
+    RootContext* root;
+  };
+  struct Retired {
+    std::unique_ptr<Vm> vm;
+    uint64_t generation;   // the last that used it
+    bool ending = false;   // its roots have been asked to end
+    std::unique_ptr<event::Timer> grace;
+  };
+  struct Delivery {
+    std::shared_ptr<const VmGroup> group;
+    std::unique_ptr<Vm> vm;
+    std::string why;
+    uint64_t cost_ns;
+  };
+  static void run_end_of_turn(void* self);
+  static void on_grace(void* self);
+  void work();
+  void sweep();
+  void take_deliveries();
+  void notify_queue(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id);
+  void retire(std::unique_ptr<Vm> vm, uint64_t generation);
+  bool finished(Retired& retired);
+  template <typename Visitor>
+  void for_each_vm(Visitor&& visit);
+
+  router::FilterHost& host_;
+  const Host::CalloutMaker make_callouts_;
+  event::Loop& loop_;
+  VmBuilder& builder_;
+  Services& services_;
+  const unsigned worker_;
+  std::unique_ptr<Callouts> callouts_;
+  event::EndOfTurn end_of_turn_;
+  bool attached_ = false;
+  uint64_t generation_ = 0;
+  std::unordered_map<Key, Place, KeyHash> places_;  // by plugin key
+  std::map<Key, std::unique_ptr<VmSlot>> slots_;    // by group key
+  std::vector<Retired> retired_;
+
+  std::mutex mutex_;
+  std::vector<Delivery> deliveries_;  // under the mutex
+};
+
+}  // namespace weir::wasm
