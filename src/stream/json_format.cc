@@ -11,7 +11,7 @@ namespace weir::stream {
 struct JsonFormat::Node {
   enum class Kind : uint8_t { kObject, kList, kFormat, kRaw };
   Kind kind = Kind::kRaw;
-  std::vector<std::pair<std::string, Node>> fields;
+  std::vector<std::string> names;  // of an object's items
   std::vector<Node> items;
   Format format;
   std::string raw;  // a number, a boolean or null
@@ -73,11 +73,11 @@ class JsonFormat::Node::Reader {
       std::string key = text();
       next_is(':');
       WEIR_TRY(field, value(depth + 1));
-      node.fields.emplace_back(std::move(key), std::move(field));
+      // Sorted as they come: json_formats are short.
+      const auto place = sort_ ? std::upper_bound(node.names.begin(), node.names.end(), key) : node.names.end();
+      node.items.insert(node.items.begin() + (place - node.names.begin()), std::move(field));
+      node.names.insert(place, std::move(key));
     }
-    if (sort_)
-      std::stable_sort(node.fields.begin(), node.fields.end(),
-                       [](const auto& a, const auto& b) { return a.first < b.first; });
     return {};
   }
 
@@ -162,10 +162,10 @@ void JsonFormat::Node::append(const FormatContext& context, base::JsonWriter& wr
     case Kind::kRaw: writer.raw(raw); return;
     case Kind::kObject:
       writer.begin_object();
-      for (const auto& [name, field] : fields) {
-        if (omit_empty && field.absent(context, scratch)) continue;
-        writer.key(name);
-        field.append(context, writer, omit_empty, scratch);
+      for (size_t i = 0; i < items.size(); ++i) {
+        if (omit_empty && items[i].absent(context, scratch)) continue;
+        writer.key(names[i]);
+        items[i].append(context, writer, omit_empty, scratch);
       }
       writer.end_object();
       return;
