@@ -81,6 +81,7 @@ def reason_to_skip(name, plain, options):
 
 def run(options):
     results, broken = {}, 0
+    busy = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="weir-bench.") as folder, Fleet() as fleet:
         servers = Servers(fleet, folder, options.tools, options.weir, options.envoy, options.module)
         available = servers.available()
@@ -92,7 +93,10 @@ def run(options):
         host = machine()
         print(f"{host['cpu']}, {host['cores']} cores, kernel {host['kernel']}; "
               + ", ".join(f"{name} {version}" for name, version in versions.items() if version)
-              + f"; {load.CONNECTIONS} connections, {options.rounds} rounds of {options.seconds} s\n")
+              + f"; {load.CONNECTIONS} connections, rounds: {options.rounds}, {options.seconds} s each")
+        if busy > host["cores"] / 2:
+            print(f"this machine was busy before the run (load {busy:.1f}): all figures will be higher and less steady than they need be")
+        print()
         for name in wanted_scenarios(options):
             why = reason_to_skip(name, plain, options)
             if why:
@@ -113,7 +117,9 @@ def run(options):
                 broken += 1
                 print(f"FAILED: {server.name} has ended during the run:\n{server.process.log_tail()}")
     usable = {name: found for name, found in results.items() if "error" not in found and "skipped" not in found}
-    print(report.goals_table(usable))
+    goals = report.goals_table(usable)
+    if goals:
+        print(goals)
     if options.json:
         with open(options.json, "w") as out:
             json.dump({"when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": host, "versions": versions,
