@@ -4,6 +4,18 @@
 #include <cstddef>
 #include <cstdint>
 
+// Under the address sanitizer every block goes back to malloc, so that use after free is seen.
+#if defined(__SANITIZE_ADDRESS__)
+#define WEIR_POOL_BLOCKS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WEIR_POOL_BLOCKS 0
+#endif
+#endif
+#ifndef WEIR_POOL_BLOCKS
+#define WEIR_POOL_BLOCKS 1
+#endif
+
 namespace weir::base {
 
 /// Owner: a `constinit thread_local` variable; thread: its own. Blocks may be given back on another thread
@@ -12,7 +24,7 @@ namespace weir::base {
 class FreeList {
  public:
   constexpr FreeList(size_t block_size, uint32_t capacity) noexcept
-      : block_size_(block_size), capacity_(capacity) {}
+      : block_size_(block_size), capacity_(WEIR_POOL_BLOCKS ? capacity : 0) {}
   FreeList(const FreeList&) = delete;
   FreeList& operator=(const FreeList&) = delete;
 

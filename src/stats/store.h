@@ -22,7 +22,13 @@ struct HistogramSnapshot {
   uint64_t count = 0;
   uint64_t sum = 0;
   std::vector<std::pair<double, uint64_t>> cumulative;  // upper bound -> count at or below (Envoy's buckets)
-  double quantile(double q) const;                      // interpolated; NaN if empty
+  struct Range {
+    double lower;  // exclusive
+    double upper;  // inclusive
+    uint64_t count;
+  };
+  std::vector<Range> ranges;                            // the finer buckets that hold something
+  double quantile(double q) const;                      // interpolated in them; NaN if empty
 };
 
 /// Visits metrics in order of name.
@@ -54,6 +60,7 @@ class Store {
   std::unique_ptr<Private> private_;
 };
 
+/// A filter_regex that is no regex gives a text that says so.
 /// Text of `GET /stats`: "name: value" lines; histograms as Envoy prints them.
 std::string to_text(const Store& store, std::string_view filter_regex, bool used_only);
 std::string to_json(const Store& store, std::string_view filter_regex, bool used_only);

@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "base/block_pool.h"
+
 namespace weir {
 namespace {
 
@@ -22,6 +24,7 @@ void one_exchange(const void** block, const void** field) {
   in.move_to(out, 4);
 }
 
+#if WEIR_POOL_BLOCKS
 TEST(Allocation, PoolsGiveTheSameMemoryAgain) {
   const void* first_block = nullptr;
   const void* first_field = nullptr;
@@ -36,6 +39,7 @@ TEST(Allocation, PoolsGiveTheSameMemoryAgain) {
   EXPECT_EQ(::mallinfo2().uordblks, before);
 }
 
+#endif
 TEST(Allocation, BlocksCrossThreadsAndOutliveThem) {
   Buffer* buffer = nullptr;
   {
