@@ -22,10 +22,18 @@ Error error_of(const Failure& failure) {
   error.side = Side::kUpstream;
   error.detail = upstream::reset_reason(failure.kind);
   switch (failure.kind) {
-    case FailureKind::kNoHealthyHost: error.code = Code::kNoHealthyHost; break;
-    case FailureKind::kOverflow: error.code = Code::kOverflow; break;
-    case FailureKind::kProtocolError: error.code = Code::kProtocol; break;
-    default: error.code = Code::kReset; break;
+    case FailureKind::kNoHealthyHost:
+      error.code = Code::kNoHealthyHost;
+      break;
+    case FailureKind::kOverflow:
+      error.code = Code::kOverflow;
+      break;
+    case FailureKind::kProtocolError:
+      error.code = Code::kProtocol;
+      break;
+    default:
+      error.code = Code::kReset;
+      break;
   }
   return error;
 }
@@ -56,9 +64,15 @@ class CalloutClient::Handle final : public Callout {
 /// One callout. Owner: the client, then the loop's list of deferred deletions.
 class CalloutClient::Call final : public event::Deferrable, private upstream::ExchangeSink {
  public:
-  Call(CalloutClient& client, upstream::Cluster& cluster, CalloutRequest request, CalloutHandler& handler)
-      : client_(client), state_(cluster.state()), request_(std::move(request)), handler_(&handler), exchange_(*this),
-        timeout_(cluster.loop(), &Call::on_timeout, this), failed_late_(cluster.loop(), &Call::on_failed_late, this) {}
+  Call(CalloutClient& client, upstream::Cluster& cluster, CalloutRequest request,
+       CalloutHandler& handler)
+      : client_(client),
+        state_(cluster.state()),
+        request_(std::move(request)),
+        handler_(&handler),
+        exchange_(*this),
+        timeout_(cluster.loop(), &Call::on_timeout, this),
+        failed_late_(cluster.loop(), &Call::on_failed_late, this) {}
 
   Result<std::unique_ptr<Callout>> begin(upstream::Cluster& cluster);
   /// Nobody is told any more.
@@ -86,7 +100,8 @@ class CalloutClient::Call final : public event::Deferrable, private upstream::Ex
   }
   void on_exchange_body(Buffer& data, EndStream end) override {
     if (response_.body.size() + data.size() > request_.max_response_bytes) {
-      done(weir::fail(Code::kPayloadTooLarge, Side::kUpstream, "the answer to a callout is too large"));
+      done(weir::fail(Code::kPayloadTooLarge, Side::kUpstream,
+                      "the answer to a callout is too large"));
       return;
     }
     response_.body.append(std::move(data));
@@ -96,8 +111,10 @@ class CalloutClient::Call final : public event::Deferrable, private upstream::Ex
   void on_exchange_failed(const Failure& failure) override {
     if (is_connect_failure(failure.kind)) {
       state_.charge_response(503, true);
-      done(own_answer(503, base::concat("upstream connect error or disconnect/reset before headers. reset reason: ",
-                                        upstream::reset_reason(failure.kind))));
+      done(own_answer(
+          503,
+          base::concat("upstream connect error or disconnect/reset before headers. reset reason: ",
+                       upstream::reset_reason(failure.kind))));
     } else {
       done(weir::fail(error_of(failure)));
     }
@@ -141,11 +158,13 @@ Result<std::unique_ptr<Callout>> CalloutClient::Call::begin(upstream::Cluster& c
   const bool has_body = !request_.body.empty();
   const bool has_trailers = !request_.trailers.empty();
   const EndStream head_end = has_body || has_trailers ? EndStream::kNo : EndStream::kYes;
-  if (auto failure = exchange_.start(cluster, request_.head, head_end, upstream::Priority::kDefault)) {
+  if (auto failure =
+          exchange_.start(cluster, request_.head, head_end, upstream::Priority::kDefault)) {
     if (!is_connect_failure(failure->kind)) return weir::fail(error_of(*failure));
     failed_late_.schedule();
   } else {
-    if (has_body) exchange_.send_body(request_.body, has_trailers ? EndStream::kNo : EndStream::kYes);
+    if (has_body)
+      exchange_.send_body(request_.body, has_trailers ? EndStream::kNo : EndStream::kYes);
     if (has_trailers) exchange_.send_trailers(request_.trailers);
     if (request_.timeout.count() > 0) timeout_.arm(request_.timeout);
   }
@@ -160,12 +179,16 @@ CalloutClient::~CalloutClient() {
   for (const auto& call : calls_) call->detach();
 }
 
-bool CalloutClient::knows_cluster(std::string_view cluster) const { return clusters_.find_retired(cluster) != nullptr; }
+bool CalloutClient::knows_cluster(std::string_view cluster) const {
+  return clusters_.find_retired(cluster) != nullptr;
+}
 
-Result<std::unique_ptr<Callout>> CalloutClient::start(CalloutRequest request, CalloutHandler& handler) {
+Result<std::unique_ptr<Callout>> CalloutClient::start(CalloutRequest request,
+                                                      CalloutHandler& handler) {
   upstream::Cluster* cluster = clusters_.find_retired(request.cluster);
   if (cluster == nullptr)
-    return weir::fail(Code::kNoCluster, Side::kLocal, base::concat("unknown cluster ", request.cluster));
+    return weir::fail(Code::kNoCluster, Side::kLocal,
+                      base::concat("unknown cluster ", request.cluster));
   auto call = std::make_unique<Call>(*this, *cluster, std::move(request), handler);
   auto handle = call->begin(*cluster);
   if (!handle) return handle;

@@ -22,7 +22,9 @@ class DomainIndex {
  private:
   struct TextHash {
     using is_transparent = void;
-    size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+    size_t operator()(std::string_view text) const noexcept {
+      return std::hash<std::string_view>{}(text);
+    }
   };
   using Map = std::unordered_map<std::string, uint32_t, TextHash, std::equal_to<>>;
   struct OfLength {

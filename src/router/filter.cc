@@ -63,7 +63,8 @@ RouterStats::RouterStats(StatsScope& scope)
       no_cluster(scope.counter("no_cluster")),
       rq_redirect(scope.counter("rq_redirect")),
       rq_direct_response(scope.counter("rq_direct_response")),
-      rq_reset_after_downstream_response_started(scope.counter("rq_reset_after_downstream_response_started")) {}
+      rq_reset_after_downstream_response_started(
+          scope.counter("rq_reset_after_downstream_response_started")) {}
 
 void* RouterFilter::operator new(size_t size) {
   void* memory = spare.take();
@@ -75,7 +76,9 @@ void RouterFilter::operator delete(void* memory) noexcept {
 }
 
 RouterFilter::RouterFilter(const RouterSettings& settings, upstream::WorkerClusters& clusters)
-    : settings_(settings), clusters_(clusters), exchange_(*this),
+    : settings_(settings),
+      clusters_(clusters),
+      exchange_(*this),
       timeout_(clusters.loop(), &RouterFilter::on_timeout, this) {}
 
 RouterFilter::~RouterFilter() = default;
@@ -132,7 +135,8 @@ Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end)
   rewrite_request(route, head, envoy_headers);
   if (route.include_attempt_count()) head.headers.set("x-envoy-attempt-count", "1");
 
-  const auto priority = action.high_priority ? upstream::Priority::kHigh : upstream::Priority::kDefault;
+  const auto priority =
+      action.high_priority ? upstream::Priority::kHigh : upstream::Priority::kDefault;
   if (auto failure = exchange_.start(*cluster, head, end, priority)) {
     fail_before_head(*failure);
     return Flow::kReplied;
@@ -165,7 +169,8 @@ void RouterFilter::response_done() {
   const MonotonicTime now = clusters_.loop().now();
   callbacks_->stream_info().upstream_last_rx = now;
   if (request_done_ != MonotonicTime{})
-    cluster_state_->stats().rq_time.record(static_cast<uint64_t>(milliseconds_between(request_done_, now)));
+    cluster_state_->stats().rq_time.record(
+        static_cast<uint64_t>(milliseconds_between(request_done_, now)));
 }
 
 void RouterFilter::on_stream_end(const StreamInfo&) noexcept {
@@ -177,7 +182,8 @@ void RouterFilter::set_upstream_host(upstream::Pool& pool) {
   if (host_named_ == &pool) return;
   host_named_ = &pool;
   // The pool may die before the stream has written its access log; the request's arena does not.
-  callbacks_->stream_info().upstream_host = callbacks_->request_head()->headers.store(pool.address_text());
+  callbacks_->stream_info().upstream_host =
+      callbacks_->request_head()->headers.store(pool.address_text());
 }
 
 void RouterFilter::on_exchange_connected(upstream::UpstreamConnection& connection) {

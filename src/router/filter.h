@@ -56,7 +56,9 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
 
  private:
   ResponseHead& exchange_head() noexcept override;
-  HeaderMap& exchange_trailers() noexcept override { return terminal_->response_trailers_storage(); }
+  HeaderMap& exchange_trailers() noexcept override {
+    return terminal_->response_trailers_storage();
+  }
   void on_exchange_connected(upstream::UpstreamConnection& connection) override;
   void on_exchange_informational() override;
   void on_exchange_head(size_t wire_bytes, EndStream end) override;
@@ -75,7 +77,9 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   void request_done();
   void response_done();
   /// A filter has replied by itself: the stream's head is not ours any more.
-  bool answered_elsewhere() const noexcept { return !head_passed_ && callbacks_->stream_info().response_code != 0; }
+  bool answered_elsewhere() const noexcept {
+    return !head_passed_ && callbacks_->stream_info().response_code != 0;
+  }
   static void on_timeout(void* self) noexcept;
 
   const RouterSettings& settings_;
@@ -87,7 +91,7 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   event::Timer timeout_;
   std::chrono::milliseconds timeout_after_{0};
   MonotonicTime request_done_{};
-  upstream::Pool* host_named_ = nullptr;  // whose address stands in StreamInfo; compared only
+  upstream::Pool* host_named_ = nullptr;    // whose address stands in StreamInfo; compared only
   std::unique_ptr<ResponseHead> unwanted_;  // takes a response that nobody waits for any more
   bool head_passed_ = false;
 };

@@ -49,7 +49,7 @@ struct RouteMatchOptions {
   bool case_sensitive = true;
   std::vector<HeaderMatch> headers;
   std::vector<QueryMatch> query;
-  std::optional<double> fraction;    // runtime_fraction.default_value, 0..1
+  std::optional<double> fraction;  // runtime_fraction.default_value, 0..1
 };
 
 struct WeightedCluster {
@@ -72,7 +72,7 @@ struct FilterOverride {
 using FilterOverrides = std::map<std::string, FilterOverride, std::less<>>;
 
 struct RouteActionOptions {
-  std::string cluster;          // exactly one of cluster, cluster_header, weighted
+  std::string cluster;  // exactly one of cluster, cluster_header, weighted
   std::string cluster_header;
   std::vector<WeightedCluster> weighted;
   int cluster_not_found_status = 503;

@@ -32,7 +32,8 @@ void PathIndex::fill(Table& table, std::vector<Entry> entries) {
     if (table.buckets.empty() || table.buckets.back().text != entry.text) {
       Hash hash;
       for (const char c : entry.text) hash.add(c);
-      table.buckets.push_back({entry.text, hash.mixed(), static_cast<uint32_t>(table.items.size()), 0});
+      table.buckets.push_back(
+          {entry.text, hash.mixed(), static_cast<uint32_t>(table.items.size()), 0});
       const auto length = static_cast<uint32_t>(entry.text.size());
       if (table.lengths.empty() || table.lengths.back() != length) table.lengths.push_back(length);
     }

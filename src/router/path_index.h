@@ -37,14 +37,16 @@ class PathIndex {
   using Path = RouteMatchOptions::Path;
   struct Hash {  // FNV-1a, because every prefix's hash is wanted and comes for free
     uint64_t value = 14695981039346656037ULL;
-    void add(char c) noexcept { value = (value ^ static_cast<unsigned char>(c)) * 1099511628211ULL; }
+    void add(char c) noexcept {
+      value = (value ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+    }
     uint64_t mixed() const noexcept { return value ^ (value >> 29); }
   };
   struct Item {
     int32_t route;
     Path kind;
   };
-  struct Bucket {  // all routes with one text
+  struct Bucket {           // all routes with one text
     std::string_view text;  // in the options, or in lowered_
     uint64_t hash = 0;
     uint32_t first = 0;  // into items_
@@ -53,7 +55,7 @@ class PathIndex {
   struct Table {
     std::vector<uint32_t> lengths;  // of the texts, ascending
     std::vector<Bucket> buckets;
-    std::vector<uint32_t> slots;    // open addressing: bucket + 1, 0 = free; a power of two
+    std::vector<uint32_t> slots;  // open addressing: bucket + 1, 0 = free; a power of two
     std::vector<Item> items;
     bool empty() const noexcept { return buckets.empty(); }
     const Bucket* find(std::string_view text, uint64_t hash) const noexcept {
@@ -77,16 +79,21 @@ class PathIndex {
 
   static bool fits(Path kind, size_t length, std::string_view path) noexcept {
     switch (kind) {
-      case Path::kPrefix: return true;
-      case Path::kExact: return path.size() == length;
-      case Path::kSeparatedPrefix: return path.size() == length || path[length] == '/';
-      case Path::kRegex: return false;
+      case Path::kPrefix:
+        return true;
+      case Path::kExact:
+        return path.size() == length;
+      case Path::kSeparatedPrefix:
+        return path.size() == length || path[length] == '/';
+      case Path::kRegex:
+        return false;
     }
     return false;
   }
 
   template <typename Accept>
-  static void find_in(const Table& table, std::string_view key, std::string_view path, int32_t& best, Accept& accept) {
+  static void find_in(const Table& table, std::string_view key, std::string_view path,
+                      int32_t& best, Accept& accept) {
     Hash hash;
     size_t at = 0;
     for (const uint32_t length : table.lengths) {

@@ -9,6 +9,7 @@
 namespace weir::router {
 
 /// The value of "location". `matcher` is the redirect route's own.
-std::string redirect_location(const RedirectOptions& redirect, const RouteMatchOptions& matcher, const RequestHead& head);
+std::string redirect_location(const RedirectOptions& redirect, const RouteMatchOptions& matcher,
+                              const RequestHead& head);
 
 }  // namespace weir::router

@@ -36,13 +36,18 @@ LocalReply timeout_reply(StreamInfo& info) {
 
 ResponseFlag failure_flag(FailureKind kind) noexcept {
   switch (kind) {
-    case FailureKind::kNoHealthyHost: return ResponseFlag::kNoHealthyUpstream;
-    case FailureKind::kOverflow: return ResponseFlag::kUpstreamOverflow;
+    case FailureKind::kNoHealthyHost:
+      return ResponseFlag::kNoHealthyUpstream;
+    case FailureKind::kOverflow:
+      return ResponseFlag::kUpstreamOverflow;
     case FailureKind::kLocalConnectFailure:
     case FailureKind::kRemoteConnectFailure:
-    case FailureKind::kConnectTimeout: return ResponseFlag::kUpstreamConnectionFailure;
-    case FailureKind::kConnectionTermination: return ResponseFlag::kUpstreamConnectionTermination;
-    case FailureKind::kProtocolError: return ResponseFlag::kUpstreamProtocolError;
+    case FailureKind::kConnectTimeout:
+      return ResponseFlag::kUpstreamConnectionFailure;
+    case FailureKind::kConnectionTermination:
+      return ResponseFlag::kUpstreamConnectionTermination;
+    case FailureKind::kProtocolError:
+      return ResponseFlag::kUpstreamProtocolError;
   }
   return ResponseFlag::kUpstreamConnectionTermination;
 }
@@ -64,7 +69,8 @@ std::string reset_details(std::string_view event, const Failure& failure) {
   return details;
 }
 
-LocalReply failure_reply(StreamInfo& info, const Failure& failure, bool retried, EnvoyHeaders envoy_headers) {
+LocalReply failure_reply(StreamInfo& info, const Failure& failure, bool retried,
+                         EnvoyHeaders envoy_headers) {
   info.set_flag(failure_flag(failure.kind));
   LocalReply reply;
   reply.status = failure.kind == FailureKind::kProtocolError ? 502 : 503;
@@ -73,9 +79,10 @@ LocalReply failure_reply(StreamInfo& info, const Failure& failure, bool retried,
     reply.details = "no_healthy_upstream";
     return reply;
   }
-  reply.body = base::concat("upstream connect error or disconnect/reset before headers. ",
-                            retried ? std::string_view("retried and the latest ") : std::string_view(),
-                            "reset reason: ", upstream::reset_reason(failure.kind));
+  reply.body =
+      base::concat("upstream connect error or disconnect/reset before headers. ",
+                   retried ? std::string_view("retried and the latest ") : std::string_view(),
+                   "reset reason: ", upstream::reset_reason(failure.kind));
   const std::string transport = transport_failure_reason(failure);
   if (!transport.empty()) {
     base::append_all(reply.body, ", transport failure reason: ", transport);

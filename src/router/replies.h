@@ -16,7 +16,8 @@ LocalReply no_route_reply(StreamInfo& info);
 LocalReply no_cluster_reply(StreamInfo& info, int status);
 LocalReply timeout_reply(StreamInfo& info);
 /// `retried`: the failure is that of a second attempt.
-LocalReply failure_reply(StreamInfo& info, const upstream::Failure& failure, bool retried, EnvoyHeaders envoy_headers);
+LocalReply failure_reply(StreamInfo& info, const upstream::Failure& failure, bool retried,
+                         EnvoyHeaders envoy_headers);
 LocalReply redirect_reply(const RedirectOptions& redirect, std::string location);
 LocalReply direct_reply(const DirectResponseOptions& direct);
 

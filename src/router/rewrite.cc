@@ -29,16 +29,19 @@ void rewrite_host(const Route& route, RequestHead& head, EnvoyHeaders envoy_head
 void rewrite_path(const Route& route, RequestHead& head, EnvoyHeaders envoy_headers) {
   const RouteActionOptions& action = *route.action();
   if (action.prefix_rewrite.empty() && !action.regex_rewrite) return;
-  const std::string path = rewritten_path(route.matcher(), action.prefix_rewrite, action.regex_rewrite, head.path());
+  const std::string path =
+      rewritten_path(route.matcher(), action.prefix_rewrite, action.regex_rewrite, head.path());
   if (path == head.path()) return;
-  if (envoy_headers == EnvoyHeaders::kAdd) head.headers.set(HeaderId::kXEnvoyOriginalPath, head.path());
+  if (envoy_headers == EnvoyHeaders::kAdd)
+    head.headers.set(HeaderId::kXEnvoyOriginalPath, head.path());
   head.set_path(path);
 }
 
 }  // namespace
 
 std::string rewritten_path(const RouteMatchOptions& matcher, std::string_view prefix_rewrite,
-                           const std::optional<RegexRewrite>& regex_rewrite, std::string_view path) {
+                           const std::optional<RegexRewrite>& regex_rewrite,
+                           std::string_view path) {
   const std::string_view bare = split_path(path).path;
   const std::string_view rest = path.substr(bare.size());
   if (regex_rewrite) {
@@ -46,7 +49,8 @@ std::string rewritten_path(const RouteMatchOptions& matcher, std::string_view pr
   }
   if (prefix_rewrite.empty()) return std::string(path);
   size_t matched = bare.size();
-  if (matcher.kind == RouteMatchOptions::Path::kPrefix || matcher.kind == RouteMatchOptions::Path::kSeparatedPrefix)
+  if (matcher.kind == RouteMatchOptions::Path::kPrefix ||
+      matcher.kind == RouteMatchOptions::Path::kSeparatedPrefix)
     matched = std::min(matcher.path.size(), bare.size());
   return base::concat(prefix_rewrite, bare.substr(matched), rest);
 }

@@ -5,7 +5,8 @@ namespace {
 
 /// The first of the levels that says something by `ask`, from the most specific on.
 template <typename Answer, typename Ask>
-Answer most_specific(std::initializer_list<const FilterOverrides*> levels, std::string_view name, Answer nothing, Ask&& ask) {
+Answer most_specific(std::initializer_list<const FilterOverrides*> levels, std::string_view name,
+                     Answer nothing, Ask&& ask) {
   for (const FilterOverrides* level : levels) {
     if (level->empty()) continue;
     const auto found = level->find(name);
@@ -19,8 +20,8 @@ Answer most_specific(std::initializer_list<const FilterOverrides*> levels, std::
 
 const std::string Route::kNone;
 
-Route::Route(const RouteTableOptions& table, const VirtualHostOptions& host, const RouteOptions& route,
-             const WeightedCluster* weighted)
+Route::Route(const RouteTableOptions& table, const VirtualHostOptions& host,
+             const RouteOptions& route, const WeightedCluster* weighted)
     : table_(table), host_(host), route_(route), weighted_(weighted) {
   // The last one applied wins: the table's by default, otherwise the most specific.
   if (table.most_specific_header_mutations_wins) {
@@ -33,7 +34,8 @@ Route::Route(const RouteTableOptions& table, const VirtualHostOptions& host, con
 }
 
 const void* Route::filter_config(std::string_view filter_name) const {
-  return most_specific<const void*>({&route_.filters, &host_.filters, &table_.filters}, filter_name, nullptr,
+  return most_specific<const void*>({&route_.filters, &host_.filters, &table_.filters}, filter_name,
+                                    nullptr,
                                     [](const FilterOverride& one) { return one.config.get(); });
 }
 

@@ -32,18 +32,25 @@ class Route final : public stream::RouteRef {
   const RouteTableOptions& table() const noexcept { return table_; }
   const RouteMatchOptions& matcher() const noexcept { return route_.match; }
   /// Exactly one of the three is not null.
-  const RouteActionOptions* action() const noexcept { return route_.route ? &*route_.route : nullptr; }
-  const RedirectOptions* redirect() const noexcept { return route_.redirect ? &*route_.redirect : nullptr; }
-  const DirectResponseOptions* direct() const noexcept { return route_.direct ? &*route_.direct : nullptr; }
+  const RouteActionOptions* action() const noexcept {
+    return route_.route ? &*route_.route : nullptr;
+  }
+  const RedirectOptions* redirect() const noexcept {
+    return route_.redirect ? &*route_.redirect : nullptr;
+  }
+  const DirectResponseOptions* direct() const noexcept {
+    return route_.direct ? &*route_.direct : nullptr;
+  }
   /// The cluster's name; empty when cluster_header decides.
   const std::string& cluster() const noexcept {
     return weighted_ != nullptr ? weighted_->name : route_.route ? route_.route->cluster : kNone;
   }
   /// host_rewrite_literal of the weighted cluster or the route.
   const std::string& host_rewrite() const noexcept {
-    return weighted_ != nullptr && !weighted_->host_rewrite_literal.empty() ? weighted_->host_rewrite_literal
-           : route_.route                                                   ? route_.route->host_rewrite_literal
-                                                                            : kNone;
+    return weighted_ != nullptr && !weighted_->host_rewrite_literal.empty()
+               ? weighted_->host_rewrite_literal
+           : route_.route ? route_.route->host_rewrite_literal
+                          : kNone;
   }
   bool include_attempt_count() const noexcept { return host_.include_attempt_count; }
 

@@ -14,7 +14,8 @@ namespace {
 /// The authority without ":port"; brackets of an IPv6 address stay.
 std::string_view without_port(std::string_view authority) noexcept {
   const size_t colon = authority.rfind(':');
-  if (colon == std::string_view::npos || authority.find(']', colon) != std::string_view::npos) return authority;
+  if (colon == std::string_view::npos || authority.find(']', colon) != std::string_view::npos)
+    return authority;
   return authority.substr(0, colon);
 }
 
@@ -45,13 +46,14 @@ struct RouteTable::VirtualHost {
   /// A route with what matching needs beside the path.
   struct Entry {
     const RouteOptions* options;
-    const Route* route;            // null for a weighted route
+    const Route* route;  // null for a weighted route
     std::vector<Choice> choices;
   };
 
   explicit VirtualHost(const VirtualHostOptions& host) : options(host), index(host.routes) {}
   const Route* match(const RequestHead& head, uint64_t random) const;
-  bool accepts(const Entry& entry, const RequestHead& head, std::string_view query, uint64_t random) const;
+  bool accepts(const Entry& entry, const RequestHead& head, std::string_view query,
+               uint64_t random) const;
 
   const VirtualHostOptions& options;
   PathIndex index;
@@ -61,8 +63,8 @@ struct RouteTable::VirtualHost {
   const Route* tls_route = nullptr;
 };
 
-bool RouteTable::VirtualHost::accepts(const Entry& entry, const RequestHead& head, std::string_view query,
-                                      uint64_t random) const {
+bool RouteTable::VirtualHost::accepts(const Entry& entry, const RequestHead& head,
+                                      std::string_view query, uint64_t random) const {
   const RouteMatchOptions& match = entry.options->match;
   if (!match.headers.empty() && !matches_all(match.headers, head)) return false;
   if (!match.query.empty() && !matches_all(match.query, query)) return false;
@@ -88,9 +90,9 @@ RouteTable::RouteTable(RouteTableOptions options) : options_(std::move(options))
 RouteTable::~RouteTable() = default;
 
 Result<std::shared_ptr<const RouteTable>> RouteTable::build(RouteTableOptions options) {
-  std::shared_ptr<RouteTable> table(new RouteTable(std::move(options)));
+  std::unique_ptr<RouteTable> table(new RouteTable(std::move(options)));
   WEIR_CHECKED(table->compile());
-  return table;
+  return std::shared_ptr<const RouteTable>(std::move(table));
 }
 
 Result<void> RouteTable::compile() {
@@ -125,10 +127,14 @@ Result<void> RouteTable::compile_host(const VirtualHostOptions& options, uint32_
       for (const WeightedCluster& weighted : route.route->weighted) {
         if (weighted.weight == 0) continue;
         total += weighted.weight;
-        entry.choices.push_back({total, &host->routes.emplace_back(options_, options, route, &weighted)});
+        entry.choices.push_back(
+            {total, &host->routes.emplace_back(options_, options, route, &weighted)});
       }
       if (total == 0 || total > UINT32_MAX)
-        return fail(Code::kConfig, Side::kLocal, "weights of weighted_clusters must sum up to 1 .. 4294967295 in virtual host \"" + options.name + '"');
+        return fail(
+            Code::kConfig, Side::kLocal,
+            "weights of weighted_clusters must sum up to 1 .. 4294967295 in virtual host \"" +
+                options.name + '"');
     } else {
       entry.route = &host->routes.emplace_back(options_, options, route, nullptr);
     }
@@ -140,7 +146,8 @@ Result<void> RouteTable::compile_host(const VirtualHostOptions& options, uint32_
 
 const RouteTable::VirtualHost* RouteTable::find_host(std::string_view authority) const {
   if (options_.ignore_port_in_host_matching) authority = without_port(authority);
-  const int32_t found = has_upper(authority) ? domains_.find(base::lower(authority)) : domains_.find(authority);
+  const int32_t found =
+      has_upper(authority) ? domains_.find(base::lower(authority)) : domains_.find(authority);
   return found < 0 ? nullptr : hosts_[static_cast<size_t>(found)].get();
 }
 

@@ -9,6 +9,7 @@ namespace weir::router {
 
 /// For "envoy.extensions.filters.http.router.v3.Router". FactoryContext::host is a router::FilterHost*. The filters that
 /// the factory makes are stream::TerminalFilters.
-std::shared_ptr<const HttpFilterFactory> make_router_factory(ConfigView& config, FactoryContext& context);
+std::shared_ptr<const HttpFilterFactory> make_router_factory(ConfigView& config,
+                                                             FactoryContext& context);
 
 }  // namespace weir::router

@@ -35,15 +35,16 @@ std::optional<milliseconds> parse_timeout(std::string_view text) {
 
 }  // namespace
 
-milliseconds request_timeout(const RouteActionOptions& action, RequestHead& head, EnvoyHeaders envoy_headers,
-                             ExpectedTimeout expected) {
+milliseconds request_timeout(const RouteActionOptions& action, RequestHead& head,
+                             EnvoyHeaders envoy_headers, ExpectedTimeout expected) {
   milliseconds timeout = action.timeout;
   std::optional<milliseconds> asked;
   bool control = false;
   for (const HeaderMap::Entry& entry : head.headers) {
     // Most requests have none; this one comparison is all that they pay.
     if (!entry.name.starts_with(kControlPrefix)) continue;
-    control |= std::find(kControlHeaders.begin(), kControlHeaders.end(), entry.name) != kControlHeaders.end();
+    control |= std::find(kControlHeaders.begin(), kControlHeaders.end(), entry.name) !=
+               kControlHeaders.end();
     if (entry.name == kTimeoutHeader && !asked) asked = parse_timeout(entry.value);
   }
   if (expected == ExpectedTimeout::kRespect) {
@@ -53,7 +54,8 @@ milliseconds request_timeout(const RouteActionOptions& action, RequestHead& head
   if (asked) timeout = *asked;
   if (control) {
     head.headers.remove_if([](const HeaderMap::Entry& entry) {
-      return std::find(kControlHeaders.begin(), kControlHeaders.end(), entry.name) != kControlHeaders.end();
+      return std::find(kControlHeaders.begin(), kControlHeaders.end(), entry.name) !=
+             kControlHeaders.end();
     });
   }
   if (timeout.count() > 0 && envoy_headers == EnvoyHeaders::kAdd) {

@@ -22,9 +22,9 @@ void for_each_host(const ClusterOptions& options, Visit&& visit) {
 
 }  // namespace
 
-std::shared_ptr<const ClusterTable> ClusterTable::build(std::vector<std::shared_ptr<const ClusterOptions>> clusters,
+std::shared_ptr<const ClusterTable> ClusterTable::build(ClusterList clusters,
                                                         ClusterRegistry& registry) {
-  auto table = std::make_shared<ClusterTable>();
+  auto table = std::make_unique<ClusterTable>();
   for (auto& options : clusters) {
     ClusterSharedState& state = registry.state(*options);
     table->by_name_.emplace(options->name, table->entries_.size());
@@ -46,23 +46,26 @@ Cluster::Cluster(event::Loop& loop, const ClusterEntry& entry, uint64_t seed)
 Cluster::~Cluster() = default;
 
 void Cluster::update(const ClusterEntry& entry) {
-  const bool same = options_ != nullptr && (options_ == entry.options || *options_ == *entry.options);
+  const bool same =
+      options_ != nullptr && (options_ == entry.options || *options_ == *entry.options);
   options_ = entry.options;
   state_ = entry.state;
   if (same) return;
   hosts_.clear();
   std::vector<uint32_t> weights;
-  for_each_host(*options_, [this, &weights](const LocalityOptions&, const EndpointOptions& endpoint) {
-    auto found = std::find_if(pools_.begin(), pools_.end(),
-                              [&endpoint](const auto& pool) { return pool->address() == endpoint.address; });
-    if (found == pools_.end()) {
-      pools_.push_back(std::make_unique<Pool>(*this, endpoint));
-      found = pools_.end() - 1;
-    }
-    (*found)->stop_draining();
-    hosts_.push_back(found->get());
-    weights.push_back(endpoint.weight);
-  });
+  for_each_host(
+      *options_, [this, &weights](const LocalityOptions&, const EndpointOptions& endpoint) {
+        auto found = std::find_if(pools_.begin(), pools_.end(), [&endpoint](const auto& pool) {
+          return pool->address() == endpoint.address;
+        });
+        if (found == pools_.end()) {
+          pools_.push_back(std::make_unique<Pool>(*this, endpoint));
+          found = pools_.end() - 1;
+        }
+        (*found)->stop_draining();
+        hosts_.push_back(found->get());
+        weights.push_back(endpoint.weight);
+      });
   balancer_.reset(options_->lb_policy, options_->least_request_choices, std::move(weights));
   for (const auto& pool : pools_)
     if (std::find(hosts_.begin(), hosts_.end(), pool.get()) == hosts_.end()) pool->start_draining();
@@ -108,8 +111,9 @@ std::vector<Cluster::HostDescription> Cluster::describe() const {
       host.sub_zone = locality.sub_zone;
       host.weight = endpoint.weight;
       host.priority = locality.priority;
-      const auto pool = std::find_if(pools_.begin(), pools_.end(),
-                                     [&endpoint](const auto& one) { return one->address() == endpoint.address; });
+      const auto pool = std::find_if(pools_.begin(), pools_.end(), [&endpoint](const auto& one) {
+        return one->address() == endpoint.address;
+      });
       if (pool != pools_.end()) {
         const Pool::Totals totals = (*pool)->totals();
         host.cx_active = (*pool)->size();
@@ -143,12 +147,13 @@ void WorkerClusters::apply(std::shared_ptr<const ClusterTable> table) {
       continue;
     }
     it->second->drain();
-    retired_.push_back({std::move(it->second), table_});
+    retired_.push_back({std::move(it->second), loop_.now() + retired_age_});
     it = live_.erase(it);
   }
   for (const ClusterEntry& entry : table->entries()) {
     auto& cluster = live_[entry.options->name];
-    if (!cluster) cluster = std::make_unique<Cluster>(loop_, entry, (uint64_t{seed()} << 32) | seed());
+    if (!cluster)
+      cluster = std::make_unique<Cluster>(loop_, entry, (uint64_t{seed()} << 32) | seed());
   }
   table_ = std::move(table);
   sweep_retired();
@@ -162,7 +167,7 @@ Cluster* WorkerClusters::find(std::string_view name) noexcept {
 Cluster* WorkerClusters::find_retired(std::string_view name) noexcept {
   if (Cluster* cluster = find(name)) return cluster;
   for (auto it = retired_.rbegin(); it != retired_.rend(); ++it)
-    if (it->cluster->options().name == name && !it->named_by.expired()) return it->cluster.get();
+    if (it->cluster->options().name == name) return it->cluster.get();
   return nullptr;
 }
 
@@ -187,13 +192,13 @@ std::vector<ClusterDescription> WorkerClusters::describe() const {
   return all;
 }
 
-void WorkerClusters::on_sweep(void* self) noexcept { static_cast<WorkerClusters*>(self)->sweep_retired(); }
+void WorkerClusters::on_sweep(void* self) noexcept {
+  static_cast<WorkerClusters*>(self)->sweep_retired();
+}
 
 void WorkerClusters::sweep_retired() {
-  std::erase_if(retired_, [](Retired& retired) {
-    if (!retired.named_by.expired()) return false;
-    retired.cluster->drain();  // what became idle since
-    return retired.cluster->unused();
+  std::erase_if(retired_, [now = loop_.now()](const Retired& retired) {
+    return retired.until <= now && retired.cluster->unused();
   });
   if (!retired_.empty()) sweep_timer_.arm(kRetiredSweep);
 }

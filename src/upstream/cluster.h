@@ -1,6 +1,7 @@
 // Clusters: the immutable table of a snapshot, and the live clusters of one worker that follow it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -22,14 +23,17 @@ struct ClusterEntry {
   ClusterSharedState* state = nullptr;
 };
 
+using ClusterList = std::vector<std::shared_ptr<const ClusterOptions>>;
+
 /// The clusters of one generation by name. Immutable; part of a snapshot.
 class ClusterTable {
  public:
   /// Requires: names are unique (config/ checks). Thread: main.
-  static std::shared_ptr<const ClusterTable> build(std::vector<std::shared_ptr<const ClusterOptions>> clusters,
-                                                   ClusterRegistry& registry);
+  static std::shared_ptr<const ClusterTable> build(ClusterList clusters, ClusterRegistry& registry);
   const ClusterEntry* find(std::string_view name) const noexcept;
-  const std::vector<ClusterEntry>& entries() const noexcept { return entries_; }  // in order of the file
+  const std::vector<ClusterEntry>& entries() const noexcept {
+    return entries_;
+  }  // in order of the file
 
  private:
   std::vector<ClusterEntry> entries_;
@@ -80,8 +84,8 @@ class Cluster {
   event::Loop& loop_;
   std::shared_ptr<const ClusterOptions> options_;
   ClusterSharedState* state_;
-  std::vector<std::unique_ptr<Pool>> pools_;           // all, draining ones too
-  std::vector<Pool*> hosts_;                           // what the load balancer's indices mean
+  std::vector<std::unique_ptr<Pool>> pools_;  // all, draining ones too
+  std::vector<Pool*> hosts_;                  // what the load balancer's indices mean
   LoadBalancer balancer_;
   event::EndOfTurn sweep_;
   bool closes_idle_ = false;
@@ -102,12 +106,14 @@ class WorkerClusters {
   WorkerClusters(const WorkerClusters&) = delete;
   WorkerClusters& operator=(const WorkerClusters&) = delete;
 
-  /// Follows a new table. Clusters that it does not name drain, and can still be found by streams whose snapshot named them,
-  /// as long as that snapshot's table lives.
+  /// Follows a new table. Clusters that it does not name drain, and streams that began before can still find them until
+  /// old generations have reached their maximum age.
   void apply(std::shared_ptr<const ClusterTable> table);
+  /// The bootstrap's old_generation_max_age; for clusters removed from now on.
+  void set_old_generation_max_age(std::chrono::milliseconds age) noexcept { retired_age_ = age; }
   /// Null: unknown. The reference is valid for this turn; an exchange that has started keeps its cluster alive.
   Cluster* find(std::string_view name) noexcept;
-  /// Also clusters that only older, still living snapshots name.
+  /// Also clusters that only older generations name.
   Cluster* find_retired(std::string_view name) noexcept;
 
   /// Closes idle connections now; busy ones when their exchange ends. New exchanges still work.
@@ -121,11 +127,13 @@ class WorkerClusters {
  private:
   struct Hash {
     using is_transparent = void;
-    size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+    size_t operator()(std::string_view text) const noexcept {
+      return std::hash<std::string_view>{}(text);
+    }
   };
   struct Retired {
     std::unique_ptr<Cluster> cluster;
-    std::weak_ptr<const ClusterTable> named_by;
+    MonotonicTime until;
   };
   using Live = std::unordered_map<std::string, std::unique_ptr<Cluster>, Hash, std::equal_to<>>;
   void sweep_retired();
@@ -133,6 +141,7 @@ class WorkerClusters {
 
   event::Loop& loop_;
   unsigned worker_;
+  std::chrono::milliseconds retired_age_ = std::chrono::minutes(10);
   std::shared_ptr<const ClusterTable> table_;
   Live live_;
   std::vector<Retired> retired_;

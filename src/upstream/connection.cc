@@ -18,8 +18,8 @@ http::CodecOptions codec_options(const UpstreamHttpOptions& options) {
 }
 
 Failure failure_of(const Error& error) {
-  const bool cut = error.code == Code::kClosed || error.code == Code::kReset || error.code == Code::kTimeout ||
-                   error.code == Code::kSystem;
+  const bool cut = error.code == Code::kClosed || error.code == Code::kReset ||
+                   error.code == Code::kTimeout || error.code == Code::kSystem;
   return {cut ? FailureKind::kConnectionTermination : FailureKind::kProtocolError};
 }
 
@@ -27,36 +27,47 @@ Failure failure_of(const Error& error) {
 
 std::string_view reset_reason(FailureKind kind) noexcept {
   switch (kind) {
-    case FailureKind::kNoHealthyHost: return "no healthy upstream";
-    case FailureKind::kOverflow: return "overflow";
-    case FailureKind::kLocalConnectFailure: return "local connection failure";
-    case FailureKind::kRemoteConnectFailure: return "remote connection failure";
-    case FailureKind::kConnectTimeout: return "connection timeout";
-    case FailureKind::kConnectionTermination: return "connection termination";
-    case FailureKind::kProtocolError: return "protocol error";
+    case FailureKind::kNoHealthyHost:
+      return "no healthy upstream";
+    case FailureKind::kOverflow:
+      return "overflow";
+    case FailureKind::kLocalConnectFailure:
+      return "local connection failure";
+    case FailureKind::kRemoteConnectFailure:
+      return "remote connection failure";
+    case FailureKind::kConnectTimeout:
+      return "connection timeout";
+    case FailureKind::kConnectionTermination:
+      return "connection termination";
+    case FailureKind::kProtocolError:
+      return "protocol error";
   }
   return "connection termination";
 }
 
 UpstreamConnection::UpstreamConnection(Pool& pool, Priority priority)
-    : pool_(pool), idle_timer_(pool.cluster().loop(), &UpstreamConnection::on_idle_timer, this),
-      connecting_since_(pool.cluster().loop().now()), connection_priority_(priority) {}
+    : pool_(pool),
+      idle_timer_(pool.cluster().loop(), &UpstreamConnection::on_idle_timer, this),
+      connecting_since_(pool.cluster().loop().now()),
+      connection_priority_(priority) {}
 
 UpstreamConnection::~UpstreamConnection() = default;
 
-Result<std::unique_ptr<UpstreamConnection>> UpstreamConnection::connect(Pool& pool, Priority priority) {
+Result<std::unique_ptr<UpstreamConnection>> UpstreamConnection::connect(Pool& pool,
+                                                                        Priority priority) {
   const ClusterOptions& options = pool.cluster().options();
   net::ConnectionOptions transport_options;
   transport_options.buffer_limit = options.buffer_limit;
   transport_options.keepalive_time_s = options.keepalive_time_s;
   transport_options.keepalive_interval_s = options.keepalive_interval_s;
   transport_options.keepalive_probes = options.keepalive_probes;
-  WEIR_TRY(transport, net::Connection::connect(pool.cluster().loop(), pool.address(), options.connect_timeout,
-                                               transport_options));
+  WEIR_TRY(transport, net::Connection::connect(pool.cluster().loop(), pool.address(),
+                                               options.connect_timeout, transport_options));
   auto connection = std::unique_ptr<UpstreamConnection>(new UpstreamConnection(pool, priority));
   connection->transport_ = std::move(transport);
   connection->transport_->set_sink(*connection);
-  connection->codec_ = http::h1::make_client_connection(codec_options(options.http), connection->transport_->out());
+  connection->codec_ =
+      http::h1::make_client_connection(codec_options(options.http), connection->transport_->out());
   if (options.http.max_connection_duration.count() > 0)
     connection->expires_ = connection->connecting_since_ + options.http.max_connection_duration;
   return connection;
@@ -131,16 +142,19 @@ void UpstreamConnection::on_data(Buffer& in, net::ReadEnd end) {
   }
   decoding_ = true;
   Result<void> decoded = codec_->decode(in);
-  if (decoded && end == net::ReadEnd::kYes && !abandoned_ && !response_ended_) decoded = codec_->on_read_end();
+  if (decoded && end == net::ReadEnd::kYes && !abandoned_ && !response_ended_)
+    decoded = codec_->on_read_end();
   decoding_ = false;
   after_decode(decoded, in, end);
 }
 
-void UpstreamConnection::after_decode(const Result<void>& decoded, const Buffer& in, net::ReadEnd end) {
+void UpstreamConnection::after_decode(const Result<void>& decoded, const Buffer& in,
+                                      net::ReadEnd end) {
   if (abandoned_) {
     pool_.remove(*this, Pool::ClosedBy::kLocal);
   } else if (response_ended_) {
-    const bool clean = decoded && end == net::ReadEnd::kNo && in.empty() && transport_->unsent() == 0;
+    const bool clean =
+        decoded && end == net::ReadEnd::kNo && in.empty() && transport_->unsent() == 0;
     pool_.give_back(*this, clean && codec_->reusable());
   } else if (!decoded) {
     lose(failure_of(decoded.error()), Pool::ClosedBy::kLocal);
@@ -169,10 +183,17 @@ void UpstreamConnection::on_write_resumed() {
 
 void UpstreamConnection::on_error(const Error& error) {
   switch (state_) {
-    case State::kConnecting: pool_.on_connect_failed(*this, error); break;
-    case State::kIdle: pool_.remove(*this, Pool::ClosedBy::kRemote); break;
-    case State::kLent: lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote); break;
-    case State::kClosed: break;
+    case State::kConnecting:
+      pool_.on_connect_failed(*this, error);
+      break;
+    case State::kIdle:
+      pool_.remove(*this, Pool::ClosedBy::kRemote);
+      break;
+    case State::kLent:
+      lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote);
+      break;
+    case State::kClosed:
+      break;
   }
 }
 
@@ -208,7 +229,8 @@ void UpstreamConnection::on_response_trailers() {
 void UpstreamConnection::arm_idle_timer() {
   auto delay = pool_.cluster().options().http.idle_timeout;
   if (expires_ != MonotonicTime{}) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(expires_ - pool_.cluster().loop().now());
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        expires_ - pool_.cluster().loop().now());
     if (delay.count() == 0 || left < delay) delay = std::max(left, std::chrono::milliseconds(1));
   }
   // Not cancelled while lent: re-arming is one store, and a firing under a loan is ignored.

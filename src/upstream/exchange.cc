@@ -9,13 +9,14 @@ namespace {
 
 /// RFC 9110 section 9.2.2.
 bool is_idempotent(std::string_view method) noexcept {
-  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS" ||
-         method == "TRACE";
+  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" ||
+         method == "OPTIONS" || method == "TRACE";
 }
 
 }  // namespace
 
-std::optional<Failure> Exchange::start(Cluster& cluster, const RequestHead& head, EndStream end, Priority priority) {
+std::optional<Failure> Exchange::start(Cluster& cluster, const RequestHead& head, EndStream end,
+                                       Priority priority) {
   cluster_ = &cluster;
   head_ = &head;
   priority_ = priority;
@@ -67,7 +68,9 @@ void Exchange::send_request() {
 void Exchange::send_body(Buffer& data, EndStream end) {
   if (end == EndStream::kYes) ended_ = Ended::kBody;
   switch (phase_) {
-    case Phase::kIdle: data.clear(); break;
+    case Phase::kIdle:
+      data.clear();
+      break;
     case Phase::kWaiting:
       waiting_.append(std::move(data));
       if (waiting_.size() > cluster_->options().buffer_limit) block();

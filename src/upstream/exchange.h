@@ -53,7 +53,8 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
 
   /// `head` stays where it is and as it is until the response begins or the exchange ends. A failure is returned, not
   /// told to the sink.
-  std::optional<Failure> start(Cluster& cluster, const RequestHead& head, EndStream end, Priority priority);
+  std::optional<Failure> start(Cluster& cluster, const RequestHead& head, EndStream end,
+                               Priority priority);
   /// Empties `data`. After the end of the exchange the data is forgotten.
   void send_body(Buffer& data, EndStream end);
   /// `trailers` stays as `head` does.
@@ -71,7 +72,7 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   Pool* pool() noexcept { return pool_; }
 
  private:
-  enum class Phase : uint8_t { kIdle, kWaiting, kRequest };  // kRequest: on a connection
+  enum class Phase : uint8_t { kIdle, kWaiting, kRequest };     // kRequest: on a connection
   enum class Ended : uint8_t { kNo, kHead, kBody, kTrailers };  // what carried the request's end
 
   void on_connection_ready(UpstreamConnection& connection) noexcept override;

@@ -13,8 +13,9 @@ void LoadBalancer::reset(LbPolicy policy, uint32_t choices, std::vector<uint32_t
   choices_ = std::max<uint32_t>(choices, 2);
   weights_ = std::move(weights);
   for (uint32_t& weight : weights_) weight = std::max<uint32_t>(weight, 1);
-  weighted_ = policy != LbPolicy::kRandom &&
-              std::adjacent_find(weights_.begin(), weights_.end(), std::not_equal_to<>()) != weights_.end();
+  weighted_ =
+      policy != LbPolicy::kRandom &&
+      std::adjacent_find(weights_.begin(), weights_.end(), std::not_equal_to<>()) != weights_.end();
   heap_.clear();
   order_ = 0;
   if (weights_.empty()) return;

@@ -20,7 +20,9 @@ class Random {
     return state_ * 0x2545F4914F6CDD1DULL;
   }
   /// 0 <= result < bound. Requires: bound > 0.
-  uint32_t below(uint32_t bound) noexcept { return static_cast<uint32_t>((next() >> 32) * bound >> 32); }
+  uint32_t below(uint32_t bound) noexcept {
+    return static_cast<uint32_t>((next() >> 32) * bound >> 32);
+  }
 
  private:
   uint64_t state_;

@@ -20,7 +20,7 @@ struct EndpointOptions {
 
 struct LocalityOptions {
   std::string region, zone, sub_zone;
-  uint32_t weight = 0;    // 0 = not set
+  uint32_t weight = 0;  // 0 = not set
   uint32_t priority = 0;
   std::vector<EndpointOptions> endpoints;
   bool operator==(const LocalityOptions&) const = default;
@@ -57,8 +57,8 @@ struct ClusterOptions {
   LbPolicy lb_policy = LbPolicy::kRoundRobin;
   uint32_t least_request_choices = 2;
   std::vector<LocalityOptions> localities;
-  Thresholds thresholds;       // DEFAULT
-  Thresholds high_thresholds;  // HIGH
+  Thresholds thresholds;                // DEFAULT
+  Thresholds high_thresholds;           // HIGH
   uint32_t buffer_limit = 1024 * 1024;  // per_connection_buffer_limit_bytes
   int keepalive_time_s = 0, keepalive_interval_s = 0, keepalive_probes = 0;
   UpstreamHttpOptions http;

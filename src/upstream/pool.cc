@@ -12,7 +12,9 @@ PoolWaiter::~PoolWaiter() {
 }
 
 Pool::Pool(Cluster& cluster, const EndpointOptions& endpoint)
-    : cluster_(cluster), address_(endpoint.address), address_text_(endpoint.address.to_string()),
+    : cluster_(cluster),
+      address_(endpoint.address),
+      address_text_(endpoint.address.to_string()),
       end_of_turn_(cluster.loop(), &Pool::on_end_of_turn, this) {}
 
 Pool::~Pool() {
@@ -29,7 +31,8 @@ Pool::Acquired Pool::acquire(PoolWaiter& waiter, Priority priority, Wanted wante
     return {&connection};
   }
   const Thresholds& limits = cluster_.thresholds(priority);
-  if (!cluster_.state().breakers(priority).pending.try_take(limits.max_pending_requests, limits.track_remaining)) {
+  if (!cluster_.state().breakers(priority).pending.try_take(limits.max_pending_requests,
+                                                            limits.track_remaining)) {
     stats.rq_pending_overflow.inc();
     return {nullptr, true, {FailureKind::kOverflow}};
   }
@@ -40,7 +43,8 @@ Pool::Acquired Pool::acquire(PoolWaiter& waiter, Priority priority, Wanted wante
     // Nothing is under way that the waiter could wait for. With other connections it waits for one of them: a
     // process that is out of file descriptors still serves.
     unlink(waiter);
-    return {nullptr, true, {FailureKind::kLocalConnectFailure, std::move(connected.error().detail)}};
+    return {
+        nullptr, true, {FailureKind::kLocalConnectFailure, std::move(connected.error().detail)}};
   }
   return {};
 }
@@ -70,7 +74,8 @@ Result<void> Pool::connect(Priority priority) {
     ++connect_failures_;
     stats.cx_connect_fail.inc();
     const Thresholds& limits = cluster_.thresholds(priority);
-    cluster_.state().breakers(priority).connections.give_back(limits.max_connections, limits.track_remaining);
+    cluster_.state().breakers(priority).connections.give_back(limits.max_connections,
+                                                              limits.track_remaining);
     return fail(std::move(connection.error()));
   }
   stats.cx_total.inc();
@@ -86,7 +91,8 @@ Result<void> Pool::connect(Priority priority) {
 bool Pool::lend(UpstreamConnection& connection, Priority priority) noexcept {
   const Thresholds& limits = cluster_.thresholds(priority);
   ClusterStats& stats = cluster_.stats();
-  if (!cluster_.state().breakers(priority).requests.try_take(limits.max_requests, limits.track_remaining)) {
+  if (!cluster_.state().breakers(priority).requests.try_take(limits.max_requests,
+                                                             limits.track_remaining)) {
     stats.rq_pending_overflow.inc();
     return false;
   }
@@ -102,7 +108,9 @@ bool Pool::lend(UpstreamConnection& connection, Priority priority) noexcept {
 
 void Pool::end_loan(UpstreamConnection& connection) noexcept {
   const Thresholds& limits = cluster_.thresholds(connection.loan_priority_);
-  cluster_.state().breakers(connection.loan_priority_).requests.give_back(limits.max_requests, limits.track_remaining);
+  cluster_.state()
+      .breakers(connection.loan_priority_)
+      .requests.give_back(limits.max_requests, limits.track_remaining);
   cluster_.stats().rq_active.dec();
   --active_requests_;
   ++connection.served_;
@@ -133,7 +141,8 @@ void Pool::on_connect_failed(UpstreamConnection& connection, const Error& error)
   stats.cx_connect_fail.inc();
   const bool timeout = error.code == Code::kConnectTimeout;
   if (timeout) stats.cx_connect_timeout.inc();
-  Failure failure{timeout ? FailureKind::kConnectTimeout : FailureKind::kRemoteConnectFailure, shown_reason(error.detail)};
+  Failure failure{timeout ? FailureKind::kConnectTimeout : FailureKind::kRemoteConnectFailure,
+                  shown_reason(error.detail)};
   remove(connection, timeout ? ClosedBy::kLocal : ClosedBy::kRemote);
   fail_waiters(failure);
 }
@@ -160,11 +169,13 @@ void Pool::give_back(UpstreamConnection& connection, bool reusable) {
   end_loan(connection);
   connection.state_ = UpstreamConnection::State::kIdle;
   const UpstreamHttpOptions& limits = cluster_.options().http;
-  if (reusable && limits.max_requests_per_connection > 0 && connection.served_ >= limits.max_requests_per_connection) {
+  if (reusable && limits.max_requests_per_connection > 0 &&
+      connection.served_ >= limits.max_requests_per_connection) {
     cluster_.stats().cx_max_requests.inc();
     reusable = false;
   }
-  if (reusable && connection.expires_ != MonotonicTime{} && connection.expires_ <= cluster_.loop().now()) {
+  if (reusable && connection.expires_ != MonotonicTime{} &&
+      connection.expires_ <= cluster_.loop().now()) {
     cluster_.stats().cx_max_duration_reached.inc();
     reusable = false;
   }
@@ -183,7 +194,9 @@ void Pool::remove(UpstreamConnection& connection, ClosedBy by) {
   if (connection.state_ == State::kLent) {
     end_loan(connection);
     stats.cx_destroy_with_active_rq.inc();
-    (by == ClosedBy::kLocal ? stats.cx_destroy_local_with_active_rq : stats.cx_destroy_remote_with_active_rq).inc();
+    (by == ClosedBy::kLocal ? stats.cx_destroy_local_with_active_rq
+                            : stats.cx_destroy_remote_with_active_rq)
+        .inc();
   }
   connection.state_ = State::kClosed;
   connection.idle_timer_.cancel();
@@ -195,8 +208,9 @@ void Pool::remove(UpstreamConnection& connection, ClosedBy by) {
   stats.cx_length_ms.record(
       static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(lived).count()));
   const Thresholds& limits = cluster_.thresholds(connection.connection_priority_);
-  cluster_.state().breakers(connection.connection_priority_).connections.give_back(limits.max_connections,
-                                                                                   limits.track_remaining);
+  cluster_.state()
+      .breakers(connection.connection_priority_)
+      .connections.give_back(limits.max_connections, limits.track_remaining);
   const size_t index = connection.index_;
   std::unique_ptr<UpstreamConnection> dying = std::move(connections_[index]);
   if (index + 1 < connections_.size()) {
@@ -220,7 +234,8 @@ void Pool::connect_for_waiters() {
     if (!take_connection_slot(priority)) return;
     auto connected = connect(priority);
     if (connected) continue;
-    if (connections_.empty()) fail_waiters({FailureKind::kLocalConnectFailure, connected.error().detail});
+    if (connections_.empty())
+      fail_waiters({FailureKind::kLocalConnectFailure, connected.error().detail});
     return;
   }
 }
@@ -268,7 +283,9 @@ void Pool::unlink(PoolWaiter& waiter) noexcept {
   --waiters_;
   cluster_.stats().rq_pending_active.dec();
   const Thresholds& limits = cluster_.thresholds(waiter.priority_);
-  cluster_.state().breakers(waiter.priority_).pending.give_back(limits.max_pending_requests, limits.track_remaining);
+  cluster_.state()
+      .breakers(waiter.priority_)
+      .pending.give_back(limits.max_pending_requests, limits.track_remaining);
 }
 
 void Pool::push_idle(UpstreamConnection& connection) noexcept {
@@ -283,8 +300,10 @@ void Pool::push_idle(UpstreamConnection& connection) noexcept {
 /// Also for a connection that is between loans and not on the stack yet: then there is nothing to unlink.
 void Pool::unlink_idle(UpstreamConnection& connection) noexcept {
   if (last_idle_ != &connection && connection.idle_above_ == nullptr) return;
-  if (connection.idle_above_ != nullptr) connection.idle_above_->idle_below_ = connection.idle_below_;
-  if (connection.idle_below_ != nullptr) connection.idle_below_->idle_above_ = connection.idle_above_;
+  if (connection.idle_above_ != nullptr)
+    connection.idle_above_->idle_below_ = connection.idle_below_;
+  if (connection.idle_below_ != nullptr)
+    connection.idle_below_->idle_above_ = connection.idle_above_;
   if (last_idle_ == &connection) last_idle_ = connection.idle_below_;
   connection.idle_above_ = connection.idle_below_ = nullptr;
   --idle_count_;

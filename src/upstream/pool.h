@@ -72,7 +72,9 @@ class Pool {
   void stop_draining() noexcept { draining_ = false; }
   bool draining() const noexcept { return draining_; }
   void close_idle();
-  bool unused() const noexcept { return connections_.empty() && first_waiter_ == nullptr && active_requests_ == 0; }
+  bool unused() const noexcept {
+    return connections_.empty() && first_waiter_ == nullptr && active_requests_ == 0;
+  }
 
   const net::Address& address() const noexcept { return address_; }
   const std::string& address_text() const noexcept { return address_text_; }
@@ -80,10 +82,12 @@ class Pool {
   size_t size() const noexcept { return connections_.size(); }
   size_t idle() const noexcept { return idle_count_; }
   struct Totals {
-    uint64_t connections = 0, connect_failures = 0, requests = 0, succeeded = 0, errored = 0, timed_out = 0;
+    uint64_t connections = 0, connect_failures = 0, requests = 0, succeeded = 0, errored = 0,
+             timed_out = 0;
   };
   Totals totals() const noexcept {
-    return {total_connections_, connect_failures_, total_requests_, succeeded_, errored_, timed_out_};
+    return {total_connections_, connect_failures_, total_requests_,
+            succeeded_,         errored_,          timed_out_};
   }
 
   // For UpstreamConnection alone.
@@ -121,7 +125,8 @@ class Pool {
   PoolWaiter* last_waiter_ = nullptr;
   size_t waiters_ = 0;
   bool draining_ = false;
-  event::EndOfTurn end_of_turn_;  // connects for waiters and tells the cluster that nothing is left, outside of callbacks
+  event::EndOfTurn
+      end_of_turn_;  // connects for waiters and tells the cluster that nothing is left, outside of callbacks
   uint32_t active_requests_ = 0;
   uint64_t total_requests_ = 0, total_connections_ = 0, connect_failures_ = 0;
   uint64_t succeeded_ = 0, errored_ = 0, timed_out_ = 0;

@@ -100,7 +100,8 @@ ClusterSharedState::ClusterSharedState(std::string_view stat_name, stats::Store&
   breakers_[0] = std::make_unique<Breakers>(*scope_->scope("circuit_breakers.default"));
   breakers_[1] = std::make_unique<Breakers>(*scope_->scope("circuit_breakers.high"));
   for (int kind = 1; kind <= 5; ++kind)
-    classes_[static_cast<size_t>(kind)] = &scope_->counter("upstream_rq_" + std::to_string(kind) + "xx");
+    classes_[static_cast<size_t>(kind)] =
+        &scope_->counter("upstream_rq_" + std::to_string(kind) + "xx");
 }
 
 Counter* ClusterSharedState::code_counter(int status) noexcept {
@@ -124,7 +125,8 @@ void ClusterSharedState::charge_response(int status, bool per_code) noexcept {
 }
 
 ClusterSharedState& ClusterRegistry::state(const ClusterOptions& options) {
-  const std::string& stat_name = options.alt_stat_name.empty() ? options.name : options.alt_stat_name;
+  const std::string& stat_name =
+      options.alt_stat_name.empty() ? options.name : options.alt_stat_name;
   std::string key = options.name + '\n' + stat_name;
   const std::lock_guard lock(mutex_);
   auto& state = states_[std::move(key)];

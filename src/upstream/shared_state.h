@@ -19,14 +19,16 @@ namespace weir::upstream {
 /// Stats of a cluster under Envoy's names, resolved once.
 struct ClusterStats {
   explicit ClusterStats(StatsScope& scope);
-  Counter &cx_total, &cx_http1_total, &cx_connect_fail, &cx_connect_timeout, &cx_overflow, &cx_destroy,
-      &cx_destroy_local, &cx_destroy_remote, &cx_destroy_with_active_rq, &cx_destroy_local_with_active_rq,
-      &cx_destroy_remote_with_active_rq, &cx_idle_timeout, &cx_max_requests, &cx_max_duration_reached,
-      &cx_protocol_error, &cx_none_healthy, &cx_rx_bytes_total;
+  Counter &cx_total, &cx_http1_total, &cx_connect_fail, &cx_connect_timeout, &cx_overflow,
+      &cx_destroy, &cx_destroy_local, &cx_destroy_remote, &cx_destroy_with_active_rq,
+      &cx_destroy_local_with_active_rq, &cx_destroy_remote_with_active_rq, &cx_idle_timeout,
+      &cx_max_requests, &cx_max_duration_reached, &cx_protocol_error, &cx_none_healthy,
+      &cx_rx_bytes_total;
   Gauge& cx_active;
   Histogram &cx_connect_ms, &cx_length_ms;
-  Counter &rq_total, &rq_pending_total, &rq_pending_overflow, &rq_pending_failure_eject, &rq_cancelled, &rq_timeout,
-      &rq_retry, &rq_retry_success, &rq_rx_reset, &rq_tx_reset, &rq_completed;
+  Counter &rq_total, &rq_pending_total, &rq_pending_overflow, &rq_pending_failure_eject,
+      &rq_cancelled, &rq_timeout, &rq_retry, &rq_retry_success, &rq_rx_reset, &rq_tx_reset,
+      &rq_completed;
   Gauge &rq_active, &rq_pending_active;
   Histogram& rq_time;
   Gauge &membership_total, &membership_healthy;
@@ -64,7 +66,9 @@ class ClusterSharedState {
  public:
   ClusterSharedState(std::string_view stat_name, stats::Store& store);
   ClusterStats& stats() noexcept { return stats_; }
-  Breakers& breakers(Priority priority) noexcept { return *breakers_[static_cast<size_t>(priority)]; }
+  Breakers& breakers(Priority priority) noexcept {
+    return *breakers_[static_cast<size_t>(priority)];
+  }
   /// Counts an answer: upstream_rq_completed, upstream_rq_2xx, upstream_rq_200. `code` stats are made when first seen.
   void charge_response(int status, bool per_code) noexcept;
 

@@ -37,11 +37,13 @@ RequestHead head_for(const std::string& authority, const std::string& path) {
 
 std::vector<RequestHead> heads(int64_t routes, const char* tail) {
   std::vector<RequestHead> all;
-  for (int64_t i = 0; i < 256; ++i) all.push_back(head_for("example.com", path_of(i * 7919 % routes) + tail));
+  for (int64_t i = 0; i < 256; ++i)
+    all.push_back(head_for("example.com", path_of(i * 7919 % routes) + tail));
   return all;
 }
 
-void run(benchmark::State& state, const RouteTable& table, const std::vector<RequestHead>& requests) {
+void run(benchmark::State& state, const RouteTable& table,
+         const std::vector<RequestHead>& requests) {
   size_t at = 0;
   for (auto _ : state) {
     const auto* found = table.match(requests[at++ % requests.size()], 0);
@@ -60,7 +62,9 @@ void match(benchmark::State& state, RouteMatchOptions::Path kind, const char* ta
 }
 
 void exact(benchmark::State& state) { match(state, RouteMatchOptions::Path::kExact, "?query=1"); }
-void prefix(benchmark::State& state) { match(state, RouteMatchOptions::Path::kPrefix, "/below/it"); }
+void prefix(benchmark::State& state) {
+  match(state, RouteMatchOptions::Path::kPrefix, "/below/it");
+}
 
 void hosts(benchmark::State& state) {
   RouteTableOptions options;
@@ -72,7 +76,8 @@ void hosts(benchmark::State& state) {
   const auto table = RouteTable::build(std::move(options));
   std::vector<RequestHead> requests;
   for (int64_t i = 0; i < 256; ++i)
-    requests.push_back(head_for("host-" + std::to_string(i * 7919 % state.range(0)) + ".example.com", "/index.html"));
+    requests.push_back(head_for(
+        "host-" + std::to_string(i * 7919 % state.range(0)) + ".example.com", "/index.html"));
   run(state, **table, requests);
 }
 

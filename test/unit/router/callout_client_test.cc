@@ -38,7 +38,8 @@ class CalloutClientTest : public testing::Test {
     if (change) change(*options);
     clusters.apply(upstream::ClusterTable::build({options}, registry));
   }
-  Result<void> start(std::chrono::milliseconds timeout = {}, std::string_view body = {}, size_t max = 1024) {
+  Result<void> start(std::chrono::milliseconds timeout = {}, std::string_view body = {},
+                     size_t max = 1024) {
     CalloutRequest request;
     request.cluster = "c";
     request.head.set_method(body.empty() ? "GET" : "POST");
@@ -73,7 +74,9 @@ TEST_F(CalloutClientTest, DeliversTheWholeAnswer) {
   OriginPeer peer = origin.accept();
   const std::string head = peer.read_until("question");
   EXPECT_TRUE(head.starts_with("POST /check HTTP/1.1\r\n")) << head;
-  peer.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nye\r\n1\r\ns\r\n0\r\na: b\r\n\r\n");
+  peer.send(
+      "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nye\r\n1\r\ns\r\n0\r\na: "
+      "b\r\n\r\n");
   finish();
   EXPECT_EQ(answer.outcome, "200 yes");
   EXPECT_EQ(answer.trailers, 1U);

@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "stats/store.h"
 #include "stream/chain.h"
 #include "stream/chain_slot.h"
-#include "stats/store.h"
 #include "unit/router/table_builder.h"
 #include "unit/upstream/origin.h"
 
@@ -16,7 +16,9 @@ namespace {
 class Host final : public stream::ChainHost {
  public:
   const stream::RouteRef* match_route() override { return table->match(exchange.request, 0); }
-  void send_informational(const ResponseHead& head) override { log += std::to_string(head.status) + "? "; }
+  void send_informational(const ResponseHead& head) override {
+    log += std::to_string(head.status) + "? ";
+  }
   void send_response_head(EndStream end) override {
     log += std::to_string(exchange.response.status) + " ";
     if (end == EndStream::kYes) log += "end";
@@ -57,7 +59,8 @@ class RouterFilterTest : public testing::Test {
     chain.end();
     chain.clear();
   }
-  void cluster(const net::Address& address, const std::function<void(upstream::ClusterOptions&)>& change = {}) {
+  void cluster(const net::Address& address,
+               const std::function<void(upstream::ClusterOptions&)>& change = {}) {
     auto options = std::make_shared<upstream::ClusterOptions>();
     options->name = "c";
     options->localities.push_back({});
@@ -65,7 +68,9 @@ class RouterFilterTest : public testing::Test {
     if (change) change(*options);
     clusters.apply(upstream::ClusterTable::build({options}, registry));
   }
-  void route(router::RouteOptions options) { host.table = build(table_of(test::host("h", {"*"}, std::move(options)))); }
+  void route(router::RouteOptions options) {
+    host.table = build(table_of(test::host("h", {"*"}, std::move(options))));
+  }
   void start(EndStream end = EndStream::kYes, std::string_view method = "GET") {
     RequestHead& head = host.exchange.request;
     head.set_method(method);
@@ -80,7 +85,9 @@ class RouterFilterTest : public testing::Test {
     run_until(loop, "the end of the stream", [&] { return host.done; });
   }
   const StreamInfo& info() const { return host.exchange.info; }
-  uint64_t counter(const std::string& name) const { return store.counter_value("cluster.c." + name); }
+  uint64_t counter(const std::string& name) const {
+    return store.counter_value("cluster.c." + name);
+  }
 
   event::Loop loop;
   stats::Store store{2};
@@ -211,7 +218,8 @@ TEST_F(RouterFilterTest, Overflow) {
   route(prefix("c", "/"));
   start();
   EXPECT_EQ(host.log, "503 end");
-  EXPECT_EQ(host.body, "upstream connect error or disconnect/reset before headers. reset reason: overflow");
+  EXPECT_EQ(host.body,
+            "upstream connect error or disconnect/reset before headers. reset reason: overflow");
   EXPECT_EQ(host.exchange.response.headers.get(HeaderId::kXEnvoyOverloaded), "true");
   EXPECT_TRUE(info().has_flag(ResponseFlag::kUpstreamOverflow));
 }
@@ -223,8 +231,9 @@ TEST_F(RouterFilterTest, ConnectionRefused) {
   start();
   finish();
   EXPECT_EQ(host.log, "503 end");
-  EXPECT_TRUE(host.body.starts_with("upstream connect error or disconnect/reset before headers. reset reason: remote "
-                                    "connection failure, transport failure reason: delayed connect error: Connection refused"))
+  EXPECT_TRUE(host.body.starts_with(
+      "upstream connect error or disconnect/reset before headers. reset reason: remote "
+      "connection failure, transport failure reason: delayed connect error: Connection refused"))
       << host.body;
   EXPECT_TRUE(info().has_flag(ResponseFlag::kUpstreamConnectionFailure));
   EXPECT_TRUE(info().response_code_details().starts_with(
@@ -242,8 +251,11 @@ TEST_F(RouterFilterTest, ClosedBeforeTheHead) {
   peer.close();
   finish();
   EXPECT_EQ(host.log, "503 end");
-  EXPECT_EQ(host.body, "upstream connect error or disconnect/reset before headers. reset reason: connection termination");
-  EXPECT_EQ(info().response_code_details(), "upstream_reset_before_response_started{connection_termination}");
+  EXPECT_EQ(host.body,
+            "upstream connect error or disconnect/reset before headers. reset reason: connection "
+            "termination");
+  EXPECT_EQ(info().response_code_details(),
+            "upstream_reset_before_response_started{connection_termination}");
   EXPECT_TRUE(info().has_flag(ResponseFlag::kUpstreamConnectionTermination));
 }
 
@@ -258,7 +270,8 @@ TEST_F(RouterFilterTest, ClosedInTheBodyCutsTheStream) {
   peer.close();
   finish();
   EXPECT_EQ(host.log, "200 aborted");
-  EXPECT_EQ(info().response_code_details(), "upstream_reset_after_response_started{connection_termination}");
+  EXPECT_EQ(info().response_code_details(),
+            "upstream_reset_after_response_started{connection_termination}");
 }
 
 TEST_F(RouterFilterTest, AMalformedResponseIs502) {
@@ -270,7 +283,9 @@ TEST_F(RouterFilterTest, AMalformedResponseIs502) {
   peer.send("HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n");
   finish();
   EXPECT_EQ(host.log, "502 end");
-  EXPECT_EQ(host.body, "upstream connect error or disconnect/reset before headers. reset reason: protocol error");
+  EXPECT_EQ(
+      host.body,
+      "upstream connect error or disconnect/reset before headers. reset reason: protocol error");
   EXPECT_TRUE(info().has_flag(ResponseFlag::kUpstreamProtocolError));
 }
 
@@ -282,8 +297,9 @@ TEST_F(RouterFilterTest, TheTimeoutRunsFromTheEndOfTheRequest) {
   start(EndStream::kNo, "POST");
   OriginPeer peer = origin.accept();
   const auto started = std::chrono::steady_clock::now();
-  run_until(loop, "three timeouts to pass",
-            [&] { return std::chrono::steady_clock::now() - started > std::chrono::milliseconds(60); });
+  run_until(loop, "three timeouts to pass", [&] {
+    return std::chrono::steady_clock::now() - started > std::chrono::milliseconds(60);
+  });
   EXPECT_FALSE(host.done);
   Buffer data("x");
   chain.request_body(data, EndStream::kYes);
@@ -315,7 +331,9 @@ TEST_F(RouterFilterTest, InformationalHeadsPass100OnlyForAnExpectation) {
   start();
   OriginPeer peer = origin.accept();
   peer.read_head();
-  peer.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
+  peer.send(
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 204 No "
+      "Content\r\n\r\n");
   finish();
   EXPECT_EQ(host.log, "103? 204 end");
 }

@@ -22,16 +22,18 @@ TEST(StringMatch, EachKindWithAndWithoutCase) {
     bool strict, loose;
   };
   const Case cases[] = {
-      {Kind::kExact, "abc", "abc", true, true},      {Kind::kExact, "abc", "ABC", false, true},
-      {Kind::kExact, "abc", "abcd", false, false},   {Kind::kPrefix, "ab", "abc", true, true},
-      {Kind::kPrefix, "ab", "ABc", false, true},     {Kind::kPrefix, "abc", "ab", false, false},
-      {Kind::kSuffix, "bc", "abc", true, true},      {Kind::kSuffix, "bc", "aBC", false, true},
-      {Kind::kSuffix, "abc", "bc", false, false},    {Kind::kContains, "b", "abc", true, true},
-      {Kind::kContains, "bc", "aBCd", false, true},  {Kind::kContains, "x", "abc", false, false},
+      {Kind::kExact, "abc", "abc", true, true},     {Kind::kExact, "abc", "ABC", false, true},
+      {Kind::kExact, "abc", "abcd", false, false},  {Kind::kPrefix, "ab", "abc", true, true},
+      {Kind::kPrefix, "ab", "ABc", false, true},    {Kind::kPrefix, "abc", "ab", false, false},
+      {Kind::kSuffix, "bc", "abc", true, true},     {Kind::kSuffix, "bc", "aBC", false, true},
+      {Kind::kSuffix, "abc", "bc", false, false},   {Kind::kContains, "b", "abc", true, true},
+      {Kind::kContains, "bc", "aBCd", false, true}, {Kind::kContains, "x", "abc", false, false},
   };
   for (const Case& one : cases) {
-    EXPECT_EQ(text_match(one.kind, one.text).matches(one.value), one.strict) << one.text << " " << one.value;
-    EXPECT_EQ(text_match(one.kind, one.text, true).matches(one.value), one.loose) << one.text << " " << one.value;
+    EXPECT_EQ(text_match(one.kind, one.text).matches(one.value), one.strict)
+        << one.text << " " << one.value;
+    EXPECT_EQ(text_match(one.kind, one.text, true).matches(one.value), one.loose)
+        << one.text << " " << one.value;
   }
   StringMatch regex;
   regex.kind = Kind::kRegex;
@@ -93,7 +95,8 @@ TEST(HeaderMatch, RangeIsHalfOpenAndWantsAWholeNumber) {
   HeaderMatch match = named("n", HeaderMatch::Kind::kRange);
   match.range_start = -5;
   match.range_end = 10;
-  for (const char* good : {"-5", "0", "9"}) EXPECT_TRUE(matches(match, head_with({{"n", good}}))) << good;
+  for (const char* good : {"-5", "0", "9"})
+    EXPECT_TRUE(matches(match, head_with({{"n", good}}))) << good;
   for (const char* bad : {"-6", "10", "", "1x", "x", "9999999999999999999999"})
     EXPECT_FALSE(matches(match, head_with({{"n", bad}}))) << bad;
 }

@@ -38,15 +38,19 @@ TEST(RewrittenPath, ReplacesWhatTheMatcherMatched) {
       {Path::kPrefix, "/api", "", "/api/x", "/api/x"},
   };
   for (const Case& one : cases)
-    EXPECT_EQ(router::rewritten_path(matcher(one.kind, one.matched), one.rewrite, std::nullopt, one.path), one.expected);
+    EXPECT_EQ(
+        router::rewritten_path(matcher(one.kind, one.matched), one.rewrite, std::nullopt, one.path),
+        one.expected);
 }
 
 TEST(RewrittenPath, RegexActsOnThePathAndLeavesTheQuery) {
   const auto rewrite = [](const char* pattern, const char* substitution, const char* path) {
-    std::optional<router::RegexRewrite> regex(router::RegexRewrite{*base::Regex::compile(pattern), substitution});
+    std::optional<router::RegexRewrite> regex(
+        router::RegexRewrite{*base::Regex::compile(pattern), substitution});
     return router::rewritten_path({}, "", regex, path);
   };
-  EXPECT_EQ(rewrite("^/service/([^/]+)(/.*)$", "\\2/instance/\\1", "/service/foo/v1/api"), "/v1/api/instance/foo");
+  EXPECT_EQ(rewrite("^/service/([^/]+)(/.*)$", "\\2/instance/\\1", "/service/foo/v1/api"),
+            "/v1/api/instance/foo");
   EXPECT_EQ(rewrite("one", "two", "/xxx/one/yyy/one/zzz?one=1"), "/xxx/two/yyy/two/zzz?one=1");
   EXPECT_EQ(rewrite("nothing", "x", "/a?b"), "/a?b");
 }
@@ -68,7 +72,8 @@ TEST(RewriteRequest, KeepsTheOriginalPath) {
   const RequestHead head = rewritten([](auto& action) { action.prefix_rewrite = "/v1"; });
   EXPECT_EQ(head.path(), "/v1/x");
   EXPECT_EQ(head.headers.get("x-envoy-original-path"), "/api/x");
-  const RequestHead quiet = rewritten([](auto& action) { action.prefix_rewrite = "/v1"; }, EnvoyHeaders::kSuppress);
+  const RequestHead quiet =
+      rewritten([](auto& action) { action.prefix_rewrite = "/v1"; }, EnvoyHeaders::kSuppress);
   EXPECT_EQ(quiet.path(), "/v1/x");
   EXPECT_TRUE(quiet.headers.empty());
 }
@@ -91,15 +96,19 @@ TEST(RewriteRequest, ForwardedHostIsAppendedButNotTwice) {
   const auto before = [](const char* value) {
     return [value](RequestHead& head) { head.headers.add("x-forwarded-host", value); };
   };
-  EXPECT_EQ(rewritten(action, EnvoyHeaders::kAdd, before("first")).headers.get("x-forwarded-host"), "first,a.com");
-  EXPECT_EQ(rewritten(action, EnvoyHeaders::kAdd, before("first,a.com")).headers.get("x-forwarded-host"), "first,a.com");
+  EXPECT_EQ(rewritten(action, EnvoyHeaders::kAdd, before("first")).headers.get("x-forwarded-host"),
+            "first,a.com");
+  EXPECT_EQ(
+      rewritten(action, EnvoyHeaders::kAdd, before("first,a.com")).headers.get("x-forwarded-host"),
+      "first,a.com");
 }
 
 TEST(RewriteRequest, HostFromAHeader) {
   const auto action = [](auto& options) { options.host_rewrite_header = "x-host"; };
   EXPECT_EQ(rewritten(action).authority(), "a.com");
-  const RequestHead head =
-      rewritten(action, EnvoyHeaders::kAdd, [](RequestHead& before) { before.headers.add("x-host", "b.com"); });
+  const RequestHead head = rewritten(action, EnvoyHeaders::kAdd, [](RequestHead& before) {
+    before.headers.add("x-host", "b.com");
+  });
   EXPECT_EQ(head.authority(), "b.com");
 }
 
@@ -110,24 +119,40 @@ TEST(Redirect, EveryField) {
     const char *authority, *path, *scheme, *expected;
   };
   const Case cases[] = {
-      {"https", [](auto& r) { r.https_redirect = true; }, "a.com", "/p?q", "http", "https://a.com/p?q"},
-      {"default port goes", [](auto& r) { r.https_redirect = true; }, "a.com:80", "/p", "http", "https://a.com/p"},
-      {"other port stays", [](auto& r) { r.https_redirect = true; }, "a.com:8080", "/p", "http", "https://a.com:8080/p"},
-      {"ipv6", [](auto& r) { r.https_redirect = true; }, "[::1]:80", "/p", "http", "https://[::1]/p"},
-      {"ipv6 without port", [](auto& r) { r.https_redirect = true; }, "[::1]", "/p", "http", "https://[::1]/p"},
-      {"scheme", [](auto& r) { r.scheme_redirect = "http"; }, "a.com:443", "/p", "https", "http://a.com/p"},
-      {"host", [](auto& r) { r.host_redirect = "b.com"; }, "a.com:81", "/p", "http", "http://b.com/p"},
-      {"port", [](auto& r) { r.port_redirect = 8443; }, "a.com:81", "/p", "http", "http://a.com:8443/p"},
-      {"host and port", [](auto& r) { r.host_redirect = "b.com", r.port_redirect = 1; }, "a", "/", "http", "http://b.com:1/"},
-      {"path", [](auto& r) { r.path_redirect = "/new"; }, "a.com", "/p?q=1", "http", "http://a.com/new?q=1"},
-      {"path with query", [](auto& r) { r.path_redirect = "/new?x"; }, "a.com", "/p?q=1", "http", "http://a.com/new?x"},
+      {"https", [](auto& r) { r.https_redirect = true; }, "a.com", "/p?q", "http",
+       "https://a.com/p?q"},
+      {"default port goes", [](auto& r) { r.https_redirect = true; }, "a.com:80", "/p", "http",
+       "https://a.com/p"},
+      {"other port stays", [](auto& r) { r.https_redirect = true; }, "a.com:8080", "/p", "http",
+       "https://a.com:8080/p"},
+      {"ipv6", [](auto& r) { r.https_redirect = true; }, "[::1]:80", "/p", "http",
+       "https://[::1]/p"},
+      {"ipv6 without port", [](auto& r) { r.https_redirect = true; }, "[::1]", "/p", "http",
+       "https://[::1]/p"},
+      {"scheme", [](auto& r) { r.scheme_redirect = "http"; }, "a.com:443", "/p", "https",
+       "http://a.com/p"},
+      {"host", [](auto& r) { r.host_redirect = "b.com"; }, "a.com:81", "/p", "http",
+       "http://b.com/p"},
+      {"port", [](auto& r) { r.port_redirect = 8443; }, "a.com:81", "/p", "http",
+       "http://a.com:8443/p"},
+      {"host and port", [](auto& r) { r.host_redirect = "b.com", r.port_redirect = 1; }, "a", "/",
+       "http", "http://b.com:1/"},
+      {"path", [](auto& r) { r.path_redirect = "/new"; }, "a.com", "/p?q=1", "http",
+       "http://a.com/new?q=1"},
+      {"path with query", [](auto& r) { r.path_redirect = "/new?x"; }, "a.com", "/p?q=1", "http",
+       "http://a.com/new?x"},
       {"strip", [](auto& r) { r.strip_query = true; }, "a.com", "/p?q=1", "http", "http://a.com/p"},
-      {"path and strip", [](auto& r) { r.path_redirect = "/new", r.strip_query = true; }, "a", "/p?q", "http", "http://a/new"},
-      {"prefix", [](auto& r) { r.prefix_rewrite = "/v2"; }, "a.com", "/p/x?q", "http", "http://a.com/v2/x?q"},
-      {"prefix and strip", [](auto& r) { r.prefix_rewrite = "/v2", r.strip_query = true; }, "a", "/p/x?q", "http", "http://a/v2/x"},
+      {"path and strip", [](auto& r) { r.path_redirect = "/new", r.strip_query = true; }, "a",
+       "/p?q", "http", "http://a/new"},
+      {"prefix", [](auto& r) { r.prefix_rewrite = "/v2"; }, "a.com", "/p/x?q", "http",
+       "http://a.com/v2/x?q"},
+      {"prefix and strip", [](auto& r) { r.prefix_rewrite = "/v2", r.strip_query = true; }, "a",
+       "/p/x?q", "http", "http://a/v2/x"},
       {"regex",
-       [](auto& r) { r.regex_rewrite = router::RegexRewrite{*base::Regex::compile("^/p/(.*)$"), "/q/\\1"}; }, "a.com",
-       "/p/x?y", "http", "http://a.com/q/x?y"},
+       [](auto& r) {
+         r.regex_rewrite = router::RegexRewrite{*base::Regex::compile("^/p/(.*)$"), "/q/\\1"};
+       },
+       "a.com", "/p/x?y", "http", "http://a.com/q/x?y"},
   };
   for (const Case& one : cases) {
     router::RedirectOptions redirect;

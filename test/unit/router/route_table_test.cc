@@ -19,13 +19,22 @@ TEST(RouteTable, DomainsInEnvoysOrderOfPreference) {
       host("dash", {"*-x.example.com", "x-*"}, prefix("dash", "/")),
       host("exact", {"api.example.com", "api.example.com:8080"}, prefix("exact", "/"))));
   const std::pair<const char*, const char*> cases[] = {
-      {"api.example.com", "exact"},        {"api.example.com:8080", "exact"},  {"API.Example.COM", "exact"},
-      {"v1.api.example.com", "long suffix"}, {"www.example.com", "suffix"},      {"a-x.example.com", "dash"},
-      {"x-1", "dash"},                     {"api.example.org", "long prefix"}, {"api.org", "prefix"},
-      {"other", "any"},                    {".example.com", "any"},            {"api.", "any"},
+      {"api.example.com", "exact"},
+      {"api.example.com:8080", "exact"},
+      {"API.Example.COM", "exact"},
+      {"v1.api.example.com", "long suffix"},
+      {"www.example.com", "suffix"},
+      {"a-x.example.com", "dash"},
+      {"x-1", "dash"},
+      {"api.example.org", "long prefix"},
+      {"api.org", "prefix"},
+      {"other", "any"},
+      {".example.com", "any"},
+      {"api.", "any"},
       {"api.example.com:81", "long prefix"},
   };
-  for (const auto& [authority, expected] : cases) EXPECT_EQ(cluster_of(*table, authority, "/"), expected) << authority;
+  for (const auto& [authority, expected] : cases)
+    EXPECT_EQ(cluster_of(*table, authority, "/"), expected) << authority;
 }
 
 TEST(RouteTable, WithoutAMatchingDomainThereIsNoRoute) {
@@ -35,7 +44,8 @@ TEST(RouteTable, WithoutAMatchingDomainThereIsNoRoute) {
 }
 
 TEST(RouteTable, IgnoresThePortIfAsked) {
-  auto options = table_of(host("a", {"a.com"}, prefix("a", "/")), host("six", {"[::1]"}, prefix("six", "/")));
+  auto options =
+      table_of(host("a", {"a.com"}, prefix("a", "/")), host("six", {"[::1]"}, prefix("six", "/")));
   options.ignore_port_in_host_matching = true;
   const auto table = build(std::move(options));
   EXPECT_EQ(cluster_of(*table, "a.com:8443", "/"), "a");
@@ -51,15 +61,27 @@ TEST(RouteTable, RefusesADomainTwiceAndStarsInside) {
 }
 
 TEST(RouteTable, TheFirstMatchWinsWhateverItsKind) {
-  const auto table = build(table_of(
-      host("all", {"*"}, exact("exact", "/a"), prefix("prefix a", "/a"), regex("regex", "/[ab].*"), prefix("b", "/b"),
-           exact("never", "/a/exact"), separated("separated", "/sep"), prefix("se", "/se"), prefix("rest", "/"))));
+  const auto table = build(
+      table_of(host("all", {"*"}, exact("exact", "/a"), prefix("prefix a", "/a"),
+                    regex("regex", "/[ab].*"), prefix("b", "/b"), exact("never", "/a/exact"),
+                    separated("separated", "/sep"), prefix("se", "/se"), prefix("rest", "/"))));
   const std::pair<const char*, const char*> cases[] = {
-      {"/a", "exact"},    {"/a?q=1", "exact"},  {"/a#f", "exact"},       {"/ab", "prefix a"}, {"/a/exact", "prefix a"},
-      {"/bcd", "regex"},  {"/sep", "separated"}, {"/sep/x", "separated"}, {"/sepx", "se"},     {"/", "rest"},
-      {"/z", "rest"},     {"/sep?x", "separated"}, {"*", "-"},
+      {"/a", "exact"},
+      {"/a?q=1", "exact"},
+      {"/a#f", "exact"},
+      {"/ab", "prefix a"},
+      {"/a/exact", "prefix a"},
+      {"/bcd", "regex"},
+      {"/sep", "separated"},
+      {"/sep/x", "separated"},
+      {"/sepx", "se"},
+      {"/", "rest"},
+      {"/z", "rest"},
+      {"/sep?x", "separated"},
+      {"*", "-"},
   };
-  for (const auto& [path, expected] : cases) EXPECT_EQ(cluster_of(*table, "x", path), expected) << path;
+  for (const auto& [path, expected] : cases)
+    EXPECT_EQ(cluster_of(*table, "x", path), expected) << path;
 }
 
 TEST(RouteTable, ARegexMatchesThePathWithoutQueryInFull) {
@@ -83,15 +105,17 @@ TEST(RouteTable, CaseInsensitiveRoutesStandBesideSensitiveOnes) {
 
 TEST(RouteTable, ARouteWhoseHeadersDoNotFitIsPassedOver) {
   auto canary = prefix("canary", "/");
-  canary.match.headers.push_back({"x-canary", router::HeaderMatch::Kind::kPresent, {}, 0, 0, true, false, false});
+  canary.match.headers.push_back(
+      {"x-canary", router::HeaderMatch::Kind::kPresent, {}, 0, 0, true, false, false});
   auto posts = exact("posts", "/p");
-  router::HeaderMatch method{":method", router::HeaderMatch::Kind::kString, {}, 0, 0, true, false, false};
+  router::HeaderMatch method{":method", router::HeaderMatch::Kind::kString, {}, 0, 0, true, false,
+                             false};
   method.string.text = "POST";
   posts.match.headers.push_back(std::move(method));
   auto query = exact("query", "/p");
   query.match.query.push_back({"debug", std::nullopt, true});
-  const auto table =
-      build(table_of(host("all", {"*"}, std::move(canary), std::move(posts), std::move(query), prefix("rest", "/"))));
+  const auto table = build(table_of(host("all", {"*"}, std::move(canary), std::move(posts),
+                                         std::move(query), prefix("rest", "/"))));
   EXPECT_EQ(cluster_of(*table, "x", "/p"), "rest");
   EXPECT_EQ(cluster_of(*table, "x", "/p?a=1&debug"), "query");
   EXPECT_EQ(cluster_of(*table, request("x", "/p?debug=1", "http", "POST")), "posts");
@@ -170,7 +194,9 @@ TEST(RouteTable, TenThousandRoutesGiveTheSameAnswerAsTryingEach) {
   all.name = "all";
   all.domains = {"*"};
   std::mt19937 random(7);
-  const auto segment = [&random] { return std::string(1 + random() % 6, static_cast<char>('a' + random() % 3)); };
+  const auto segment = [&random] {
+    return std::string(1 + random() % 6, static_cast<char>('a' + random() % 3));
+  };
   for (int i = 0; i < 10000; ++i) {
     std::string path = "/" + segment() + "/" + segment() + std::to_string(random() % 500);
     const std::string name = std::to_string(i);
@@ -191,9 +217,15 @@ TEST(RouteTable, TenThousandRoutesGiveTheSameAnswerAsTryingEach) {
       if (!match.case_sensitive) key = base::lower(key), text = base::lower(text);
       bool fits = false;
       switch (match.kind) {
-        case RouteMatchOptions::Path::kExact: fits = text == key; break;
-        case RouteMatchOptions::Path::kPrefix: fits = text.starts_with(key); break;
-        case RouteMatchOptions::Path::kRegex: fits = match.regex->full_match(path); break;
+        case RouteMatchOptions::Path::kExact:
+          fits = text == key;
+          break;
+        case RouteMatchOptions::Path::kPrefix:
+          fits = text.starts_with(key);
+          break;
+        case RouteMatchOptions::Path::kRegex:
+          fits = match.regex->full_match(path);
+          break;
         case RouteMatchOptions::Path::kSeparatedPrefix:
           fits = text == key || text.starts_with(key + "/");
           break;

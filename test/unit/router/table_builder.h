@@ -14,7 +14,8 @@ namespace weir::test {
 
 using router::RouteMatchOptions;
 
-inline router::RouteOptions route_to(std::string cluster, RouteMatchOptions::Path kind, std::string path) {
+inline router::RouteOptions route_to(std::string cluster, RouteMatchOptions::Path kind,
+                                     std::string path) {
   router::RouteOptions route;
   route.name = cluster;
   route.match.kind = kind;
@@ -38,7 +39,8 @@ inline router::RouteOptions separated(std::string cluster, std::string path) {
 }
 
 template <typename... Routes>
-router::VirtualHostOptions host(std::string name, std::vector<std::string> domains, Routes... routes) {
+router::VirtualHostOptions host(std::string name, std::vector<std::string> domains,
+                                Routes... routes) {
   router::VirtualHostOptions options;
   options.name = std::move(name);
   options.domains = std::move(domains);
@@ -62,8 +64,8 @@ inline std::shared_ptr<const router::RouteTable> build(router::RouteTableOptions
   return *table;
 }
 
-inline RequestHead request(std::string_view authority, std::string_view path, std::string_view scheme = "http",
-                           std::string_view method = "GET") {
+inline RequestHead request(std::string_view authority, std::string_view path,
+                           std::string_view scheme = "http", std::string_view method = "GET") {
   RequestHead head;
   head.set_method(method);
   head.set_path(path);
@@ -73,12 +75,13 @@ inline RequestHead request(std::string_view authority, std::string_view path, st
 }
 
 /// The cluster of the route, "-" for no route.
-inline std::string cluster_of(const router::RouteTable& table, const RequestHead& head, uint64_t random = 0) {
+inline std::string cluster_of(const router::RouteTable& table, const RequestHead& head,
+                              uint64_t random = 0) {
   const router::Route* route = table.match(head, random);
   return route == nullptr ? "-" : route->cluster();
 }
-inline std::string cluster_of(const router::RouteTable& table, std::string_view authority, std::string_view path,
-                              uint64_t random = 0) {
+inline std::string cluster_of(const router::RouteTable& table, std::string_view authority,
+                              std::string_view path, uint64_t random = 0) {
   return cluster_of(table, request(authority, path), random);
 }
 

@@ -9,7 +9,8 @@ class ExchangeTest : public UpstreamFixture {
 };
 
 TEST_F(ExchangeTest, SendsHeadBodyAndTrailersAndRelaysTheAnswer) {
-  auto& target = cluster({origin.address()}, [](auto& options) { options.http.enable_trailers = true; });
+  auto& target =
+      cluster({origin.address()}, [](auto& options) { options.http.enable_trailers = true; });
   Request request("POST", "/upload?x=1");
   HeaderMap trailers;
   trailers.add("checksum", "7");
@@ -24,7 +25,9 @@ TEST_F(ExchangeTest, SendsHeadBodyAndTrailersAndRelaysTheAnswer) {
   const std::string body = peer.read_until("\r\n\r\n");
   EXPECT_NE(body.find("one"), std::string::npos);
   EXPECT_NE(body.find("checksum: 7"), std::string::npos);
-  peer.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nkeep-alive: timeout=5\r\n\r\n3\r\nabc\r\n0\r\nt: v\r\n\r\n");
+  peer.send(
+      "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nkeep-alive: "
+      "timeout=5\r\n\r\n3\r\nabc\r\n0\r\nt: v\r\n\r\n");
   finish(request);
   EXPECT_EQ(request.sink.log, "200 trailers end");
   EXPECT_EQ(request.sink.body, "abc");
@@ -47,7 +50,7 @@ TEST_F(ExchangeTest, ACloseDelimitedBodyEndsWithTheConnection) {
 
 struct Loss {
   const char* name;
-  const char* sent;     // by the origin before it closes
+  const char* sent;  // by the origin before it closes
   const char* outcome;
 };
 class ExchangeLoses : public ExchangeTest, public testing::WithParamInterface<Loss> {};
@@ -72,10 +75,12 @@ TEST_P(ExchangeLoses, AFreshConnectionWithoutSendingAgain) {
 INSTANTIATE_TEST_SUITE_P(
     Phases, ExchangeLoses,
     testing::Values(Loss{"BeforeAnyByte", "", "failed: connection termination"},
-                    Loss{"InBody", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf", "200 failed: connection termination"},
+                    Loss{"InBody", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
+                         "200 failed: connection termination"},
                     Loss{"InChunk", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nha",
                          "200 failed: connection termination"},
-                    Loss{"AfterInformational", "HTTP/1.1 103 Early Hints\r\n\r\n", "103? failed: protocol error"}),
+                    Loss{"AfterInformational", "HTTP/1.1 103 Early Hints\r\n\r\n",
+                         "103? failed: protocol error"}),
     [](const auto& info) { return info.param.name; });
 
 class ExchangeRejects : public ExchangeTest, public testing::WithParamInterface<Loss> {};
@@ -97,11 +102,14 @@ INSTANTIATE_TEST_SUITE_P(
     Responses, ExchangeRejects,
     testing::Values(
         Loss{"Garbage", "SSH-2.0-OpenSSH_9\r\n\r\n", "failed: protocol error"},
-        Loss{"SwitchingProtocols", "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+        Loss{"SwitchingProtocols",
+             "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
              "failed: protocol error"},
-        Loss{"TwoFramings", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        Loss{"TwoFramings",
+             "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
              "failed: protocol error"},
-        Loss{"BadChunk", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n", "failed: protocol error"}),
+        Loss{"BadChunk", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
+             "failed: protocol error"}),
     [](const auto& info) { return info.param.name; });
 
 TEST_F(ExchangeTest, ABadChunkAfterThePassedHeadCutsTheResponse) {
@@ -136,7 +144,8 @@ struct Again {
   const char* body;
   bool again;
 };
-class ExchangeOnAStaleConnection : public ExchangeTest, public testing::WithParamInterface<Again> {};
+class ExchangeOnAStaleConnection : public ExchangeTest,
+                                   public testing::WithParamInterface<Again> {};
 
 /// The origin closes the pooled connection after it has read the request.
 TEST_P(ExchangeOnAStaleConnection, IsSentAgainIfThatIsSafe) {
@@ -144,7 +153,8 @@ TEST_P(ExchangeOnAStaleConnection, IsSentAgainIfThatIsSafe) {
   OriginPeer stale = get(target, origin);
   Request request(GetParam().method);
   const std::string body = GetParam().body;
-  if (!body.empty()) request.head.headers.add(HeaderId::kContentLength, std::to_string(body.size()));
+  if (!body.empty())
+    request.head.headers.add(HeaderId::kContentLength, std::to_string(body.size()));
   ASSERT_FALSE(request.start(target, body.empty() ? EndStream::kYes : EndStream::kNo));
   if (!body.empty()) request.body(body, EndStream::kYes);
   stale.read_until(body.empty() ? "\r\n\r\n" : body);
@@ -170,9 +180,12 @@ TEST_P(ExchangeOnAStaleConnection, IsSentAgainIfThatIsSafe) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Requests, ExchangeOnAStaleConnection,
-                         testing::Values(Again{"Get", "GET", "", true}, Again{"Put", "PUT", "content", true},
-                                         Again{"Delete", "DELETE", "", true}, Again{"Post", "POST", "content", false},
-                                         Again{"PostWithoutBody", "POST", "", false}, Again{"Patch", "PATCH", "", false}),
+                         testing::Values(Again{"Get", "GET", "", true},
+                                         Again{"Put", "PUT", "content", true},
+                                         Again{"Delete", "DELETE", "", true},
+                                         Again{"Post", "POST", "content", false},
+                                         Again{"PostWithoutBody", "POST", "", false},
+                                         Again{"Patch", "PATCH", "", false}),
                          [](const auto& info) { return info.param.name; });
 
 TEST_F(ExchangeTest, APostIsSentAgainWhenNothingOfItWasWritten) {
@@ -262,7 +275,8 @@ TEST_F(ExchangeTest, ASlowOriginBlocksTheRequest) {
     run_some_turns(loop);
   }
   ASSERT_TRUE(request.sink.log.ends_with("blocked "));
-  run_until(loop, "the request to flow again", [&] { return peer.received(), request.sink.log.ends_with("resumed "); });
+  run_until(loop, "the request to flow again",
+            [&] { return peer.received(), request.sink.log.ends_with("resumed "); });
   request.exchange.cancel();
 }
 

@@ -67,7 +67,8 @@ struct Request {
     head.set_authority("origin");
     head.set_scheme("http");
   }
-  std::optional<upstream::Failure> start(upstream::Cluster& cluster, EndStream end = EndStream::kYes) {
+  std::optional<upstream::Failure> start(upstream::Cluster& cluster,
+                                         EndStream end = EndStream::kYes) {
     return exchange.start(cluster, head, end, upstream::Priority::kDefault);
   }
   void body(std::string_view text, EndStream end) {
@@ -96,7 +97,9 @@ class UpstreamFixture : public testing::Test {
   void publish(std::vector<std::shared_ptr<const upstream::ClusterOptions>> all) {
     clusters.apply(upstream::ClusterTable::build(std::move(all), registry));
   }
-  uint64_t counter(const std::string& name) const { return store.counter_value("cluster.c." + name); }
+  uint64_t counter(const std::string& name) const {
+    return store.counter_value("cluster.c." + name);
+  }
   int64_t gauge(const std::string& name) const { return store.gauge_value("cluster.c." + name); }
   bool finish(Request& request) {
     return run_until(loop, "the exchange's end", [&] { return request.sink.done; });

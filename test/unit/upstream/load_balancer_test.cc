@@ -8,7 +8,8 @@
 namespace weir::upstream {
 namespace {
 
-std::vector<int> spread(LoadBalancer& balancer, size_t hosts, int picks, const std::vector<uint32_t>& load = {}) {
+std::vector<int> spread(LoadBalancer& balancer, size_t hosts, int picks,
+                        const std::vector<uint32_t>& load = {}) {
   std::vector<int> counts(hosts);
   for (int i = 0; i < picks; ++i)
     ++counts[balancer.pick([&load](size_t host) { return load.empty() ? 0U : load[host]; })];
@@ -75,7 +76,8 @@ TEST(LoadBalancer, RandomReachesEveryHost) {
 }
 
 TEST(LoadBalancer, OneHostNeedsNoChoice) {
-  for (const LbPolicy policy : {LbPolicy::kRoundRobin, LbPolicy::kLeastRequest, LbPolicy::kRandom}) {
+  for (const LbPolicy policy :
+       {LbPolicy::kRoundRobin, LbPolicy::kLeastRequest, LbPolicy::kRandom}) {
     LoadBalancer balancer(1);
     balancer.reset(policy, 2, {4});
     EXPECT_EQ(spread(balancer, 1, 10), (std::vector<int>{10}));

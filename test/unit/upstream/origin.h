@@ -1,18 +1,18 @@
 // The origin of a test: scripted sockets on the loopback, in the thread of the loop under test.
 #pragma once
 
-#include <arpa/inet.h>
 #include <cerrno>
 #include <chrono>
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <utility>
 
 #include "event/loop.h"
 #include "net/address.h"
@@ -45,13 +45,17 @@ class OriginPeer {
  public:
   OriginPeer(event::Loop& loop, int fd) : loop_(&loop), fd_(fd) {}
   OriginPeer(OriginPeer&& other) noexcept
-      : loop_(other.loop_), fd_(std::exchange(other.fd_, -1)), got_(std::move(other.got_)), ended_(other.ended_) {}
+      : loop_(other.loop_),
+        fd_(std::exchange(other.fd_, -1)),
+        got_(std::move(other.got_)),
+        ended_(other.ended_) {}
   OriginPeer& operator=(OriginPeer&&) = delete;
   ~OriginPeer() { close(); }
 
   /// All that was received up to and including `text`, taken away.
   std::string read_until(std::string_view text) {
-    run_until(*loop_, std::string(text).c_str(), [&] { return receive(), got_.find(text) != std::string::npos || ended_; });
+    run_until(*loop_, std::string(text).c_str(),
+              [&] { return receive(), got_.find(text) != std::string::npos || ended_; });
     const size_t at = got_.find(text);
     if (at == std::string::npos) return {};
     std::string result = got_.substr(0, at + text.size());
@@ -64,7 +68,8 @@ class OriginPeer {
   }
   bool closed() { return receive(), ended_; }
   void send(std::string_view text) {
-    EXPECT_EQ(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+    EXPECT_EQ(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
   }
   void close() {
     if (fd_ >= 0) ::close(std::exchange(fd_, -1));
@@ -97,7 +102,8 @@ class OriginPeer {
 
 class Origin {
  public:
-  explicit Origin(event::Loop& loop) : loop_(loop), fd_(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+  explicit Origin(event::Loop& loop)
+      : loop_(loop), fd_(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

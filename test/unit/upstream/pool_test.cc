@@ -63,9 +63,11 @@ TEST_P(PoolRefuses, AConnectionThatHasNotEarnedIt) {
 
 INSTANTIATE_TEST_SUITE_P(
     Responses, PoolRefuses,
-    testing::Values(NotReusable{"Close", "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi"},
-                    NotReusable{"Http10", "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nhi"},
-                    NotReusable{"Surplus", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhiHTTP/1.1 200 OK\r\n\r\n"}),
+    testing::Values(
+        NotReusable{"Close", "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi"},
+        NotReusable{"Http10", "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nhi"},
+        NotReusable{"Surplus",
+                    "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhiHTTP/1.1 200 OK\r\n\r\n"}),
     [](const auto& info) { return info.param.name; });
 
 TEST_F(PoolTest, AnEarlyResponseEndsTheConnection) {
@@ -116,7 +118,9 @@ TEST_F(PoolTest, AnIdleConnectionThatTheOriginClosesIsRemoved) {
 }
 
 TEST_F(PoolTest, IdleTimeoutClosesIdleConnectionsOnly) {
-  auto& target = cluster({origin.address()}, [](auto& options) { options.http.idle_timeout = std::chrono::milliseconds(20); });
+  auto& target = cluster({origin.address()}, [](auto& options) {
+    options.http.idle_timeout = std::chrono::milliseconds(20);
+  });
   Request request;
   ASSERT_FALSE(request.start(target));
   OriginPeer peer = origin.accept();
@@ -126,7 +130,8 @@ TEST_F(PoolTest, IdleTimeoutClosesIdleConnectionsOnly) {
 }
 
 TEST_F(PoolTest, MaxRequestsPerConnection) {
-  auto& target = cluster({origin.address()}, [](auto& options) { options.http.max_requests_per_connection = 2; });
+  auto& target = cluster({origin.address()},
+                         [](auto& options) { options.http.max_requests_per_connection = 2; });
   OriginPeer peer = get(target, origin);
   Request second;
   ASSERT_FALSE(second.start(target));
@@ -136,15 +141,17 @@ TEST_F(PoolTest, MaxRequestsPerConnection) {
 }
 
 TEST_F(PoolTest, MaxConnectionDuration) {
-  auto& target = cluster({origin.address()},
-                         [](auto& options) { options.http.max_connection_duration = std::chrono::milliseconds(15); });
+  auto& target = cluster({origin.address()}, [](auto& options) {
+    options.http.max_connection_duration = std::chrono::milliseconds(15);
+  });
   OriginPeer peer = get(target, origin);
   EXPECT_TRUE(peer.wait_closed());
   EXPECT_EQ(counter("upstream_cx_max_duration_reached"), 1U);
 }
 
 TEST_F(PoolTest, QueuesInOrderWhenConnectionsAreUsedUp) {
-  auto& target = cluster({origin.address()}, [](auto& options) { options.thresholds.max_connections = 1; });
+  auto& target =
+      cluster({origin.address()}, [](auto& options) { options.thresholds.max_connections = 1; });
   Request a("GET", "/a"), b("GET", "/b"), c("GET", "/c");
   ASSERT_FALSE(a.start(target));
   ASSERT_FALSE(b.start(target));
@@ -180,7 +187,8 @@ TEST_F(PoolTest, APendingRequestBeyondTheThresholdOverflows) {
 }
 
 TEST_F(PoolTest, ARequestBeyondMaxRequestsOverflows) {
-  auto& target = cluster({origin.address()}, [](auto& options) { options.thresholds.max_requests = 1; });
+  auto& target =
+      cluster({origin.address()}, [](auto& options) { options.thresholds.max_requests = 1; });
   Request a, b;
   ASSERT_FALSE(a.start(target));
   OriginPeer peer = origin.accept();
@@ -258,7 +266,8 @@ TEST_F(PoolTest, OnlyTheLowestPriorityNumberIsUsed) {
 TEST_F(PoolTest, APoolOutlivesAnEditOfItsCluster) {
   auto* target = &cluster({origin.address()});
   OriginPeer peer = get(*target, origin);
-  target = &cluster({origin.address()}, [](auto& options) { options.connect_timeout = std::chrono::seconds(1); });
+  target = &cluster({origin.address()},
+                    [](auto& options) { options.connect_timeout = std::chrono::seconds(1); });
   Request request;
   ASSERT_FALSE(request.start(*target));
   answer(peer, request);
@@ -293,8 +302,8 @@ TEST_F(PoolTest, ARemovedClusterIsFoundByStreamsOfItsGeneration) {
   options->name = "c";
   options->localities.push_back({});
   options->localities[0].endpoints.push_back({origin.address(), "", 1});
-  auto old_table = upstream::ClusterTable::build({options}, registry);
-  clusters.apply(old_table);
+  clusters.set_old_generation_max_age(std::chrono::milliseconds(0));
+  clusters.apply(upstream::ClusterTable::build({options}, registry));
   Request running;
   ASSERT_FALSE(running.start(*clusters.find("c")));
   OriginPeer peer = origin.accept();
@@ -303,7 +312,8 @@ TEST_F(PoolTest, ARemovedClusterIsFoundByStreamsOfItsGeneration) {
   ASSERT_NE(clusters.find_retired("c"), nullptr);
   answer(peer, running);
   EXPECT_TRUE(peer.wait_closed());
-  old_table.reset();
+  run_some_turns(loop);
+  clusters.apply(upstream::ClusterTable::build({}, registry));
   EXPECT_EQ(clusters.find_retired("c"), nullptr);
 }
 
