@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/json.h"
-#include "test_proxy.h"
+#include "support/test_proxy.h"
 
 namespace weir::test {
 namespace {

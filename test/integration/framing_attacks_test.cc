@@ -2,7 +2,7 @@
 // one byte of it. The rows follow RFC 9112 and the request-smuggling literature.
 #include <gtest/gtest.h>
 
-#include "test_proxy.h"
+#include "support/test_proxy.h"
 
 namespace weir::test {
 namespace {

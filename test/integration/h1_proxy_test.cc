@@ -1,7 +1,7 @@
 // The life of an HTTP/1 request through the running server, as dialogues of a raw client and a scripted origin.
 #include <gtest/gtest.h>
 
-#include "test_proxy.h"
+#include "support/test_proxy.h"
 
 namespace weir::test {
 namespace {

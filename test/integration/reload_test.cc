@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "test_proxy.h"
+#include "support/test_proxy.h"
 
 namespace weir::test {
 namespace {

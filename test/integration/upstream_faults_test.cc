@@ -2,7 +2,7 @@
 // and the pool keeps no broken connection.
 #include <gtest/gtest.h>
 
-#include "test_proxy.h"
+#include "support/test_proxy.h"
 
 namespace weir::test {
 namespace {

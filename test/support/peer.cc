@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "base/strings.h"
-#include "test_proxy.h"
+#include "support/test_proxy.h"
 
 namespace weir::test {
 namespace {

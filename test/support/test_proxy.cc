@@ -1,4 +1,4 @@
-#include "test_proxy.h"
+#include "support/test_proxy.h"
 
 #include <unistd.h>
 

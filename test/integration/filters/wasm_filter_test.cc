@@ -7,7 +7,7 @@
 #include <sstream>
 #include <thread>
 
-#include "test_proxy.h"
+#include "support/test_proxy.h"
 
 namespace weir::test {
 namespace {
