@@ -39,7 +39,11 @@ const ClusterEntry* ClusterTable::find(std::string_view name) const noexcept {
 }
 
 Cluster::Cluster(event::Loop& loop, const ClusterEntry& entry, uint64_t seed)
-    : loop_(loop), state_(entry.state), balancer_(seed), sweep_(loop, &Cluster::on_sweep, this) {
+    : loop_(loop),
+      options_(nullptr),
+      state_(entry.state),
+      balancer_(seed),
+      sweep_(loop, &Cluster::on_sweep, this) {
   update(entry);
 }
 
