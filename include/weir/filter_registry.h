@@ -34,6 +34,7 @@ struct FactoryContext {
   std::string_view name;       // the filter's configured name
   std::string_view traffic_direction;  // "UNSPECIFIED", "INBOUND", "OUTBOUND"
   void* host = nullptr;        // for weir's own terminal and Wasm filters (server::FilterHost)
+  StatsScope* root_stats = nullptr;  // names from the root, for filters with a stat_prefix of their own; null: `stats`
 };
 
 using HttpFilterMaker = std::shared_ptr<const HttpFilterFactory> (*)(ConfigView&, FactoryContext&);

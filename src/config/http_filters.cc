@@ -12,6 +12,7 @@ using proxy::ConfiguredFilter;
 struct Chain {
   HcmScope& scope;
   StatsScope& stats;
+  StatsScope& root_stats;
 };
 
 void take_everything(const View& view) {
@@ -34,7 +35,8 @@ std::shared_ptr<const HttpFilterFactory> make_factory(View& config, ConfiguredFi
     take_everything(config);
     return nullptr;
   }
-  FactoryContext context{chain.stats, filter.name, chain.scope.traffic_direction, &chain.scope.loading.context.host};
+  FactoryContext context{chain.stats, filter.name, chain.scope.traffic_direction, &chain.scope.loading.context.host,
+                         &chain.root_stats};
   auto factory = maker(config, context);
   if (!factory && !config.failed()) config.error({}, "the filter refuses this configuration");
   return factory;
@@ -79,7 +81,8 @@ void judge_order(View& view, const ConfiguredFilter& filter, bool last) {
 std::vector<ConfiguredFilter> read_http_filters(View& hcm, std::string_view stat_prefix, HcmScope& scope) {
   std::vector<ConfiguredFilter> out;
   auto stats = scope.loading.context.stats.scope("http." + std::string(stat_prefix) + ".");
-  Chain chain{scope, *stats};
+  auto root_stats = scope.loading.context.stats.scope({});
+  Chain chain{scope, *stats, *root_stats};
   auto views = hcm.children("http_filters");
   if (hcm.no_items("http_filters")) {
     hcm.error(hcm.has("http_filters") ? "http_filters" : "",

@@ -1,0 +1,15 @@
+#include "filters/builtin.h"
+
+#include "filters/http/header_mutation/header_mutation_filter.h"
+#include "filters/http/health_check/health_check_filter.h"
+#include "filters/http/local_ratelimit/local_ratelimit_filter.h"
+
+namespace weir::filters {
+
+void add_builtin_filters(FilterRegistry& registry) {
+  registry.add_http("envoy.extensions.filters.http.header_mutation.v3.HeaderMutation", &make_header_mutation);
+  registry.add_http("envoy.extensions.filters.http.health_check.v3.HealthCheck", &make_health_check);
+  registry.add_http("envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit", &make_local_ratelimit);
+}
+
+}  // namespace weir::filters

@@ -1,0 +1,234 @@
+#include "filters/http/header_mutation/header_mutation_filter.h"
+
+#include <optional>
+#include <utility>
+#include <weir/matchers.h>
+
+#include "filters/common/header_options.h"
+
+namespace weir::filters {
+
+namespace {
+
+/// One HeaderMutation: exactly one of the three.
+struct Mutation {
+  std::string remove;
+  std::optional<HeaderOption> append;
+  std::optional<StringMatcher> remove_on_match;
+};
+
+struct QueryMutation {
+  std::string remove;
+  std::string key, value;
+  AppendAction action = AppendAction::kAppendOrAdd;
+};
+
+struct Mutations {
+  std::vector<Mutation> request, response, request_trailers, response_trailers;
+  std::vector<QueryMutation> query;
+};
+
+// ---- options -----------------------------------------------------------------------------------------------------------
+
+std::vector<Mutation> read_list(ConfigView& parent, std::string_view field) {
+  std::vector<Mutation> out;
+  for (auto& view : parent.messages(field)) {
+    Mutation mutation;
+    int kinds = 0;
+    if (view->has("remove")) {
+      ++kinds;
+      mutation.remove = view->text("remove");
+      for (char& c : mutation.remove)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+      changeable_name(*view, "remove", mutation.remove);
+    }
+    if (auto append = view->message("append")) {
+      ++kinds;
+      mutation.append = HeaderOption::read(*append);
+    }
+    if (auto match = view->message("remove_on_match")) {
+      ++kinds;
+      if (auto key = match->message("key_matcher"))
+        mutation.remove_on_match = StringMatcher::read(*key);
+      else
+        match->error("key_matcher", "must be set");
+    }
+    if (kinds != 1) view->error({}, "exactly one of remove, append and remove_on_match must be set");
+    out.push_back(std::move(mutation));
+  }
+  return out;
+}
+
+std::vector<QueryMutation> read_query(ConfigView& parent) {
+  static const std::vector<std::string_view> kActions = {"APPEND_IF_EXISTS_OR_ADD", "ADD_IF_ABSENT",
+                                                         "OVERWRITE_IF_EXISTS_OR_ADD", "OVERWRITE_IF_EXISTS"};
+  std::vector<QueryMutation> out;
+  for (auto& view : parent.messages("query_parameter_mutations")) {
+    QueryMutation mutation;
+    mutation.remove = view->text("remove");
+    if (auto append = view->message("append")) {
+      auto record = append->message(append->has("record") ? "record" : "entry");
+      if (record) {
+        mutation.key = record->text("key");
+        mutation.value = record->text("value");
+      }
+      if (mutation.key.empty()) append->error("record", "needs a key");
+      mutation.action = static_cast<AppendAction>(append->enumeration("action", kActions, 0));
+    }
+    if (mutation.remove.empty() == mutation.key.empty())
+      view->error({}, "exactly one of remove and append must be set");
+    out.push_back(std::move(mutation));
+  }
+  return out;
+}
+
+Mutations read_mutations(ConfigView& parent) {
+  Mutations out;
+  auto view = parent.message("mutations");
+  if (!view) return out;
+  out.request = read_list(*view, "request_mutations");
+  out.response = read_list(*view, "response_mutations");
+  out.request_trailers = read_list(*view, "request_trailers_mutations");
+  out.response_trailers = read_list(*view, "response_trailers_mutations");
+  out.query = read_query(*view);
+  return out;
+}
+
+// ---- query ---------------------------------------------------------------------------------------------------------------
+
+std::string encode(std::string_view text) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~';
+    const auto byte = static_cast<unsigned char>(c);
+    if (plain)
+      out += c;
+    else
+      out.append({'%', kHex[byte >> 4], kHex[byte & 15]});
+  }
+  return out;
+}
+
+std::string_view key_of(std::string_view pair) { return pair.substr(0, pair.find('=')); }
+
+/// The pairs of a query, texts as they stand on the wire.
+struct Query {
+  std::vector<std::string> pairs;
+
+  explicit Query(std::string_view text) {
+    while (!text.empty()) {
+      const size_t end = std::min(text.find('&'), text.size());
+      if (end > 0) pairs.emplace_back(text.substr(0, end));
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+  }
+  bool has(std::string_view key) const {
+    for (const std::string& pair : pairs)
+      if (key_of(pair) == key) return true;
+    return false;
+  }
+  void remove(std::string_view key) {
+    std::erase_if(pairs, [key](const std::string& pair) { return key_of(pair) == key; });
+  }
+  void apply(const QueryMutation& mutation) {
+    if (!mutation.remove.empty()) return remove(encode(mutation.remove));
+    const std::string key = encode(mutation.key);
+    const bool present = has(key);
+    if (mutation.action == AppendAction::kAddIfAbsent && present) return;
+    if (mutation.action == AppendAction::kOverwriteIfExists && !present) return;
+    if (mutation.action != AppendAction::kAppendOrAdd) remove(key);
+    pairs.push_back(key + "=" + encode(mutation.value));
+  }
+};
+
+void mutate_query(RequestHead& head, const std::vector<QueryMutation>& mutations) {
+  if (mutations.empty()) return;
+  const std::string_view path = head.path();
+  const size_t mark = path.find('?');
+  Query query(mark == std::string_view::npos ? std::string_view() : path.substr(mark + 1));
+  for (const QueryMutation& mutation : mutations) query.apply(mutation);
+  std::string out(path.substr(0, mark));
+  char separator = '?';
+  for (const std::string& pair : query.pairs) {
+    out += std::exchange(separator, '&');
+    out += pair;
+  }
+  if (out != path) head.set_path(out);
+}
+
+// ---- the filter ------------------------------------------------------------------------------------------------------------
+
+class HeaderMutationFilter final : public HttpFilter {
+ public:
+  explicit HeaderMutationFilter(const Mutations& mutations) : common_(mutations) {}
+
+  Flow on_request_head(RequestHead& head, EndStream) override {
+    apply(head.headers, &Mutations::request);
+    mutate_query(head, common_.query);
+    if (const Mutations* own = route()) mutate_query(head, own->query);
+    return Flow::kContinue;
+  }
+  Flow on_request_trailers(HeaderMap& trailers) override {
+    apply(trailers, &Mutations::request_trailers);
+    return Flow::kContinue;
+  }
+  Flow on_response_head(ResponseHead& head, EndStream) override {
+    apply(head.headers, &Mutations::response);
+    return Flow::kContinue;
+  }
+  Flow on_response_trailers(HeaderMap& trailers) override {
+    apply(trailers, &Mutations::response_trailers);
+    return Flow::kContinue;
+  }
+
+ private:
+  using List = std::vector<Mutation> Mutations::*;
+  const Mutations* route() const { return static_cast<const Mutations*>(callbacks_->route_config()); }
+
+  /// The filter's own mutations first, then the route's.
+  void apply(HeaderMap& headers, List list) {
+    apply_list(headers, common_.*list);
+    if (const Mutations* own = route()) apply_list(headers, own->*list);
+  }
+  void apply_list(HeaderMap& headers, const std::vector<Mutation>& list) {
+    for (const Mutation& mutation : list) {
+      if (mutation.append)
+        mutation.append->apply(headers, *callbacks_, scratch_);
+      else if (mutation.remove_on_match)
+        headers.remove_if([&mutation](const HeaderMap::Entry& entry) {
+          return mutation.remove_on_match->matches(entry.name);
+        });
+      else
+        headers.remove(mutation.remove);
+    }
+  }
+
+  const Mutations& common_;
+  std::string scratch_;
+};
+
+class Factory final : public HttpFilterFactory {
+ public:
+  explicit Factory(Mutations mutations) : mutations_(std::move(mutations)) {}
+  std::unique_ptr<HttpFilter> create(unsigned) const override {
+    return std::make_unique<HeaderMutationFilter>(mutations_);
+  }
+  std::shared_ptr<const void> make_route_config(ConfigView& config) const override {
+    return std::make_shared<const Mutations>(read_mutations(config));
+  }
+
+ private:
+  Mutations mutations_;
+};
+
+}  // namespace
+
+std::shared_ptr<const HttpFilterFactory> make_header_mutation(ConfigView& config, FactoryContext&) {
+  // One level of per-route configuration applies (the most specific), so that the order of levels says nothing.
+  static_cast<void>(config.boolean("most_specific_header_mutations_wins", false));
+  return std::make_shared<const Factory>(read_mutations(config));
+}
+
+}  // namespace weir::filters
