@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 #include "base/block_pool.h"
@@ -84,15 +85,15 @@ struct SpareEntries {
   std::array<std::vector<HeaderMap::Entry>, kSpareVectors> vectors;
   size_t count = 0;
 };
-// A plain pointer is reached without the guard of a thread-local with destructor; the owner below frees it.
+// A plain pointer is reached without the guard of a thread-local with destructor; the owner is below.
 constinit thread_local SpareEntries* spare_entries = nullptr;
 constinit thread_local bool spare_entries_over = false;
 struct SpareEntriesExit {
   ~SpareEntriesExit() {
     spare_entries_over = true;
-    delete std::exchange(spare_entries, nullptr);
+    spare_entries = nullptr;
   }
-  void touch() noexcept {}
+  std::unique_ptr<SpareEntries> owned = std::make_unique<SpareEntries>();
 };
 thread_local SpareEntriesExit spare_entries_exit;
 
@@ -108,8 +109,7 @@ void give_entries(std::vector<HeaderMap::Entry>& entries) noexcept {
   // Large ones are the exception and not worth keeping.
   if (entries.capacity() == 0 || entries.capacity() > 4 * kFirstEntries || spare_entries_over) return;
   if (spare_entries == nullptr) {
-    spare_entries_exit.touch();
-    spare_entries = new SpareEntries;
+    spare_entries = spare_entries_exit.owned.get();
   }
   if (spare_entries->count == kSpareVectors) return;
   entries.clear();

@@ -92,7 +92,7 @@ HistogramCells::HistogramCells(unsigned threads)
     : threads_(threads), cells_(std::make_unique<std::atomic<Cells*>[]>(threads)) {}
 
 HistogramCells::~HistogramCells() {
-  for (unsigned t = 0; t < threads_; ++t) delete cells_[t].load(std::memory_order_acquire);
+  for (unsigned t = 0; t < threads_; ++t) const std::unique_ptr<Cells> owned(cells_[t].load(std::memory_order_acquire));
 }
 
 HistogramCells::Cells* HistogramCells::cells_of(unsigned thread) noexcept {
