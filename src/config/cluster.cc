@@ -23,7 +23,7 @@ std::optional<EndpointOptions> read_endpoint(View& view) {
   constexpr size_t kFirstOther = 2;  // UNKNOWN and HEALTHY are what a static endpoint is anyway
   if (view.enumeration("health_status", {"UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"}, 0) >=
       kFirstOther) {
-    view.error("health_status", "is not supported yet");
+    view.error("health_status", quote(view.text("health_status")) + " is not supported yet");
   }
   view.later({"endpoint_name"});
   view.ignore({"metadata"});

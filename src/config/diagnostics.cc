@@ -9,9 +9,30 @@
 namespace weir::config {
 namespace {
 
-constexpr size_t kLongestQuote = 80;
+constexpr size_t kLongestQuote = 120;
 // A longer name is no typing error of a field's name; the distance costs the product of the lengths.
 constexpr size_t kLongestName = 160;
+
+// The letters alone, in order of the alphabet: equal for names that differ in case, separators or swapped letters.
+std::string letters_of(std::string_view name) {
+  std::string out;
+  for (char c : name) {
+    if (c != '_' && c != '-') out += base::to_lower(c);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::string_view closest(std::string_view wrong, const std::vector<std::string_view>& candidates) {
+  if (wrong.size() > kLongestName) return {};
+  const std::string_view near = base::closest(wrong, candidates);
+  if (!near.empty()) return near;
+  const std::string letters = letters_of(wrong);
+  for (std::string_view candidate : candidates) {
+    if (letters_of(candidate) == letters) return candidate;
+  }
+  return {};
+}
 
 bool lies_below(std::string_view path, std::string_view root) {
   if (root.empty()) return true;
@@ -86,7 +107,7 @@ std::string quote(std::string_view text) {
 }
 
 std::string suggestion(std::string_view wrong, const std::vector<std::string_view>& candidates) {
-  const std::string_view best = wrong.size() > kLongestName ? std::string_view() : base::closest(wrong, candidates);
+  const std::string_view best = closest(wrong, candidates);
   return best.empty() ? std::string() : " (did you mean " + quote(best) + "?)";
 }
 

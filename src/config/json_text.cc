@@ -24,6 +24,7 @@ bool names_secret(std::string_view key) {
                                 "credential", "pkcs12", "sessionticketkey", "authorization", "cookie"}) {
     if (name.find(part) != std::string::npos) return true;
   }
+  if (name == "keys") return true;  // api keys, session ticket keys
   constexpr std::string_view kToken = "token";
   return name.size() >= kToken.size() && name.compare(name.size() - kToken.size(), kToken.size(), kToken) == 0;
 }

@@ -76,7 +76,7 @@ std::optional<AddressParts> read_socket_address(View& socket, PortZero port_zero
   if (ip.empty()) return std::nullopt;
   auto address = net::Address::ip(ip, static_cast<uint16_t>(port));
   if (!address) {
-    socket.error("address", quote(ip) + " is not an IP address; host names are not supported yet");
+    socket.error("address", quote(ip) + " is not an IP address; host names (STRICT_DNS) are not supported yet");
     return std::nullopt;
   }
   parts.address = *address;

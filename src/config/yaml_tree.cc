@@ -281,8 +281,8 @@ std::string Node::describe() const {
     case Kind::kNull: return "nothing";
     case Kind::kList: return "a list";
     case Kind::kMap: return "a mapping";
-    case Kind::kPlain:
-    case Kind::kQuoted: break;
+    case Kind::kQuoted: return "the text " + quote(text);
+    case Kind::kPlain: break;
   }
   return quote(text);
 }

@@ -38,7 +38,7 @@ struct Node {
   size_t depth = 0;
 
   bool scalar() const noexcept { return kind == Kind::kPlain || kind == Kind::kQuoted; }
-  /// "a list", "a mapping", "nothing", or the quoted text.
+  /// "a list", "a mapping", "nothing", or the text in quotes.
   std::string describe() const;
 };
 

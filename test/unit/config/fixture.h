@@ -52,9 +52,18 @@ inline std::shared_ptr<const HttpFilterFactory> make_label_stub(ConfigView& view
 }
 
 /// Takes any field: stands for the real filters in the examples.
-inline std::shared_ptr<const HttpFilterFactory> make_anything_stub(ConfigView& view, FactoryContext& context) {
+class AnythingFactory final : public HttpFilterFactory {
+ public:
+  std::unique_ptr<HttpFilter> create(unsigned) const override { return nullptr; }
+  std::shared_ptr<const void> make_route_config(ConfigView& config) const override {
+    for (const std::string& key : config.keys()) config.json(key);
+    return std::make_shared<const StubRouteConfig>();
+  }
+};
+
+inline std::shared_ptr<const HttpFilterFactory> make_anything_stub(ConfigView& view, FactoryContext&) {
   for (const std::string& key : view.keys()) view.json(key);
-  return std::make_shared<const StubFactory>(std::string(context.name), std::string(), false, std::string());
+  return std::make_shared<const AnythingFactory>();
 }
 
 inline constexpr char kRouterType[] = "envoy.extensions.filters.http.router.v3.Router";
@@ -119,7 +128,7 @@ inline std::string indent(const std::string& text, size_t spaces) {
   return out;
 }
 
-/// A whole file around the fields of an HTTP connection manager; the first of them is on line 10, column 9.
+/// A whole file around the fields of an HTTP connection manager; the first of them is on line 10, column 11.
 inline std::string with_hcm(const std::string& fields, const std::string& clusters = "") {
   return "static_resources:\n"
          "  listeners:\n"
@@ -137,7 +146,7 @@ inline std::string with_hcm(const std::string& fields, const std::string& cluste
 inline const std::string kRouter =
     "- name: router\n  typed_config: {\"@type\": type.googleapis.com/" + std::string(kRouterType) + "}\n";
 
-/// HCM fields with the router and one virtual host; `routes` are list items, the first of them on line 18, column 13.
+/// HCM fields with the router and one virtual host; `routes` are list items, the first of them on line 19, column 15.
 inline std::string with_routes(const std::string& routes, const std::string& clusters = "") {
   return with_hcm("stat_prefix: in\n"
                   "http_filters:\n" +
