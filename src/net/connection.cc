@@ -252,7 +252,9 @@ void Connection::written() {
     out_.clear();
     return;
   }
-  if (!write_wait_ && !connecting_) end_of_turn_.schedule();
+  // While the socket takes nothing there is nothing to send, but the writer must learn of the high watermark.
+  const bool over = !above_high_ && options_.buffer_limit > 0 && out_.size() > options_.buffer_limit;
+  if ((!write_wait_ && !connecting_) || over) end_of_turn_.schedule();
 }
 
 void Connection::flush() {
