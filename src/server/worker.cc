@@ -109,7 +109,8 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, wasm::Host* wasm,
     } else {
       next.push_back(make_listening(entry, peers));
     }
-    next.back().host->adopt(entry.runtime, snapshot);
+    // Streams pin the configuration and not the snapshot, or they would keep the sockets of removed listeners open.
+    next.back().host->adopt(entry.runtime, snapshot->configuration);
   }
   std::swap(listenings_, next);
   for (Listening& removed : next) retire(std::move(removed));
@@ -120,6 +121,7 @@ void Worker::retire(Listening listening) {
   // Clients whose handshake the kernel has completed are served: the queue is emptied before the socket closes.
   if (listening.listener) listening.listener->drain_queue();
   listening.listener.reset();
+  listening.sockets.reset();
   listening.host->start_drain();
   listening.host->close_idle();
   retired_.push_back(std::move(listening));

@@ -7,11 +7,11 @@
 namespace weir::test {
 namespace {
 
-struct Setup {
+struct Scene {
   Origin origin;
   Yaml yaml;
   std::unique_ptr<TestProxy> proxy;
-  Setup() {
+  Scene() {
     yaml.origin_port = origin.port();
     proxy = std::make_unique<TestProxy>(yaml.text());
   }
@@ -25,17 +25,17 @@ void PrintTo(const BadResponse& each, std::ostream* out) { *out << each.name; }
 class HostileOrigin : public ::testing::TestWithParam<BadResponse> {};
 
 TEST_P(HostileOrigin, IsA502AndNeverPooled) {
-  Setup setup;
-  Peer client = setup.proxy->connect();
+  Scene scene;
+  Peer client = scene.proxy->connect();
   client.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
-  Peer upstream = setup.origin.accept();
+  Peer upstream = scene.origin.accept();
   upstream.read_message();
   upstream.send(GetParam().bytes);
   const Peer::Message answer = client.read_message();
   EXPECT_EQ(answer.status(), 502) << answer.head;
   EXPECT_TRUE(upstream.closed());
   client.send("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
-  Peer fresh = setup.origin.accept();
+  Peer fresh = scene.origin.accept();
   EXPECT_EQ(fresh.read_message().first_line(), "GET /2 HTTP/1.1");
   fresh.send(response("two"));
   EXPECT_EQ(client.read_message().body, "two");
@@ -61,20 +61,20 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(UpstreamFaults, CloseBeforeTheHeadIsA503) {
-  Setup setup;
-  Peer client = setup.proxy->connect();
+  Scene scene;
+  Peer client = scene.proxy->connect();
   client.send("POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 1\r\n\r\nx");
-  Peer upstream = setup.origin.accept();
+  Peer upstream = scene.origin.accept();
   upstream.read_message();
   upstream.close();
   EXPECT_EQ(client.read_message().status(), 503);
 }
 
 TEST(UpstreamFaults, ResetInTheMiddleOfABodyCutsTheClientVisibly) {
-  Setup setup;
-  Peer client = setup.proxy->connect();
+  Scene scene;
+  Peer client = scene.proxy->connect();
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  Peer upstream = setup.origin.accept();
+  Peer upstream = scene.origin.accept();
   upstream.read_message();
   upstream.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
   EXPECT_EQ(client.read_head().substr(0, 12), "HTTP/1.1 200");
@@ -84,10 +84,10 @@ TEST(UpstreamFaults, ResetInTheMiddleOfABodyCutsTheClientVisibly) {
 }
 
 TEST(UpstreamFaults, ChunkedBodyCutShortHasNoLastChunk) {
-  Setup setup;
-  Peer client = setup.proxy->connect();
+  Scene scene;
+  Peer client = scene.proxy->connect();
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  Peer upstream = setup.origin.accept();
+  Peer upstream = scene.origin.accept();
   upstream.read_message();
   upstream.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n");
   client.read_head();
@@ -97,60 +97,60 @@ TEST(UpstreamFaults, ChunkedBodyCutShortHasNoLastChunk) {
 }
 
 TEST(UpstreamFaults, StaleReusedConnectionIsRetriedOnceForIdempotentRequests) {
-  Setup setup;
-  Peer client = setup.proxy->connect();
+  Scene scene;
+  Peer client = scene.proxy->connect();
   client.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
-  Peer upstream = setup.origin.accept();
+  Peer upstream = scene.origin.accept();
   upstream.read_message();
   upstream.send(response("one"));
   EXPECT_EQ(client.read_message().body, "one");
   client.send("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
   upstream.read_message();
   upstream.close();  // without a byte of the response
-  Peer fresh = setup.origin.accept();
+  Peer fresh = scene.origin.accept();
   EXPECT_EQ(fresh.read_message().first_line(), "GET /2 HTTP/1.1");
   fresh.send(response("two"));
   EXPECT_EQ(client.read_message().body, "two");
 }
 
 TEST(UpstreamFaults, SurplusBytesNeverBecomeAnotherAnswer) {
-  Setup setup;
-  Peer client = setup.proxy->connect();
+  Scene scene;
+  Peer client = scene.proxy->connect();
   client.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
-  Peer upstream = setup.origin.accept();
+  Peer upstream = scene.origin.accept();
   upstream.read_message();
   upstream.send(response("one") + response("poison"));
   EXPECT_EQ(client.read_message().body, "one");
   client.send("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
-  Peer fresh = setup.origin.accept();
+  Peer fresh = scene.origin.accept();
   fresh.read_message();
   fresh.send(response("two"));
   EXPECT_EQ(client.read_message().body, "two");
 }
 
 TEST(UpstreamFaults, EarlyResponseDoesNotPoisonThePool) {
-  Setup setup;
-  Peer client = setup.proxy->connect();
+  Scene scene;
+  Peer client = scene.proxy->connect();
   client.send("POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 100\r\n\r\nstart");
-  Peer upstream = setup.origin.accept();
+  Peer upstream = scene.origin.accept();
   upstream.read_head();
   upstream.send(response("early", 413));
   const Peer::Message answer = client.read_message();
   EXPECT_EQ(answer.status(), 413);
   EXPECT_EQ(answer.body, "early");
-  Peer other = setup.proxy->connect();
+  Peer other = scene.proxy->connect();
   other.send("GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
-  Peer fresh = setup.origin.accept();
+  Peer fresh = scene.origin.accept();
   EXPECT_EQ(fresh.read_message().first_line(), "GET /next HTTP/1.1");
 }
 
 TEST(UpstreamFaults, RouteTimeoutIsA504) {
-  Setup setup;
-  setup.yaml.routes = "- match: {prefix: /}\n  route: {cluster: origin, timeout: 0.05s}\n";
-  TestProxy proxy(setup.yaml.text());
+  Scene scene;
+  scene.yaml.routes = "- match: {prefix: /}\n  route: {cluster: origin, timeout: 0.05s}\n";
+  TestProxy proxy(scene.yaml.text());
   Peer client = proxy.connect();
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  Peer upstream = setup.origin.accept();
+  Peer upstream = scene.origin.accept();
   upstream.read_message();
   const Peer::Message answer = client.read_message();
   EXPECT_EQ(answer.status(), 504);
@@ -159,20 +159,20 @@ TEST(UpstreamFaults, RouteTimeoutIsA504) {
 }
 
 TEST(UpstreamFaults, ClientResetCancelsTheUpstreamRequest) {
-  Setup setup;
-  Peer client = setup.proxy->connect();
+  Scene scene;
+  Peer client = scene.proxy->connect();
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  Peer upstream = setup.origin.accept();
+  Peer upstream = scene.origin.accept();
   upstream.read_message();
   client.reset();
   EXPECT_TRUE(upstream.closed());
 }
 
 TEST(UpstreamFaults, InformationalResponsesPassAndFloodsDoNot) {
-  Setup setup;
-  Peer client = setup.proxy->connect();
+  Scene scene;
+  Peer client = scene.proxy->connect();
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  Peer upstream = setup.origin.accept();
+  Peer upstream = scene.origin.accept();
   upstream.read_message();
   upstream.send("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" + response("final"));
   Peer::Message answer = client.read_message();
@@ -189,9 +189,9 @@ TEST(UpstreamFaults, InformationalResponsesPassAndFloodsDoNot) {
 }
 
 TEST(SlowPeers, HeadThatNeverEndsIsA408) {
-  Setup setup;
-  setup.yaml.hcm = "request_headers_timeout: 0.05s\n";
-  TestProxy proxy(setup.yaml.text());
+  Scene scene;
+  scene.yaml.hcm = "request_headers_timeout: 0.05s\n";
+  TestProxy proxy(scene.yaml.text());
   Peer client = proxy.connect();
   client.send("GET / HTTP/1.1\r\nHost: a\r\nX-");
   const Peer::Message answer = client.read_message();
@@ -200,12 +200,12 @@ TEST(SlowPeers, HeadThatNeverEndsIsA408) {
 }
 
 TEST(SlowPeers, BodyThatStallsIsA408AndTheUpstreamRequestIsAborted) {
-  Setup setup;
-  setup.yaml.hcm = "stream_idle_timeout: 0.05s\n";
-  TestProxy proxy(setup.yaml.text());
+  Scene scene;
+  scene.yaml.hcm = "stream_idle_timeout: 0.05s\n";
+  TestProxy proxy(scene.yaml.text());
   Peer client = proxy.connect();
   client.send("POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 100\r\n\r\nsome");
-  Peer upstream = setup.origin.accept();
+  Peer upstream = scene.origin.accept();
   upstream.read_head();
   EXPECT_EQ(client.read_message().status(), 408);
   upstream.read(4);
@@ -213,14 +213,14 @@ TEST(SlowPeers, BodyThatStallsIsA408AndTheUpstreamRequestIsAborted) {
 }
 
 TEST(SlowPeers, SlowReaderHoldsTheOriginBack) {
-  Setup setup;
-  setup.yaml.listener = "per_connection_buffer_limit_bytes: 65536\n";
-  setup.yaml.cluster = "per_connection_buffer_limit_bytes: 65536\n";
-  TestProxy proxy(setup.yaml.text());
+  Scene scene;
+  scene.yaml.listener = "per_connection_buffer_limit_bytes: 65536\n";
+  scene.yaml.cluster = "per_connection_buffer_limit_bytes: 65536\n";
+  TestProxy proxy(scene.yaml.text());
   Peer client = proxy.connect();
   client.set_receive_buffer(4096);
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  Peer upstream = setup.origin.accept();
+  Peer upstream = scene.origin.accept();
   upstream.read_message();
   constexpr size_t kSize = 64 * 1024 * 1024;
   std::thread sender([&upstream] {

@@ -59,30 +59,28 @@ TestProxy::TestProxy(const std::string& yaml, Options options) {
     chosen.config_yaml = yaml;
   }
   server_ = std::make_unique<server::Server>(std::move(chosen));
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool ready = false, ended = false;
-  server_->set_on_ready([&mutex, &changed, &ready] {
-    const std::lock_guard lock(mutex);
-    ready = true;
-    changed.notify_all();
+  server_->set_on_ready([this] {
+    const std::lock_guard lock(mutex_);
+    ready_ = true;
+    changed_.notify_all();
   });
-  thread_ = std::thread([this, &mutex, &changed, &ended] {
+  thread_ = std::thread([this] {
     const int code = server_->run();
-    const std::lock_guard lock(mutex);
+    const std::lock_guard lock(mutex_);
     exit_code_ = code;
-    ended = true;
-    changed.notify_all();
+    ended_ = true;
+    changed_.notify_all();
   });
-  std::unique_lock lock(mutex);
-  if (!changed.wait_for(lock, kDeadline, [&ready, &ended] { return ready || ended; }))
-    throw std::runtime_error("the server does not become ready");
-  if (!ready) {
-    lock.unlock();
-    thread_.join();
-    std::string why = "the server does not start:\n";
-    throw std::runtime_error(why + yaml);
+  bool ready = false;
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kDeadline, [this] { return ready_ || ended_; });
+    ready = ready_ && !ended_;
   }
+  if (ready) return;
+  server_->quit(server::Server::Quit::kNow);
+  thread_.join();
+  throw std::runtime_error("the server does not start:\n" + yaml);
 }
 
 TestProxy::~TestProxy() { stop(); }

@@ -2,9 +2,12 @@
 // Every wait has a deadline and throws a message when it passes.
 #pragma once
 
+#include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -151,6 +154,10 @@ class TestProxy {
   std::string config_path_;
   std::unique_ptr<server::Server> server_;
   std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ready_ = false;
+  bool ended_ = false;
   int exit_code_ = -1;
 };
 
