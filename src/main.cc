@@ -1,7 +1,7 @@
 // weir: reads the command line and runs the server.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+#include <CLI/CLI.hpp>
 
 #include "base/log.h"
 #include "server/options.h"
@@ -14,16 +14,19 @@ using weir::server::Options;
 
 void add_flags(CLI::App& app, Options& options, std::string& mode, unsigned& drain_seconds) {
   app.set_version_flag("--version", std::string("weir ") + weir::server::kVersion);
-  app.add_option("-c,--config-path", options.config_path, "configuration file (YAML, Envoy v3 schema)");
+  app.add_option("-c,--config-path", options.config_path,
+                 "configuration file (YAML, Envoy v3 schema)");
   app.add_option("--config-yaml", options.config_yaml, "configuration text, instead of a file");
   app.add_option("--mode", mode, "serve, or validate: check the configuration and exit")
       ->check(CLI::IsMember({"serve", "validate"}));
   app.add_option("--concurrency", options.concurrency, "worker threads (default: number of cores)");
-  app.add_option("-l,--log-level", options.log_level, "trace, debug, info, warning, error, critical, off")
+  app.add_option("-l,--log-level", options.log_level,
+                 "trace, debug, info, warning, error, critical, off")
       ->check([](const std::string& text) {
         return weir::base::parse_level(text) ? std::string() : "unknown log level " + text;
       });
-  app.add_option("--component-log-level", options.component_log_level, "such as http:debug,wasm:trace")
+  app.add_option("--component-log-level", options.component_log_level,
+                 "such as http:debug,wasm:trace")
       ->check([](const std::string& text) {
         for (size_t at = 0; at <= text.size();) {
           const size_t end = std::min(text.find(',', at), text.size());
@@ -37,8 +40,10 @@ void add_flags(CLI::App& app, Options& options, std::string& mode, unsigned& dra
         return std::string();
       });
   app.add_option("--log-path", options.log_path, "log file (default: stderr)");
-  app.add_option("--admin-address-path", options.admin_address_path, "write the admin address to this file");
-  app.add_option("--drain-time-s", drain_seconds, "seconds that SIGTERM gives to open connections (20)");
+  app.add_option("--admin-address-path", options.admin_address_path,
+                 "write the admin address to this file");
+  app.add_option("--drain-time-s", drain_seconds,
+                 "seconds that SIGTERM gives to open connections (20)");
   app.add_option("--service-cluster", options.service_cluster, "node.cluster");
   app.add_option("--service-node", options.service_node, "node.id");
 }

@@ -31,7 +31,7 @@ class Buffer {
   size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
 
-  void append(std::string_view text);  // copies
+  void append(std::string_view text);   // copies
   void prepend(std::string_view text);  // copies
   void append(Buffer&& other);          // takes all slices of `other`, O(1); leaves it empty
   void prepend(Buffer&& other);

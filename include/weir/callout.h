@@ -47,7 +47,8 @@ class Callouts {
  public:
   virtual ~Callouts() = default;
   virtual bool knows_cluster(std::string_view cluster) const = 0;
-  virtual Result<std::unique_ptr<Callout>> start(CalloutRequest request, CalloutHandler& handler) = 0;
+  virtual Result<std::unique_ptr<Callout>> start(CalloutRequest request,
+                                                 CalloutHandler& handler) = 0;
 };
 
 }  // namespace weir

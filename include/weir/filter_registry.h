@@ -30,11 +30,12 @@ class HttpFilterFactory {
 
 /// What a factory may use while it is made. Thread: main.
 struct FactoryContext {
-  StatsScope& stats;           // "http.<stat_prefix>."
-  std::string_view name;       // the filter's configured name
+  StatsScope& stats;                   // "http.<stat_prefix>."
+  std::string_view name;               // the filter's configured name
   std::string_view traffic_direction;  // "UNSPECIFIED", "INBOUND", "OUTBOUND"
-  void* host = nullptr;        // for weir's own terminal and Wasm filters (server::FilterHost)
-  StatsScope* root_stats = nullptr;  // names from the root, for filters with a stat_prefix of their own; null: `stats`
+  void* host = nullptr;  // for weir's own terminal and Wasm filters (server::FilterHost)
+  StatsScope* root_stats =
+      nullptr;  // names from the root, for filters with a stat_prefix of their own; null: `stats`
 };
 
 using HttpFilterMaker = std::shared_ptr<const HttpFilterFactory> (*)(ConfigView&, FactoryContext&);

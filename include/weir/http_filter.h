@@ -18,8 +18,8 @@ namespace weir {
 enum class Flow : uint8_t {
   kContinue,   // pass on (with what was held before, in order)
   kPauseHead,  // head callbacks: hold the head here; body and trailers still come to this filter
-  kPauseAll,   // head callbacks: hold everything; body is held before this filter, with back-pressure
-  kBuffer,     // body callbacks: keep the data in this filter's buffer (413 / 500 over the limit)
+  kPauseAll,  // head callbacks: hold everything; body is held before this filter, with back-pressure
+  kBuffer,    // body callbacks: keep the data in this filter's buffer (413 / 500 over the limit)
   kWatermark,  // body callbacks: as kBuffer, but stop reading from the sender at the limit
   kDrop,       // body callbacks: forget the data (the filter kept its own copy), pass nothing on
   kReplied,    // the filter called reply() or reset(); nothing more comes for this direction
@@ -29,10 +29,10 @@ enum class Flow : uint8_t {
 struct LocalReply {
   int status = 500;
   std::string body{};
-  std::string_view details{};         // for the access log; must outlive the stream or be in details_text
+  std::string_view details{};  // for the access log; must outlive the stream or be in details_text
   std::string details_text{};
   std::vector<std::pair<std::string, std::string>> headers{};
-  int grpc_status = -1;               // -1: derived from the status for gRPC requests
+  int grpc_status = -1;  // -1: derived from the status for gRPC requests
 };
 
 /// A one-shot timer of the stream's worker; destroying it cancels.
@@ -104,10 +104,14 @@ class HttpFilter {
   /// `data` is what arrived now; after kBuffer it is empty and held_request_body() has all.
   /// While this filter holds a body, held_request_body() already includes `data` moved in front: the
   /// driver appends the new data to the held body and passes the whole held buffer as `data`.
-  virtual Flow on_request_body(Buffer& data, EndStream) { return static_cast<void>(data), Flow::kContinue; }
+  virtual Flow on_request_body(Buffer& data, EndStream) {
+    return static_cast<void>(data), Flow::kContinue;
+  }
   virtual Flow on_request_trailers(HeaderMap&) { return Flow::kContinue; }
   virtual Flow on_response_head(ResponseHead&, EndStream) { return Flow::kContinue; }
-  virtual Flow on_response_body(Buffer& data, EndStream) { return static_cast<void>(data), Flow::kContinue; }
+  virtual Flow on_response_body(Buffer& data, EndStream) {
+    return static_cast<void>(data), Flow::kContinue;
+  }
   virtual Flow on_response_trailers(HeaderMap&) { return Flow::kContinue; }
   /// Exactly once, always last, whatever happened; heads are still readable.
   virtual void on_stream_end(const StreamInfo&) noexcept {}

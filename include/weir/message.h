@@ -24,7 +24,9 @@ class RequestHead {
   HeaderMap headers;
 
   std::string_view method() const noexcept { return method_; }
-  std::string_view path() const noexcept { return path_; }  // with the query; starts with '/' or is "*"
+  std::string_view path() const noexcept {
+    return path_;
+  }  // with the query; starts with '/' or is "*"
   std::string_view authority() const noexcept { return authority_; }
   std::string_view scheme() const noexcept { return scheme_; }
   void set_method(std::string_view text) { method_ = headers.store(text); }

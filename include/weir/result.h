@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
+#include <tl/expected.hpp>
 
 namespace weir {
 
@@ -15,32 +15,32 @@ enum class Side : uint8_t { kDownstream, kUpstream, kLocal };
 /// What went wrong. The HTTP status and the access-log flag are derived from it in one place,
 /// stream/local_reply.h.
 enum class Code : uint8_t {
-  kInternal,        // a bug or an unexpected system error
-  kInvalidArgument, // a value outside its range
-  kConfig,          // the configuration author's mistake
+  kInternal,         // a bug or an unexpected system error
+  kInvalidArgument,  // a value outside its range
+  kConfig,           // the configuration author's mistake
   kNotFound,
-  kProtocol,        // malformed message or framing
-  kHeadersTooLarge, // 431: header bytes over the limit
-  kTooManyHeaders,  // 431: header count over the limit
-  kBadVersion,      // 426 or 505: an HTTP version that is not served
-  kNotImplemented,  // 501: an unknown transfer coding
+  kProtocol,           // malformed message or framing
+  kHeadersTooLarge,    // 431: header bytes over the limit
+  kTooManyHeaders,     // 431: header count over the limit
+  kBadVersion,         // 426 or 505: an HTTP version that is not served
+  kNotImplemented,     // 501: an unknown transfer coding
   kExpectationFailed,  // 417
-  kForbidden,       // 403
-  kPayloadTooLarge, // 413 on requests, 500 on responses
-  kConnectFailed,   // connect refused or unreachable
+  kForbidden,          // 403
+  kPayloadTooLarge,    // 413 on requests, 500 on responses
+  kConnectFailed,      // connect refused or unreachable
   kConnectTimeout,
-  kReset,           // connection reset by the other side
-  kClosed,          // orderly end of stream where more was due
+  kReset,   // connection reset by the other side
+  kClosed,  // orderly end of stream where more was due
   kTimeout,
-  kOverflow,        // a circuit breaker or limit is reached
+  kOverflow,  // a circuit breaker or limit is reached
   kNoHealthyHost,
   kNoCluster,
   kNoRoute,
-  kGuestFault,      // a Wasm guest trapped, looped or handed out bad values
-  kExhausted,       // a resource limit (fds, memory, ids)
+  kGuestFault,  // a Wasm guest trapped, looped or handed out bad values
+  kExhausted,   // a resource limit (fds, memory, ids)
   kCancelled,
   kAddressInUse,
-  kSystem,          // errno in detail
+  kSystem,  // errno in detail
 };
 
 struct Error {
@@ -60,18 +60,16 @@ inline tl::unexpected<Error> fail(Code code, Side side, std::string_view detail)
 inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(std::move(error)); }
 
 /// `WEIR_TRY(port, parse_port(text));` binds `port` to the value or returns the error.
-#define WEIR_TRY(name, expr)                                        \
-  auto name##_result = (expr);                                      \
-  if (!name##_result)                                               \
-    return tl::unexpected(std::move(name##_result).error());        \
+#define WEIR_TRY(name, expr)                                                   \
+  auto name##_result = (expr);                                                 \
+  if (!name##_result) return tl::unexpected(std::move(name##_result).error()); \
   auto& name = *name##_result
 
 /// Same for Result<void>.
-#define WEIR_CHECKED(expr)                                          \
-  do {                                                              \
-    auto weir_checked_result = (expr);                              \
-    if (!weir_checked_result)                                       \
-      return tl::unexpected(std::move(weir_checked_result).error()); \
+#define WEIR_CHECKED(expr)                                                                   \
+  do {                                                                                       \
+    auto weir_checked_result = (expr);                                                       \
+    if (!weir_checked_result) return tl::unexpected(std::move(weir_checked_result).error()); \
   } while (false)
 
 }  // namespace weir

@@ -13,36 +13,36 @@ namespace weir {
 
 /// Envoy's response flags; the bit is also the value of the `response.flags` property.
 enum class ResponseFlag : uint8_t {
-  kFailedLocalHealthCheck,      // LH
-  kNoHealthyUpstream,           // UH
-  kUpstreamRequestTimeout,      // UT
-  kLocalReset,                  // LR
-  kUpstreamRemoteReset,         // UR
-  kUpstreamConnectionFailure,   // UF
-  kUpstreamConnectionTermination,  // UC
-  kUpstreamOverflow,            // UO
-  kNoRouteFound,                // NR
-  kDelayInjected,               // DI
-  kFaultInjected,               // FI
-  kRateLimited,                 // RL
-  kUnauthorizedExternalService, // UAEX
-  kRateLimitServiceError,       // RLSE
-  kDownstreamConnectionTermination,  // DC
-  kUpstreamRetryLimitExceeded,  // URX
-  kStreamIdleTimeout,           // SI
-  kInvalidEnvoyRequestHeaders,  // IH
-  kDownstreamProtocolError,     // DPE
+  kFailedLocalHealthCheck,            // LH
+  kNoHealthyUpstream,                 // UH
+  kUpstreamRequestTimeout,            // UT
+  kLocalReset,                        // LR
+  kUpstreamRemoteReset,               // UR
+  kUpstreamConnectionFailure,         // UF
+  kUpstreamConnectionTermination,     // UC
+  kUpstreamOverflow,                  // UO
+  kNoRouteFound,                      // NR
+  kDelayInjected,                     // DI
+  kFaultInjected,                     // FI
+  kRateLimited,                       // RL
+  kUnauthorizedExternalService,       // UAEX
+  kRateLimitServiceError,             // RLSE
+  kDownstreamConnectionTermination,   // DC
+  kUpstreamRetryLimitExceeded,        // URX
+  kStreamIdleTimeout,                 // SI
+  kInvalidEnvoyRequestHeaders,        // IH
+  kDownstreamProtocolError,           // DPE
   kUpstreamMaxStreamDurationReached,  // UMSDR
-  kResponseFromCacheFilter,     // RFCF
-  kNoFilterConfigFound,         // NFCF
-  kDurationTimeout,             // DT
-  kUpstreamProtocolError,       // UPE
-  kNoClusterFound,              // NC
-  kOverloadManager,             // OM
-  kDnsResolutionFailed,         // DF
-  kDropOverload,                // DO
-  kDownstreamRemoteReset,       // DR
-  kUnconditionalDropOverload,   // UDO
+  kResponseFromCacheFilter,           // RFCF
+  kNoFilterConfigFound,               // NFCF
+  kDurationTimeout,                   // DT
+  kUpstreamProtocolError,             // UPE
+  kNoClusterFound,                    // NC
+  kOverloadManager,                   // OM
+  kDnsResolutionFailed,               // DF
+  kDropOverload,                      // DO
+  kDownstreamRemoteReset,             // DR
+  kUnconditionalDropOverload,         // UDO
   kCount_
 };
 
@@ -58,9 +58,9 @@ struct StreamInfo {
   Protocol protocol = Protocol::kHttp11;
   SystemTime start_time{};
   MonotonicTime start{};
-  MonotonicTime request_end{};         // last byte of the request read; zero if not yet
-  MonotonicTime upstream_first_tx{};   // first byte written to the upstream
-  MonotonicTime upstream_first_rx{};   // first byte of the response read
+  MonotonicTime request_end{};        // last byte of the request read; zero if not yet
+  MonotonicTime upstream_first_tx{};  // first byte written to the upstream
+  MonotonicTime upstream_first_rx{};  // first byte of the response read
   MonotonicTime upstream_last_rx{};
   MonotonicTime first_tx{};            // first byte of the response written downstream
   MonotonicTime end{};                 // stream finished
@@ -69,12 +69,12 @@ struct StreamInfo {
   uint64_t request_headers_bytes = 0;  // as received
   uint64_t response_headers_bytes = 0;
 
-  std::string_view downstream_remote_address;  // "ip:port" of the trusted client (after XFF)
+  std::string_view downstream_remote_address;         // "ip:port" of the trusted client (after XFF)
   std::string_view downstream_direct_remote_address;  // "ip:port" of the peer
   std::string_view downstream_local_address;
-  std::string_view upstream_host;            // "ip:port" of the chosen endpoint; empty before
+  std::string_view upstream_host;  // "ip:port" of the chosen endpoint; empty before
   std::string upstream_local_address;
-  std::string_view upstream_cluster;         // name; empty before a route is matched
+  std::string_view upstream_cluster;  // name; empty before a route is matched
   std::string_view route_name;
   std::string_view virtual_host_name;
   std::string_view listener_name;
@@ -83,13 +83,13 @@ struct StreamInfo {
   std::string upstream_transport_failure_reason;
   uint32_t upstream_attempt_count = 0;
 
-  int response_code = 0;                     // 0 until a response head exists
+  int response_code = 0;                          // 0 until a response head exists
   std::string_view response_code_details_static;  // "via_upstream" and other constant texts
-  std::string response_code_details_text;    // wins over the static one when not empty
+  std::string response_code_details_text;         // wins over the static one when not empty
   std::string connection_termination_details;
   std::string local_reply_body;
   uint32_t flags = 0;
-  bool health_check = false;                 // set by the health_check filter
+  bool health_check = false;  // set by the health_check filter
   bool response_from_upstream = false;
 
   void set_flag(ResponseFlag flag) noexcept { flags |= 1u << static_cast<unsigned>(flag); }
@@ -108,7 +108,8 @@ struct StreamInfo {
     return found == filter_state_->end() ? nullptr : &found->second;
   }
   void set_filter_state(std::string_view key, std::string_view value) {
-    if (!filter_state_) filter_state_ = std::make_unique<std::map<std::string, std::string, std::less<>>>();
+    if (!filter_state_)
+      filter_state_ = std::make_unique<std::map<std::string, std::string, std::less<>>>();
     (*filter_state_)[std::string(key)] = std::string(value);
   }
   const std::map<std::string, std::string, std::less<>>* all_filter_state() const noexcept {

@@ -34,7 +34,8 @@ class AdminSession final : public event::Deferrable,
         id_(id),
         backend_(backend),
         connection_(std::move(connection)),
-        idle_timer_(loop, [](void* self) { static_cast<AdminSession*>(self)->end(); }, this) {
+        idle_timer_(
+            loop, [](void* self) { static_cast<AdminSession*>(self)->end(); }, this) {
     codec_ = http::h1::make_server_connection(http::CodecOptions{}, *this, connection_->out());
     connection_->set_sink(*this);
     connection_->start();
@@ -171,12 +172,13 @@ const net::Address& AdminServer::local() const noexcept { return sockets_.front(
 void AdminServer::on_accept(int fd, const net::Address& remote) {
   auto connection = net::Connection::accepted(loop_, fd, remote, net::ConnectionOptions{});
   if (sessions_.size() >= kMaxSessions) return;  // the connection closes with its object
-  sessions_.push_back(std::make_unique<AdminSession>(*this, next_id_++, loop_, backend_, std::move(connection)));
+  sessions_.push_back(
+      std::make_unique<AdminSession>(*this, next_id_++, loop_, backend_, std::move(connection)));
 }
 
 AdminSession* AdminServer::find(uint64_t id) noexcept {
-  const auto found =
-      std::find_if(sessions_.begin(), sessions_.end(), [id](const auto& each) { return each->id() == id; });
+  const auto found = std::find_if(sessions_.begin(), sessions_.end(),
+                                  [id](const auto& each) { return each->id() == id; });
   return found == sessions_.end() ? nullptr : found->get();
 }
 

@@ -29,7 +29,8 @@ class AdminServer final : public net::AcceptSink {
   AdminSession* find(uint64_t id) noexcept;
 
  private:
-  AdminServer(event::Loop& loop, Backend& backend, std::vector<std::unique_ptr<net::ListenSocket>> sockets);
+  AdminServer(event::Loop& loop, Backend& backend,
+              std::vector<std::unique_ptr<net::ListenSocket>> sockets);
   event::Loop& loop_;
   Backend& backend_;
   std::vector<std::unique_ptr<net::ListenSocket>> sockets_;

@@ -21,7 +21,7 @@ class Backend {
   virtual std::string config_dump_json() = 0;
   virtual std::string clusters_text() = 0;
   virtual std::string clusters_json() = 0;
-  virtual std::string listeners_text() = 0;   // "name::address:port" a line
+  virtual std::string listeners_text() = 0;  // "name::address:port" a line
   virtual std::string listeners_json() = 0;
   virtual std::string memory_json() = 0;
   virtual std::string wasm_json() = 0;

@@ -21,7 +21,9 @@ struct Endpoint {
   void (*handle)(Backend&, const Request&, const Answer&);
 };
 
-Response json(std::string body, int status = 200) { return Response{status, std::move(body), std::string(kJson)}; }
+Response json(std::string body, int status = 200) {
+  return Response{status, std::move(body), std::string(kJson)};
+}
 Response ok() { return Response{200, "OK\n"}; }
 
 std::string_view parameter(const Request& request, std::string_view name) {
@@ -31,17 +33,22 @@ std::string_view parameter(const Request& request, std::string_view name) {
 
 std::string_view state_text(Backend::State state) {
   switch (state) {
-    case Backend::State::kLive: return "LIVE";
-    case Backend::State::kPreInitializing: return "PRE_INITIALIZING";
-    case Backend::State::kInitializing: return "INITIALIZING";
-    case Backend::State::kDraining: return "DRAINING";
+    case Backend::State::kLive:
+      return "LIVE";
+    case Backend::State::kPreInitializing:
+      return "PRE_INITIALIZING";
+    case Backend::State::kInitializing:
+      return "INITIALIZING";
+    case Backend::State::kDraining:
+      return "DRAINING";
   }
   return "";
 }
 
 void ready(Backend& backend, const Request&, const Answer& answer) {
   const Backend::State state = backend.state();
-  answer(Response{state == Backend::State::kLive ? 200 : 503, std::string(state_text(state)) + "\n"});
+  answer(
+      Response{state == Backend::State::kLive ? 200 : 503, std::string(state_text(state)) + "\n"});
 }
 
 void stats(Backend& backend, const Request& request, const Answer& answer) {
@@ -90,7 +97,8 @@ void logging(Backend&, const Request& request, const Answer& answer) {
     const auto level = base::parse_level(value);
     const auto component = base::parse_component(name);
     if (!level || (name != "level" && !component))
-      return answer(Response{400, "usage: /logging?<logger>=<level>, /logging?level=<level>\n" + logging_text()});
+      return answer(Response{
+          400, "usage: /logging?<logger>=<level>, /logging?level=<level>\n" + logging_text()});
   }
   for (const auto& [name, value] : request.query) {
     if (name == "level") {
@@ -103,24 +111,31 @@ void logging(Backend&, const Request& request, const Answer& answer) {
 }
 
 void reload(Backend& backend, const Request&, const Answer& answer) {
-  backend.reload([answer](std::string body, bool taken) { answer(json(std::move(body), taken ? 200 : 409)); });
+  backend.reload(
+      [answer](std::string body, bool taken) { answer(json(std::move(body), taken ? 200 : 409)); });
 }
 
 void help(Backend& backend, const Request& request, const Answer& answer);
 
 constexpr std::array kEndpoints = {
-    Endpoint{"/", Method::kGet, "this page", [](Backend& b, const Request&, const Answer& answer) {
+    Endpoint{"/", Method::kGet, "this page",
+             [](Backend& b, const Request&, const Answer& answer) {
                answer(Response{200, index_page(b), "text/html; charset=utf-8"});
              }},
-    Endpoint{"/clusters", Method::kGet, "upstream clusters and their hosts (format=json)", &clusters},
+    Endpoint{"/clusters", Method::kGet, "upstream clusters and their hosts (format=json)",
+             &clusters},
     Endpoint{"/config_dump", Method::kGet, "the serving configuration, secrets redacted",
-             [](Backend& b, const Request&, const Answer& answer) { answer(json(b.config_dump_json())); }},
+             [](Backend& b, const Request&, const Answer& answer) {
+               answer(json(b.config_dump_json()));
+             }},
     Endpoint{"/drain_listeners", Method::kPost, "stop accepting (graceful, inboundonly)",
              [](Backend& b, const Request& request, const Answer& answer) {
-               b.drain_listeners(request.query.contains("graceful"), request.query.contains("inboundonly"));
+               b.drain_listeners(request.query.contains("graceful"),
+                                 request.query.contains("inboundonly"));
                answer(ok());
              }},
-    Endpoint{"/healthcheck/fail", Method::kPost, "fail health checks, so that balancers take this process out",
+    Endpoint{"/healthcheck/fail", Method::kPost,
+             "fail health checks, so that balancers take this process out",
              [](Backend& b, const Request&, const Answer& answer) {
                b.set_health_check_failed(true);
                answer(ok());
@@ -132,17 +147,21 @@ constexpr std::array kEndpoints = {
              }},
     Endpoint{"/help", Method::kGet, "this list as text", &help},
     Endpoint{"/listeners", Method::kGet, "listeners and their addresses (format=json)", &listeners},
-    Endpoint{"/logging", Method::kPost, "change log levels (level=L, LOGGER=L); without: show them", &logging},
-    Endpoint{"/memory", Method::kGet, "memory of the process",
-             [](Backend& b, const Request&, const Answer& answer) { answer(json(b.memory_json())); }},
+    Endpoint{"/logging", Method::kPost, "change log levels (level=L, LOGGER=L); without: show them",
+             &logging},
+    Endpoint{
+        "/memory", Method::kGet, "memory of the process",
+        [](Backend& b, const Request&, const Answer& answer) { answer(json(b.memory_json())); }},
     Endpoint{"/quitquitquit", Method::kPost, "end the process",
              [](Backend& b, const Request&, const Answer& answer) {
                answer(ok());
                b.quit();
              }},
     Endpoint{"/ready", Method::kGet, "LIVE (200), or why not (503)", &ready},
-    Endpoint{"/reload", Method::kGet, "the serving generation and the last errors; POST reads the configuration again",
-             [](Backend& b, const Request&, const Answer& answer) { answer(json(b.reload_json())); }},
+    Endpoint{
+        "/reload", Method::kGet,
+        "the serving generation and the last errors; POST reads the configuration again",
+        [](Backend& b, const Request&, const Answer& answer) { answer(json(b.reload_json())); }},
     Endpoint{"/reload", Method::kPost, "read the configuration again", &reload},
     Endpoint{"/reopen_logs", Method::kPost, "open log files again, after a rotation",
              [](Backend& b, const Request&, const Answer& answer) {
@@ -155,8 +174,11 @@ constexpr std::array kEndpoints = {
                answer(ok());
              }},
     Endpoint{"/server_info", Method::kGet, "version, state, uptime, options",
-             [](Backend& b, const Request&, const Answer& answer) { answer(json(b.server_info_json())); }},
-    Endpoint{"/stats", Method::kGet, "metrics (filter=REGEX, usedonly, format=json|prometheus)", &stats},
+             [](Backend& b, const Request&, const Answer& answer) {
+               answer(json(b.server_info_json()));
+             }},
+    Endpoint{"/stats", Method::kGet, "metrics (filter=REGEX, usedonly, format=json|prometheus)",
+             &stats},
     Endpoint{"/stats/prometheus", Method::kGet, "metrics in Prometheus' text format", &prometheus},
     Endpoint{"/wasm", Method::kGet, "plugins and their VMs",
              [](Backend& b, const Request&, const Answer& answer) { answer(json(b.wasm_json())); }},
@@ -199,16 +221,17 @@ void handle(Backend& backend, const Request& request, Answer answer) {
     if ((each.method == Method::kGet) == reads && (reads || request.method == "POST"))
       return each.handle(backend, request, answer);
   }
-  if (other == nullptr)
-    return answer(Response{404, "invalid path. " + help_text()});
+  if (other == nullptr) return answer(Response{404, "invalid path. " + help_text()});
   const std::string right = other->method == Method::kPost ? "POST" : "GET";
-  answer(Response{405, "Method " + std::string(request.method) + " not allowed, " + right + " required.\n"});
+  answer(Response{
+      405, "Method " + std::string(request.method) + " not allowed, " + right + " required.\n"});
 }
 
 std::string index_page(Backend& backend) {
   std::string out =
       "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>weir</title><style>"
-      "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#223}"
+      "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 "
+      "1em;color:#223}"
       "td{padding:.3em 1em .3em 0;vertical-align:top}code,a{font-family:ui-monospace,monospace}"
       "button{font:inherit}h1{font-size:1.4em}</style></head><body><h1>weir: ";
   out.append(state_text(backend.state())).append("</h1><table>");

@@ -15,7 +15,7 @@ void set_abort_on_bug(bool abort_on_bug) noexcept;
 }  // namespace weir::base
 
 /// Aborts unless `condition` holds. Never for what a peer, a guest or a configuration can cause.
-#define WEIR_CHECK(condition) \
+#define WEIR_CHECK(condition)                        \
   (__builtin_expect(static_cast<bool>(condition), 1) \
        ? static_cast<void>(0)                        \
        : ::weir::base::check_failed(#condition, __FILE__, __LINE__))

@@ -12,7 +12,8 @@ namespace weir::base {
 Sha256 sha256(std::string_view bytes) {
   Sha256 digest{};
   unsigned size = 0;
-  WEIR_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1);
+  WEIR_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) ==
+             1);
   WEIR_CHECK(size == digest.size());
   return digest;
 }
@@ -26,8 +27,8 @@ Sha256 hmac_sha256(std::string_view key, std::string_view bytes) {
   Sha256 digest{};
   unsigned size = 0;
   const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-  WEIR_CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data, bytes.size(), digest.data(),
-                  &size) != nullptr);
+  WEIR_CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data, bytes.size(),
+                  digest.data(), &size) != nullptr);
   return digest;
 }
 

@@ -22,7 +22,8 @@ struct Fd {
   }
 };
 
-tl::unexpected<Error> system_error(Code code, std::string_view what, const std::string& path, int error) {
+tl::unexpected<Error> system_error(Code code, std::string_view what, const std::string& path,
+                                   int error) {
   return fail(code, Side::kLocal, concat(what, " ", path, ": ", std::strerror(error)));
 }
 
@@ -30,7 +31,9 @@ tl::unexpected<Error> system_error(Code code, std::string_view what, const std::
 
 Result<std::string> read_file(const std::string& path, size_t max) {
   const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (fd.value < 0) return system_error(errno == ENOENT ? Code::kNotFound : Code::kSystem, "cannot open", path, errno);
+  if (fd.value < 0)
+    return system_error(errno == ENOENT ? Code::kNotFound : Code::kSystem, "cannot open", path,
+                        errno);
   struct stat info {};
   if (::fstat(fd.value, &info) != 0) return system_error(Code::kSystem, "cannot stat", path, errno);
   if (S_ISDIR(info.st_mode)) return system_error(Code::kSystem, "cannot read", path, EISDIR);
@@ -39,8 +42,11 @@ Result<std::string> read_file(const std::string& path, size_t max) {
   size_t room = info.st_size > 0 ? static_cast<size_t>(info.st_size) + 1 : 4096;
   size_t used = 0;
   for (;;) {
-    if (used > max) return fail(Code::kPayloadTooLarge, Side::kLocal, concat(path, " is larger than ", max, " bytes"));
-    if (used == bytes.size()) bytes.resize(used == 0 ? std::min(room, max + 1) : std::min(used * 2, max + 1));
+    if (used > max)
+      return fail(Code::kPayloadTooLarge, Side::kLocal,
+                  concat(path, " is larger than ", max, " bytes"));
+    if (used == bytes.size())
+      bytes.resize(used == 0 ? std::min(room, max + 1) : std::min(used * 2, max + 1));
     const ssize_t n = ::read(fd.value, bytes.data() + used, bytes.size() - used);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return system_error(Code::kSystem, "cannot read", path, errno);

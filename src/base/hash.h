@@ -49,7 +49,9 @@ inline uint64_t hash_bytes(std::string_view text, uint64_t seed = 0) noexcept {
     a = internal::load32(at);
     b = internal::load32(at + n - 4);
   } else if (n > 0) {
-    const auto byte = [at](size_t i) { return static_cast<uint64_t>(static_cast<unsigned char>(at[i])); };
+    const auto byte = [at](size_t i) {
+      return static_cast<uint64_t>(static_cast<unsigned char>(at[i]));
+    };
     a = byte(0) << 16 | byte(n / 2) << 8 | byte(n - 1);
   }
   return internal::fold(k1 ^ text.size(), internal::fold(a ^ k1, b ^ seed));

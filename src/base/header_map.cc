@@ -30,25 +30,71 @@ constexpr size_t kFirstEntries = 24;
 constinit thread_local base::FreeList chunk_list{kChunkSize, 512};
 
 constexpr size_t kNames = static_cast<size_t>(HeaderId::kCount_);
-constexpr std::array<std::string_view, kNames> kTexts = {
-    "",
-    "accept", "accept-encoding", "accept-language", "age", "authorization", "cache-control", "connection",
-    "content-encoding", "content-length", "content-type", "cookie", "date", "etag", "expect", "grpc-message",
-    "grpc-status", "grpc-timeout", "host", "http2-settings", "if-modified-since", "if-none-match", "keep-alive",
-    "last-modified", "location", "origin", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-    "range", "referer", "sec-websocket-key", "server", "set-cookie", "te", "trailer", "transfer-encoding",
-    "upgrade", "user-agent", "vary", "via", "www-authenticate", "x-envoy-expected-rq-timeout-ms",
-    "x-envoy-external-address", "x-envoy-internal", "x-envoy-original-host", "x-envoy-original-path",
-    "x-envoy-overloaded", "x-envoy-upstream-service-time", "x-forwarded-client-cert", "x-forwarded-for",
-    "x-forwarded-host", "x-forwarded-proto", "x-request-id"};
+constexpr std::array<std::string_view, kNames> kTexts = {"",
+                                                         "accept",
+                                                         "accept-encoding",
+                                                         "accept-language",
+                                                         "age",
+                                                         "authorization",
+                                                         "cache-control",
+                                                         "connection",
+                                                         "content-encoding",
+                                                         "content-length",
+                                                         "content-type",
+                                                         "cookie",
+                                                         "date",
+                                                         "etag",
+                                                         "expect",
+                                                         "grpc-message",
+                                                         "grpc-status",
+                                                         "grpc-timeout",
+                                                         "host",
+                                                         "http2-settings",
+                                                         "if-modified-since",
+                                                         "if-none-match",
+                                                         "keep-alive",
+                                                         "last-modified",
+                                                         "location",
+                                                         "origin",
+                                                         "proxy-authenticate",
+                                                         "proxy-authorization",
+                                                         "proxy-connection",
+                                                         "range",
+                                                         "referer",
+                                                         "sec-websocket-key",
+                                                         "server",
+                                                         "set-cookie",
+                                                         "te",
+                                                         "trailer",
+                                                         "transfer-encoding",
+                                                         "upgrade",
+                                                         "user-agent",
+                                                         "vary",
+                                                         "via",
+                                                         "www-authenticate",
+                                                         "x-envoy-expected-rq-timeout-ms",
+                                                         "x-envoy-external-address",
+                                                         "x-envoy-internal",
+                                                         "x-envoy-original-host",
+                                                         "x-envoy-original-path",
+                                                         "x-envoy-overloaded",
+                                                         "x-envoy-upstream-service-time",
+                                                         "x-forwarded-client-cert",
+                                                         "x-forwarded-for",
+                                                         "x-forwarded-host",
+                                                         "x-forwarded-proto",
+                                                         "x-request-id"};
 static_assert(kTexts.back() == "x-request-id");
 
 // A perfect hash over length, first, middle and last byte; the multiplier is searched at compile time.
 constexpr size_t kSlots = 256;
 constexpr uint32_t hash_name(std::string_view name, uint32_t seed) noexcept {
-  const auto at = [name](size_t i) { return static_cast<uint32_t>(static_cast<unsigned char>(name[i])); };
+  const auto at = [name](size_t i) {
+    return static_cast<uint32_t>(static_cast<unsigned char>(name[i]));
+  };
   const size_t n = name.size();
-  const uint32_t mixed = (at(0) << 24 | at(n - 1) << 16 | at(n / 2) << 8 | static_cast<uint32_t>(n)) ^ at(n / 3) << 4;
+  const uint32_t mixed =
+      (at(0) << 24 | at(n - 1) << 16 | at(n / 2) << 8 | static_cast<uint32_t>(n)) ^ at(n / 3) << 4;
   return (mixed * seed) >> 24;
 }
 
@@ -107,7 +153,8 @@ void take_entries(std::vector<HeaderMap::Entry>& entries) {
 
 void give_entries(std::vector<HeaderMap::Entry>& entries) noexcept {
   // Large ones are the exception and not worth keeping.
-  if (entries.capacity() == 0 || entries.capacity() > 4 * kFirstEntries || spare_entries_over) return;
+  if (entries.capacity() == 0 || entries.capacity() > 4 * kFirstEntries || spare_entries_over)
+    return;
   if (spare_entries == nullptr) {
     spare_entries = spare_entries_exit.owned.get();
   }
@@ -238,7 +285,9 @@ void HeaderMap::add(std::string_view name, std::string_view value) {
   add_stored(stored, store(value), id);
 }
 
-void HeaderMap::add(HeaderId id, std::string_view value) { add_stored(header_name(id), store(value), id); }
+void HeaderMap::add(HeaderId id, std::string_view value) {
+  add_stored(header_name(id), store(value), id);
+}
 
 std::optional<std::string_view> HeaderMap::get(HeaderId id) const noexcept {
   for (const Entry& entry : entries_) {
@@ -298,7 +347,9 @@ void HeaderMap::set(std::string_view name, std::string_view value) {
   set_stored(stored, store(value), id);
 }
 
-void HeaderMap::set(HeaderId id, std::string_view value) { set_stored(header_name(id), store(value), id); }
+void HeaderMap::set(HeaderId id, std::string_view value) {
+  set_stored(header_name(id), store(value), id);
+}
 
 size_t HeaderMap::remove(HeaderId id) noexcept {
   return remove_if([id](const Entry& entry) { return entry.id == id; });
@@ -316,7 +367,8 @@ void HeaderMap::copy_from(const HeaderMap& other) {
   if (this == &other) return;
   clear();
   for (const Entry& entry : other.entries_) {
-    const std::string_view name = entry.id != HeaderId::kOther ? header_name(entry.id) : store(entry.name);
+    const std::string_view name =
+        entry.id != HeaderId::kOther ? header_name(entry.id) : store(entry.name);
     add_stored(name, store(entry.value), entry.id);
   }
 }

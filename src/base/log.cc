@@ -22,11 +22,12 @@ constexpr size_t kComponents = static_cast<size_t>(Component::kCount_);
 constexpr std::array<std::string_view, 7> kLevelNames = {"trace", "debug",    "info", "warning",
                                                          "error", "critical", "off"};
 constexpr std::array<std::string_view, kComponents> kComponentNames = {
-    "main", "admin",  "config", "connection", "listener", "http", "http2", "router", "upstream", "pool",
-    "filter", "wasm", "guest",  "runtime",    "dns",      "health", "tls", "tcp",    "access",   "file"};
+    "main",   "admin",    "config", "connection", "listener", "http",  "http2",
+    "router", "upstream", "pool",   "filter",     "wasm",     "guest", "runtime",
+    "dns",    "health",   "tls",    "tcp",        "access",   "file"};
 
 std::mutex file_mutex;
-std::string file_path;                // guarded by file_mutex
+std::string file_path;  // guarded by file_mutex
 std::atomic<int> log_fd{STDERR_FILENO};
 std::atomic<LogOutput> log_output{nullptr};
 
@@ -38,7 +39,8 @@ constinit thread_local ThreadName thread_name{};
 
 std::string_view current_thread_name() noexcept {
   if (thread_name.size == 0) {
-    const int n = std::snprintf(thread_name.text, sizeof thread_name.text, "%ld", ::syscall(SYS_gettid));
+    const int n =
+        std::snprintf(thread_name.text, sizeof thread_name.text, "%ld", ::syscall(SYS_gettid));
     thread_name.size = static_cast<uint8_t>(n);
   }
   return {thread_name.text, thread_name.size};
@@ -54,16 +56,19 @@ bool is_plain(std::string_view value) noexcept {
 
 Result<int> open_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-  if (fd < 0) return fail(Code::kSystem, Side::kLocal, concat("cannot open log file ", path, ": ", std::strerror(errno)));
+  if (fd < 0)
+    return fail(Code::kSystem, Side::kLocal,
+                concat("cannot open log file ", path, ": ", std::strerror(errno)));
   return fd;
 }
 
 }  // namespace
 
 std::atomic<Level> internal::levels[kComponents] = {
-    Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo,
-    Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo,
-    Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo};
+    Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo,
+    Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo,
+    Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo,
+    Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo};
 
 std::optional<Level> parse_level(std::string_view text) noexcept {
   for (size_t i = 0; i < kLevelNames.size(); ++i) {
@@ -74,7 +79,9 @@ std::optional<Level> parse_level(std::string_view text) noexcept {
   return std::nullopt;
 }
 
-std::string_view level_name(Level level) noexcept { return kLevelNames[static_cast<size_t>(level)]; }
+std::string_view level_name(Level level) noexcept {
+  return kLevelNames[static_cast<size_t>(level)];
+}
 
 std::optional<Component> parse_component(std::string_view text) noexcept {
   for (size_t i = 0; i < kComponents; ++i) {
@@ -120,7 +127,8 @@ void LogField::append_to(std::string& line) const {
       append_number(line, integer_);
       return;
     case Kind::kDouble:
-      line.append(digits, static_cast<size_t>(std::snprintf(digits, sizeof digits, "%.6g", double_)));
+      line.append(digits,
+                  static_cast<size_t>(std::snprintf(digits, sizeof digits, "%.6g", double_)));
       return;
   }
 }
@@ -183,18 +191,23 @@ Result<void> reopen_log() {
   const int result = ::dup3(fd, log_fd.load(std::memory_order_acquire), O_CLOEXEC);
   const int error = errno;
   ::close(fd);
-  if (result < 0) return fail(Code::kSystem, Side::kLocal, concat("cannot reopen log file: ", std::strerror(error)));
+  if (result < 0)
+    return fail(Code::kSystem, Side::kLocal,
+                concat("cannot reopen log file: ", std::strerror(error)));
   return {};
 }
 
-void set_log_output(LogOutput output) noexcept { log_output.store(output, std::memory_order_release); }
+void set_log_output(LogOutput output) noexcept {
+  log_output.store(output, std::memory_order_release);
+}
 
 bool LogLimiter::allow(uint64_t& suppressed) noexcept {
   const int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
                           std::chrono::steady_clock::now().time_since_epoch())
                           .count();
   int64_t next = next_ms_.load(std::memory_order_relaxed);
-  if (now < next || !next_ms_.compare_exchange_strong(next, now + interval_ms_, std::memory_order_relaxed)) {
+  if (now < next ||
+      !next_ms_.compare_exchange_strong(next, now + interval_ms_, std::memory_order_relaxed)) {
     suppressed_.fetch_add(1, std::memory_order_relaxed);
     return false;
   }

@@ -14,8 +14,26 @@ namespace weir::base {
 
 enum class Level : uint8_t { kTrace, kDebug, kInfo, kWarn, kError, kCritical, kOff };
 enum class Component : uint8_t {
-  kMain, kAdmin, kConfig, kConnection, kListener, kHttp, kHttp2, kRouter, kUpstream, kPool, kFilter,
-  kWasm, kGuest, kRuntime, kDns, kHealth, kTls, kTcp, kAccess, kFile,
+  kMain,
+  kAdmin,
+  kConfig,
+  kConnection,
+  kListener,
+  kHttp,
+  kHttp2,
+  kRouter,
+  kUpstream,
+  kPool,
+  kFilter,
+  kWasm,
+  kGuest,
+  kRuntime,
+  kDns,
+  kHealth,
+  kTls,
+  kTcp,
+  kAccess,
+  kFile,
   kCount_
 };
 
@@ -41,11 +59,13 @@ class LogField {
   LogField(std::string_view key, std::string_view value) noexcept : key_(key), text_(value) {}
   LogField(std::string_view key, const char* value) noexcept : key_(key), text_(value) {}
   LogField(std::string_view key, const std::string& value) noexcept : key_(key), text_(value) {}
-  LogField(std::string_view key, bool value) noexcept : key_(key), text_(value ? "true" : "false") {}
-  LogField(std::string_view key, double value) noexcept : key_(key), kind_(Kind::kDouble), double_(value) {}
+  LogField(std::string_view key, bool value) noexcept
+      : key_(key), text_(value ? "true" : "false") {}
+  LogField(std::string_view key, double value) noexcept
+      : key_(key), kind_(Kind::kDouble), double_(value) {}
   template <typename T>
-    requires std::is_integral_v<T>
-  LogField(std::string_view key, T value) noexcept
+  requires std::is_integral_v<T> LogField(std::string_view key, T value)
+  noexcept
       : key_(key),
         kind_(std::is_signed_v<T> ? Kind::kSigned : Kind::kUnsigned),
         integer_(static_cast<uint64_t>(static_cast<int64_t>(value))) {}
@@ -91,37 +111,37 @@ class LogLimiter {
 }  // namespace weir::base
 
 /// WEIR_LOG(kHttp, kInfo, "stream reset", {{"id", id}, {"why", why}}): nothing is evaluated when the level is off.
-#define WEIR_LOG(component, level, ...)                                                             \
-  do {                                                                                              \
-    if (::weir::base::log_enabled(::weir::base::Component::component, ::weir::base::Level::level))  \
-      ::weir::base::write_log(::weir::base::Component::component, ::weir::base::Level::level,       \
-                              __VA_ARGS__);                                                         \
+#define WEIR_LOG(component, level, ...)                                                            \
+  do {                                                                                             \
+    if (::weir::base::log_enabled(::weir::base::Component::component, ::weir::base::Level::level)) \
+      ::weir::base::write_log(::weir::base::Component::component, ::weir::base::Level::level,      \
+                              __VA_ARGS__);                                                        \
   } while (false)
 
 /// As WEIR_LOG, at most one line per `interval_ms` from this place; for what a peer can cause.
-#define WEIR_LOG_EVERY_MS(interval_ms, component, level, ...)                                       \
-  do {                                                                                              \
-    static ::weir::base::LogLimiter weir_log_limiter(interval_ms);                                  \
-    uint64_t weir_log_suppressed = 0;                                                               \
-    if (::weir::base::log_enabled(::weir::base::Component::component,                               \
-                                  ::weir::base::Level::level) &&                                    \
-        weir_log_limiter.allow(weir_log_suppressed)) {                                              \
-      ::weir::base::write_log(::weir::base::Component::component, ::weir::base::Level::level,       \
-                              __VA_ARGS__);                                                         \
-      if (weir_log_suppressed > 0)                                                                  \
-        ::weir::base::write_log(::weir::base::Component::component, ::weir::base::Level::level,     \
-                                "lines like the last were suppressed",                              \
-                                {{"count", weir_log_suppressed}});                                  \
-    }                                                                                               \
+#define WEIR_LOG_EVERY_MS(interval_ms, component, level, ...)                                   \
+  do {                                                                                          \
+    static ::weir::base::LogLimiter weir_log_limiter(interval_ms);                              \
+    uint64_t weir_log_suppressed = 0;                                                           \
+    if (::weir::base::log_enabled(::weir::base::Component::component,                           \
+                                  ::weir::base::Level::level) &&                                \
+        weir_log_limiter.allow(weir_log_suppressed)) {                                          \
+      ::weir::base::write_log(::weir::base::Component::component, ::weir::base::Level::level,   \
+                              __VA_ARGS__);                                                     \
+      if (weir_log_suppressed > 0)                                                              \
+        ::weir::base::write_log(::weir::base::Component::component, ::weir::base::Level::level, \
+                                "lines like the last were suppressed",                          \
+                                {{"count", weir_log_suppressed}});                              \
+    }                                                                                           \
   } while (false)
 
 /// As WEIR_LOG, for the first and then every n-th pass.
-#define WEIR_LOG_EVERY_N(n, component, level, ...)                                                  \
-  do {                                                                                              \
-    static ::std::atomic<uint64_t> weir_log_passes{0};                                              \
-    if (::weir::base::log_enabled(::weir::base::Component::component,                               \
-                                  ::weir::base::Level::level) &&                                    \
-        weir_log_passes.fetch_add(1, ::std::memory_order_relaxed) % (n) == 0)                       \
-      ::weir::base::write_log(::weir::base::Component::component, ::weir::base::Level::level,       \
-                              __VA_ARGS__);                                                         \
+#define WEIR_LOG_EVERY_N(n, component, level, ...)                                            \
+  do {                                                                                        \
+    static ::std::atomic<uint64_t> weir_log_passes{0};                                        \
+    if (::weir::base::log_enabled(::weir::base::Component::component,                         \
+                                  ::weir::base::Level::level) &&                              \
+        weir_log_passes.fetch_add(1, ::std::memory_order_relaxed) % (n) == 0)                 \
+      ::weir::base::write_log(::weir::base::Component::component, ::weir::base::Level::level, \
+                              __VA_ARGS__);                                                   \
   } while (false)

@@ -17,7 +17,9 @@ struct Generator {
 };
 constinit thread_local Generator generator{};
 
-constexpr uint64_t rotate(uint64_t value, int by) noexcept { return value << by | value >> (64 - by); }
+constexpr uint64_t rotate(uint64_t value, int by) noexcept {
+  return value << by | value >> (64 - by);
+}
 
 void seed(Generator& g) noexcept {
   fill_random({reinterpret_cast<uint8_t*>(g.state), sizeof g.state});

@@ -9,14 +9,16 @@ namespace weir::base {
 Result<Regex> Regex::compile(std::string_view pattern, int max_program_size) {
   re2::RE2::Options options;
   options.set_log_errors(false);
-  auto re = std::make_shared<const re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
+  auto re =
+      std::make_shared<const re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
   if (!re->ok()) {
-    return fail(Code::kConfig, Side::kLocal, concat("invalid regex \"", pattern, "\": ", re->error()));
+    return fail(Code::kConfig, Side::kLocal,
+                concat("invalid regex \"", pattern, "\": ", re->error()));
   }
   if (re->ProgramSize() > max_program_size) {
     return fail(Code::kConfig, Side::kLocal,
-                concat("regex \"", pattern, "\" has a program size of ", re->ProgramSize(), ", more than ",
-                       max_program_size));
+                concat("regex \"", pattern, "\" has a program size of ", re->ProgramSize(),
+                       ", more than ", max_program_size));
   }
   return Regex(std::move(re));
 }
@@ -31,7 +33,8 @@ bool Regex::partial_match(std::string_view text) const {
 
 bool Regex::replace(std::string& text, std::string_view rewrite, bool all) const {
   const re2::StringPiece piece(rewrite.data(), rewrite.size());
-  return all ? re2::RE2::GlobalReplace(&text, *re_, piece) > 0 : re2::RE2::Replace(&text, *re_, piece);
+  return all ? re2::RE2::GlobalReplace(&text, *re_, piece) > 0
+             : re2::RE2::Replace(&text, *re_, piece);
 }
 
 std::string Regex::replace_all(std::string_view text, std::string_view rewrite) const {
@@ -43,7 +46,8 @@ std::string Regex::replace_all(std::string_view text, std::string_view rewrite) 
 std::optional<std::string> Regex::first_group(std::string_view text) const {
   re2::StringPiece groups[2];
   const int wanted = re_->NumberOfCapturingGroups() > 0 ? 2 : 1;
-  if (!re_->Match(re2::StringPiece(text.data(), text.size()), 0, text.size(), re2::RE2::UNANCHORED, groups, wanted)) {
+  if (!re_->Match(re2::StringPiece(text.data(), text.size()), 0, text.size(), re2::RE2::UNANCHORED,
+                  groups, wanted)) {
     return std::nullopt;
   }
   return std::string(groups[wanted - 1].data(), groups[wanted - 1].size());

@@ -110,14 +110,21 @@ std::string replace_all(std::string_view text, std::string_view from, std::strin
   }
 }
 
-std::optional<uint64_t> parse_u64(std::string_view text) noexcept { return parse_whole<uint64_t>(text, 10); }
-std::optional<int64_t> parse_i64(std::string_view text) noexcept { return parse_whole<int64_t>(text, 10); }
-std::optional<uint64_t> parse_hex(std::string_view text) noexcept { return parse_whole<uint64_t>(text, 16); }
+std::optional<uint64_t> parse_u64(std::string_view text) noexcept {
+  return parse_whole<uint64_t>(text, 10);
+}
+std::optional<int64_t> parse_i64(std::string_view text) noexcept {
+  return parse_whole<int64_t>(text, 10);
+}
+std::optional<uint64_t> parse_hex(std::string_view text) noexcept {
+  return parse_whole<uint64_t>(text, 16);
+}
 
 std::optional<double> parse_double(std::string_view text) noexcept {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+    return std::nullopt;
   return value;
 }
 
@@ -196,11 +203,21 @@ void append_json_escaped(std::string& out, std::string_view text) {
     }
     flush(1);
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (n == 0) {
           out += "\xef\xbf\xbd";
@@ -224,7 +241,8 @@ std::string percent_decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0) {
+    if (text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 &&
+        hex_value(text[i + 2]) >= 0) {
       out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
       i += 2;
     } else {
@@ -257,7 +275,8 @@ std::string base64_encode(std::string_view bytes) {
   for (size_t i = 0; i < bytes.size(); i += 3) {
     uint32_t group = 0;
     const size_t n = std::min<size_t>(3, bytes.size() - i);
-    for (size_t k = 0; k < 3; ++k) group = group << 8 | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0);
+    for (size_t k = 0; k < 3; ++k)
+      group = group << 8 | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0);
     for (size_t k = 0; k < 4; ++k) out += k <= n ? kAlphabet[group >> (18 - 6 * k) & 63] : '=';
   }
   return out;
@@ -283,7 +302,8 @@ std::optional<std::string> base64_decode(std::string_view text) {
       group = group << 6 | static_cast<uint32_t>(v);
     }
     // Bits that no byte uses must be zero, or one value would have several texts.
-    if ((pad == 1 && (group & 0xff) != 0) || (pad == 2 && (group & 0xffff) != 0)) return std::nullopt;
+    if ((pad == 1 && (group & 0xff) != 0) || (pad == 2 && (group & 0xffff) != 0))
+      return std::nullopt;
     for (size_t k = 0; k < 3 - pad; ++k) out += static_cast<char>(group >> (16 - 8 * k) & 0xff);
   }
   return out;

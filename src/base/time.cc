@@ -113,7 +113,8 @@ std::string format_time(std::string_view format, SystemClockTime time) {
     } else if (rest.starts_with("%f")) {
       append_fraction(own, parts.nanosecond, 9);
       ++i;
-    } else if (rest.size() >= 3 && rest[0] == '%' && rest[2] == 'f' && rest[1] >= '1' && rest[1] <= '9') {
+    } else if (rest.size() >= 3 && rest[0] == '%' && rest[2] == 'f' && rest[1] >= '1' &&
+               rest[1] <= '9') {
       append_fraction(own, parts.nanosecond, rest[1] - '0');
       i += 2;
     } else {

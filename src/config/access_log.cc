@@ -38,11 +38,12 @@ void take(FormatParts parts, AccessLogOptions& log) {
 void read_file_log(View& config, AccessLogOptions& log) {
   log.sink = Sink::kFile;
   log.path = config.required_text("path");
-  const std::string_view form =
-      config.one_of({"log_format", "format", "json_format", "typed_json_format"}, View::Required::kNo);
+  const std::string_view form = config.one_of(
+      {"log_format", "format", "json_format", "typed_json_format"}, View::Required::kNo);
   if (form == "log_format") take(read_format(config, form), log);
   if (form == "format") log.text = compile_format(config, form, config.text(form));
-  if (form == "json_format" || form == "typed_json_format") log.json = compile_json(config, form, false);
+  if (form == "json_format" || form == "typed_json_format")
+    log.json = compile_json(config, form, false);
 }
 
 bool read_sink(View& config, AccessLogOptions& log) {
@@ -71,7 +72,8 @@ FormatParts read_format(View& parent, std::string_view field) {
   parts.content_type = format->text("content_type");
   format->later({"formatters"});
   bool sort = false;
-  if (auto options = format->child("json_format_options")) sort = options->boolean("sort_properties", false);
+  if (auto options = format->child("json_format_options"))
+    sort = options->boolean("sort_properties", false);
   const std::string_view form =
       format->one_of({"text_format_source", "json_format", "text_format"}, View::Required::kYes);
   if (form == "text_format") parts.text = compile_format(*format, form, format->text(form));
@@ -102,7 +104,8 @@ proxy::LocalReplyOptions read_local_reply(View& parent, std::string_view field) 
     proxy::LocalReplyMapper next;
     if (!mapper->has("filter")) mapper->missing("filter");
     next.filter = read_log_filter(*mapper, "filter");
-    if (mapper->has("status_code")) next.status = static_cast<int>(mapper->integer("status_code", 200, 200, 599));
+    if (mapper->has("status_code"))
+      next.status = static_cast<int>(mapper->integer("status_code", 200, 200, 599));
     next.body = mapper->data_source("body");
     FormatParts format = read_format(*mapper, "body_format_override");
     next.text_format = std::move(format.text);

@@ -24,8 +24,8 @@ void read_node(View& root, Configuration& out) {
     out.node_zone = locality->text("zone");
     out.node_sub_zone = locality->text("sub_zone");
   }
-  node->ignore({"user_agent_name", "user_agent_version", "user_agent_build_version", "client_features", "extensions",
-                "listening_addresses"});
+  node->ignore({"user_agent_name", "user_agent_version", "user_agent_build_version",
+                "client_features", "extensions", "listening_addresses"});
   node->later({"dynamic_parameters"});
 }
 
@@ -49,7 +49,8 @@ void read_admin(View& root, Configuration& out) {
   auto admin = root.child("admin");
   if (!admin) return;
   if (admin->has("address")) {
-    if (auto address = read_address(*admin, "address", PortZero::kAllowed)) out.admin.address = address->address;
+    if (auto address = read_address(*admin, "address", PortZero::kAllowed))
+      out.admin.address = address->address;
   }
   admin->one_of({"access_log", "access_log_path"}, View::Required::kNo);
   out.admin.access_log_path = admin->text("access_log_path");
@@ -74,16 +75,41 @@ void read_own_fields(View& root, Configuration& out) {
 }
 
 void refuse_later(View& root) {
-  root.later({"dynamic_resources", "cluster_manager", "stats_config", "stats_sinks", "overload_manager",
-              "bootstrap_extensions", "hds_config", "tracing", "layered_runtime", "watchdog", "watchdogs",
-              "header_prefix", "application_log_config", "typed_dns_resolver_config", "dns_resolution_config",
-              "use_tcp_for_dns_lookups", "default_socket_interface", "inline_headers", "xds_delegate_extension",
-              "xds_config_tracker_extension", "listener_manager", "certificate_provider_instances", "perf_tracing_file_path",
-              "default_config_source", "stats_server_version_override", "memory_allocator_manager", "flags_path",
-              "grpc_async_client_manager_config", "enable_worker_cpu_affinity", "fatal_actions", "config_sources",
+  root.later({"dynamic_resources",
+              "cluster_manager",
+              "stats_config",
+              "stats_sinks",
+              "overload_manager",
+              "bootstrap_extensions",
+              "hds_config",
+              "tracing",
+              "layered_runtime",
+              "watchdog",
+              "watchdogs",
+              "header_prefix",
+              "application_log_config",
+              "typed_dns_resolver_config",
+              "dns_resolution_config",
+              "use_tcp_for_dns_lookups",
+              "default_socket_interface",
+              "inline_headers",
+              "xds_delegate_extension",
+              "xds_config_tracker_extension",
+              "listener_manager",
+              "certificate_provider_instances",
+              "perf_tracing_file_path",
+              "default_config_source",
+              "stats_server_version_override",
+              "memory_allocator_manager",
+              "flags_path",
+              "grpc_async_client_manager_config",
+              "enable_worker_cpu_affinity",
+              "fatal_actions",
+              "config_sources",
               "node_context_params"});
   // They change nothing that could be seen: statistics are merged when they are read, and RE2 is the only engine.
-  root.ignore({"stats_flush_interval", "stats_flush_on_admin", "enable_dispatcher_stats", "default_regex_engine"});
+  root.ignore({"stats_flush_interval", "stats_flush_on_admin", "enable_dispatcher_stats",
+               "default_regex_engine"});
 }
 
 // The text of a listener or cluster together with the digests of what it took from files and the environment.
@@ -112,7 +138,8 @@ void read_listeners(View& resources, Loading& loading, Configuration& out) {
   for (auto& listener : resources.children("listeners")) {
     loading.views.sources.start_uses();
     auto options = read_listener(*listener, loading);
-    if (!options->name.empty()) names.add(*listener, listener->has("name") ? "name" : "address", options->name);
+    if (!options->name.empty())
+      names.add(*listener, listener->has("name") ? "name" : "address", options->name);
     const bool chosen_by_kernel = !options->address.is_unix() && options->address.port() == 0;
     if (options->address.family() != AF_UNSPEC && !chosen_by_kernel && options->bind_to_port) {
       addresses.add(*listener, "address", options->address.to_string());

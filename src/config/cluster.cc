@@ -15,14 +15,16 @@ using upstream::Thresholds;
 using upstream::UpstreamHttpOptions;
 
 constexpr std::string_view kHttpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-constexpr std::string_view kRawBuffer = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
+constexpr std::string_view kRawBuffer =
+    "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
 
 std::optional<EndpointOptions> read_endpoint(View& view) {
   EndpointOptions out;
   out.weight = view.uint32("load_balancing_weight", 1, 1);
   constexpr size_t kFirstOther = 2;  // UNKNOWN and HEALTHY are what a static endpoint is anyway
-  if (view.enumeration("health_status", {"UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"}, 0) >=
-      kFirstOther) {
+  if (view.enumeration("health_status",
+                       {"UNKNOWN", "HEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT", "DEGRADED"},
+                       0) >= kFirstOther) {
     view.error("health_status", quote(view.text("health_status")) + " is not supported yet");
   }
   view.later({"endpoint_name"});
@@ -72,20 +74,28 @@ void read_assignment(View& cluster, ClusterOptions& out) {
 void read_load_balancing(View& cluster, ClusterOptions& out) {
   // Number 4 was ORIGINAL_DST_LB.
   switch (cluster.enumeration("lb_policy",
-                              {"ROUND_ROBIN", "LEAST_REQUEST", "RING_HASH", "RANDOM", "", "MAGLEV", "CLUSTER_PROVIDED",
-                               "LOAD_BALANCING_POLICY_CONFIG"},
+                              {"ROUND_ROBIN", "LEAST_REQUEST", "RING_HASH", "RANDOM", "", "MAGLEV",
+                               "CLUSTER_PROVIDED", "LOAD_BALANCING_POLICY_CONFIG"},
                               0)) {
-    case 0: out.lb_policy = upstream::LbPolicy::kRoundRobin; break;
-    case 1: out.lb_policy = upstream::LbPolicy::kLeastRequest; break;
-    case 3: out.lb_policy = upstream::LbPolicy::kRandom; break;
-    default: cluster.error("lb_policy", quote(cluster.text("lb_policy")) + " is not supported yet");
+    case 0:
+      out.lb_policy = upstream::LbPolicy::kRoundRobin;
+      break;
+    case 1:
+      out.lb_policy = upstream::LbPolicy::kLeastRequest;
+      break;
+    case 3:
+      out.lb_policy = upstream::LbPolicy::kRandom;
+      break;
+    default:
+      cluster.error("lb_policy", quote(cluster.text("lb_policy")) + " is not supported yet");
   }
   if (auto least = cluster.child("least_request_lb_config")) {
     out.least_request_choices = least->uint32("choice_count", 2, 2);
-    least->later({"active_request_bias", "slow_start_config", "locality_lb_config", "enable_full_scan",
-                  "selection_method"});
+    least->later({"active_request_bias", "slow_start_config", "locality_lb_config",
+                  "enable_full_scan", "selection_method"});
   }
-  if (auto round = cluster.child("round_robin_lb_config")) round->later({"slow_start_config", "locality_lb_config"});
+  if (auto round = cluster.child("round_robin_lb_config"))
+    round->later({"slow_start_config", "locality_lb_config"});
 }
 
 void read_thresholds(View& view, Thresholds& out) {
@@ -104,17 +114,20 @@ void read_circuit_breakers(View& cluster, ClusterOptions& out) {
   bool seen[2] = {false, false};
   for (auto& thresholds : view->children("thresholds")) {
     const size_t priority = thresholds->enumeration("priority", {"DEFAULT", "HIGH"}, 0);
-    if (std::exchange(seen[priority], true)) thresholds->error("priority", "a second entry for this priority");
+    if (std::exchange(seen[priority], true))
+      thresholds->error("priority", "a second entry for this priority");
     read_thresholds(*thresholds, priority == 1 ? out.high_thresholds : out.thresholds);
   }
 }
 
 void read_http1(View& explicit_config, ClusterOptions& out) {
   explicit_config.later({"http2_protocol_options", "http3_protocol_options"});
-  const bool other = explicit_config.has("http2_protocol_options") || explicit_config.has("http3_protocol_options");
+  const bool other = explicit_config.has("http2_protocol_options") ||
+                     explicit_config.has("http3_protocol_options");
   auto view = explicit_config.child("http_protocol_options");
   if (!view) {
-    if (!other) explicit_config.error({}, "\"http_protocol_options\" is required; write {} for HTTP/1.1");
+    if (!other)
+      explicit_config.error({}, "\"http_protocol_options\" is required; write {} for HTTP/1.1");
     return;
   }
   out.http.enable_trailers = view->boolean("enable_trailers", false);
@@ -122,19 +135,24 @@ void read_http1(View& explicit_config, ClusterOptions& out) {
     format->later({"stateful_formatter"});
     out.http.proper_case_words = format->child("proper_case_words") != nullptr;
   }
-  view->later({"allow_chunked_length", "override_stream_error_on_invalid_http_message", "send_fully_qualified_url",
-               "allow_custom_methods", "use_balsa_parser", "ignore_http_11_upgrade"});
-  view->ignore({"allow_absolute_url", "accept_http_10", "default_host_for_http_10"});  // of the server role
+  view->later({"allow_chunked_length", "override_stream_error_on_invalid_http_message",
+               "send_fully_qualified_url", "allow_custom_methods", "use_balsa_parser",
+               "ignore_http_11_upgrade"});
+  view->ignore(
+      {"allow_absolute_url", "accept_http_10", "default_host_for_http_10"});  // of the server role
 }
 
 void read_common_options(View& options, UpstreamHttpOptions& out) {
   auto view = options.child("common_http_protocol_options");
   if (!view) return;
   out.idle_timeout = view->millis("idle_timeout", out.idle_timeout);
-  out.max_connection_duration = view->millis("max_connection_duration", out.max_connection_duration);
-  out.max_requests_per_connection = view->uint32("max_requests_per_connection", out.max_requests_per_connection);
+  out.max_connection_duration =
+      view->millis("max_connection_duration", out.max_connection_duration);
+  out.max_requests_per_connection =
+      view->uint32("max_requests_per_connection", out.max_requests_per_connection);
   out.max_headers_count = view->uint32("max_headers_count", out.max_headers_count, 1);
-  out.max_response_headers_kb = view->uint32("max_response_headers_kb", out.max_response_headers_kb, 1, 8192);
+  out.max_response_headers_kb =
+      view->uint32("max_response_headers_kb", out.max_response_headers_kb, 1, 8192);
   view->later({"max_stream_duration", "headers_with_underscores_action"});
 }
 
@@ -152,10 +170,11 @@ void read_protocol_options(View& cluster, ClusterOptions& out) {
       continue;
     }
     if (key != kHttpOptions) map->error(key, "the key must be " + std::string(kHttpOptions));
-    options->later({"use_downstream_protocol_config", "auto_config", "upstream_http_protocol_options", "http_filters",
-                    "header_validation_config", "outlier_detection", "retry_policy", "request_mirror_policies",
-                    "hash_policy"});
-    if (auto explicit_config = options->child("explicit_http_config")) read_http1(*explicit_config, out);
+    options->later({"use_downstream_protocol_config", "auto_config",
+                    "upstream_http_protocol_options", "http_filters", "header_validation_config",
+                    "outlier_detection", "retry_policy", "request_mirror_policies", "hash_policy"});
+    if (auto explicit_config = options->child("explicit_http_config"))
+      read_http1(*explicit_config, out);
     read_common_options(*options, out.http);
   }
 }
@@ -183,19 +202,47 @@ void read_connection(View& cluster, ClusterOptions& out) {
 }
 
 void refuse_later(View& cluster) {
-  cluster.later({"cluster_type", "eds_cluster_config", "load_balancing_policy", "health_checks", "outlier_detection",
-                 "common_lb_config", "lb_subset_config", "ring_hash_lb_config", "maglev_lb_config",
-                 "original_dst_lb_config", "dns_refresh_rate", "dns_failure_refresh_rate", "respect_dns_ttl",
-                 "dns_lookup_family", "dns_jitter", "dns_resolvers", "dns_resolution_config",
-                 "typed_dns_resolver_config", "use_tcp_for_dns_lookups", "wait_for_warm_on_init",
-                 "transport_socket_matches", "upstream_bind_config", "cleanup_interval", "preconnect_policy",
-                 "track_cluster_stats", "track_timeout_budgets", "connection_pool_per_downstream_connection",
-                 "close_connections_on_host_health_failure", "ignore_health_on_host_removal", "filters", "lrs_server",
-                 "upstream_config", "protocol_selection", "hosts", "tls_context", "slow_start_config"});
+  cluster.later({"cluster_type",
+                 "eds_cluster_config",
+                 "load_balancing_policy",
+                 "health_checks",
+                 "outlier_detection",
+                 "common_lb_config",
+                 "lb_subset_config",
+                 "ring_hash_lb_config",
+                 "maglev_lb_config",
+                 "original_dst_lb_config",
+                 "dns_refresh_rate",
+                 "dns_failure_refresh_rate",
+                 "respect_dns_ttl",
+                 "dns_lookup_family",
+                 "dns_jitter",
+                 "dns_resolvers",
+                 "dns_resolution_config",
+                 "typed_dns_resolver_config",
+                 "use_tcp_for_dns_lookups",
+                 "wait_for_warm_on_init",
+                 "transport_socket_matches",
+                 "upstream_bind_config",
+                 "cleanup_interval",
+                 "preconnect_policy",
+                 "track_cluster_stats",
+                 "track_timeout_budgets",
+                 "connection_pool_per_downstream_connection",
+                 "close_connections_on_host_health_failure",
+                 "ignore_health_on_host_removal",
+                 "filters",
+                 "lrs_server",
+                 "upstream_config",
+                 "protocol_selection",
+                 "hosts",
+                 "tls_context",
+                 "slow_start_config"});
   cluster.ignore({"metadata"});
-  for (std::string_view old : {"http_protocol_options", "http2_protocol_options", "common_http_protocol_options",
-                               "upstream_http_protocol_options"}) {
-    cluster.unsupported(old, "it belongs into HttpProtocolOptions under \"typed_extension_protocol_options\"");
+  for (std::string_view old : {"http_protocol_options", "http2_protocol_options",
+                               "common_http_protocol_options", "upstream_http_protocol_options"}) {
+    cluster.unsupported(
+        old, "it belongs into HttpProtocolOptions under \"typed_extension_protocol_options\"");
   }
 }
 
@@ -205,7 +252,8 @@ std::shared_ptr<const ClusterOptions> read_cluster(View& cluster) {
   auto out = std::make_unique<ClusterOptions>();
   out->name = cluster.required_text("name");
   out->alt_stat_name = cluster.text("alt_stat_name");
-  if (cluster.enumeration("type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"}, 0) != 0) {
+  if (cluster.enumeration("type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"},
+                          0) != 0) {
     cluster.error("type", quote(cluster.text("type")) + " is not supported yet; STATIC is");
   }
   read_connection(cluster, *out);

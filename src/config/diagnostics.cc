@@ -65,20 +65,23 @@ void Diagnostics::add(Mark mark, std::string_view path, std::string message) {
 
 bool Diagnostics::any_below(std::string_view path, size_t since) const {
   if (dropped_ > 0) return true;
-  return std::any_of(found_.begin() + static_cast<ptrdiff_t>(std::min(since, found_.size())), found_.end(),
+  return std::any_of(found_.begin() + static_cast<ptrdiff_t>(std::min(since, found_.size())),
+                     found_.end(),
                      [path](const Found& found) { return lies_below(found.path, path); });
 }
 
 std::vector<Diagnostic> Diagnostics::take() {
   std::stable_sort(found_.begin(), found_.end(), [](const Found& a, const Found& b) {
-    return std::tie(a.mark.file, a.mark.line, a.mark.column) < std::tie(b.mark.file, b.mark.line, b.mark.column);
+    return std::tie(a.mark.file, a.mark.line, a.mark.column) <
+           std::tie(b.mark.file, b.mark.line, b.mark.column);
   });
   std::vector<Diagnostic> out;
   for (Found& found : found_) {
-    Diagnostic next{files_.empty() ? std::string() : files_[found.mark.file], found.mark.line, found.mark.column,
-                    std::move(found.path), std::move(found.message)};
-    const bool repeated = !out.empty() && out.back().line == next.line && out.back().column == next.column &&
-                          out.back().path == next.path && out.back().message == next.message;
+    Diagnostic next{files_.empty() ? std::string() : files_[found.mark.file], found.mark.line,
+                    found.mark.column, std::move(found.path), std::move(found.message)};
+    const bool repeated = !out.empty() && out.back().line == next.line &&
+                          out.back().column == next.column && out.back().path == next.path &&
+                          out.back().message == next.message;
     if (!repeated) out.push_back(std::move(next));
   }
   if (dropped_ > 0) {

@@ -15,27 +15,32 @@ void take_everything(const View& view) {
 }
 
 // The filter with this name; null after an error.
-const proxy::ConfiguredFilter* find_filter(View& overrides, const std::string& name, const RouteScope& scope) {
+const proxy::ConfiguredFilter* find_filter(View& overrides, const std::string& name,
+                                           const RouteScope& scope) {
   const proxy::ConfiguredFilter* found = nullptr;
   std::vector<std::string_view> names;
   for (const proxy::ConfiguredFilter& filter : scope.filters) {
     names.push_back(filter.name);
     if (filter.name != name) continue;
     if (found != nullptr) {
-      overrides.error(name, "several filters have this name, so that it is not clear whose configuration this is");
+      overrides.error(
+          name,
+          "several filters have this name, so that it is not clear whose configuration this is");
       return nullptr;
     }
     found = &filter;
   }
   if (found == nullptr) {
-    overrides.error(name, "no filter of \"http_filters\" has the name " + quote(name) + suggestion(name, names));
+    overrides.error(name, "no filter of \"http_filters\" has the name " + quote(name) +
+                              suggestion(name, names));
   }
   return found;
 }
 
 std::shared_ptr<const void> make_config(View& config, const proxy::ConfiguredFilter& filter) {
   if (!config.has("@type")) config.missing("@type");
-  if (config.type().empty() || filter.factory == nullptr) {  // the filter's own errors have been reported
+  if (config.type().empty() ||
+      filter.factory == nullptr) {  // the filter's own errors have been reported
     take_everything(config);
     return nullptr;
   }
@@ -47,7 +52,8 @@ std::shared_ptr<const void> make_config(View& config, const proxy::ConfiguredFil
   return made;
 }
 
-void read_wrapper(View& wrapper, const proxy::ConfiguredFilter* filter, router::FilterOverride& out) {
+void read_wrapper(View& wrapper, const proxy::ConfiguredFilter* filter,
+                  router::FilterOverride& out) {
   wrapper.ignore({"@type", "is_optional"});
   if (wrapper.has("disabled")) out.disabled = wrapper.boolean("disabled", false) ? 1 : 0;
   auto config = wrapper.child("config");
@@ -71,8 +77,9 @@ router::FilterOverrides read_filter_overrides(View& level, RouteScope& scope) {
     const bool wrapped = config->type() == kFilterConfig;
     // An optional override is for a filter that need not be there.
     const bool optional = wrapped && config->boolean("is_optional", false);
-    const bool present = std::any_of(scope.filters.begin(), scope.filters.end(),
-                                     [&name](const proxy::ConfiguredFilter& filter) { return filter.name == name; });
+    const bool present =
+        std::any_of(scope.filters.begin(), scope.filters.end(),
+                    [&name](const proxy::ConfiguredFilter& filter) { return filter.name == name; });
     if (optional && !present) {
       take_everything(*config);
       continue;

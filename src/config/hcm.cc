@@ -16,7 +16,8 @@ void read_common_options(View& hcm, HcmOptions& out) {
   auto view = hcm.child("common_http_protocol_options");
   if (!view) return;
   out.idle_timeout = view->millis("idle_timeout", out.idle_timeout);
-  out.max_connection_duration = view->millis("max_connection_duration", out.max_connection_duration);
+  out.max_connection_duration =
+      view->millis("max_connection_duration", out.max_connection_duration);
   out.max_stream_duration = view->millis("max_stream_duration", out.max_stream_duration);
   out.max_requests_per_connection = view->uint32("max_requests_per_connection", 0);
   out.codec.max_header_count = view->uint32("max_headers_count", 100, 1);
@@ -33,7 +34,8 @@ void read_http1_options(View& hcm, HcmOptions& out) {
   out.codec.allow_absolute_url = view->boolean("allow_absolute_url", true);
   out.codec.accept_http_10 = view->boolean("accept_http_10", out.codec.accept_http_10);
   out.default_host_for_http_10 = view->text("default_host_for_http_10");
-  if (!out.default_host_for_http_10.empty() && !http::valid_authority(out.default_host_for_http_10)) {
+  if (!out.default_host_for_http_10.empty() &&
+      !http::valid_authority(out.default_host_for_http_10)) {
     view->error("default_host_for_http_10", quote(out.default_host_for_http_10) + " is not a host");
   }
   out.codec.enable_trailers = view->boolean("enable_trailers", false);
@@ -44,8 +46,8 @@ void read_http1_options(View& hcm, HcmOptions& out) {
   if (view->has("send_fully_qualified_url")) {
     view->error("send_fully_qualified_url", "belongs into a cluster's HttpProtocolOptions");
   }
-  view->later({"allow_chunked_length", "override_stream_error_on_invalid_http_message", "allow_custom_methods",
-               "use_balsa_parser", "ignore_http_11_upgrade"});
+  view->later({"allow_chunked_length", "override_stream_error_on_invalid_http_message",
+               "allow_custom_methods", "use_balsa_parser", "ignore_http_11_upgrade"});
 }
 
 void read_addresses_and_ids(View& hcm, HcmOptions& out) {
@@ -60,7 +62,8 @@ void read_addresses_and_ids(View& hcm, HcmOptions& out) {
   out.server_header = static_cast<proxy::ServerHeader>(hcm.enumeration(
       "server_header_transformation", {"OVERWRITE", "APPEND_IF_ABSENT", "PASS_THROUGH"}, 0));
   for (std::string_view field : {"via", "server_name"}) {
-    if (!http::valid_header_value(hcm.text(field))) hcm.error(field, "a control character cannot stand in a header");
+    if (!http::valid_header_value(hcm.text(field)))
+      hcm.error(field, "a control character cannot stand in a header");
   }
 }
 
@@ -75,10 +78,11 @@ void read_timeouts(View& hcm, HcmOptions& out) {
 void read_target_rules(View& hcm, HcmOptions& out) {
   out.path.normalize = hcm.boolean("normalize_path", out.path.normalize);
   out.path.merge_slashes = hcm.boolean("merge_slashes", out.path.merge_slashes);
-  const size_t slashes = hcm.enumeration("path_with_escaped_slashes_action",
-                                         {"IMPLEMENTATION_SPECIFIC_DEFAULT", "KEEP_UNCHANGED", "REJECT_REQUEST",
-                                          "UNESCAPE_AND_REDIRECT", "UNESCAPE_AND_FORWARD"},
-                                         0);
+  const size_t slashes =
+      hcm.enumeration("path_with_escaped_slashes_action",
+                      {"IMPLEMENTATION_SPECIFIC_DEFAULT", "KEEP_UNCHANGED", "REJECT_REQUEST",
+                       "UNESCAPE_AND_REDIRECT", "UNESCAPE_AND_FORWARD"},
+                      0);
   out.path.escaped_slashes = static_cast<http::EscapedSlashes>(slashes == 0 ? 0 : slashes - 1);
   hcm.one_of({"strip_matching_host_port", "strip_any_host_port"}, View::Required::kNo);
   out.host.strip_matching_port = hcm.boolean("strip_matching_host_port", false);
@@ -87,14 +91,33 @@ void read_target_rules(View& hcm, HcmOptions& out) {
 }
 
 void refuse_later(View& hcm) {
-  hcm.later({"upgrade_configs", "http2_protocol_options", "http3_protocol_options", "rds", "scoped_routes", "tracing",
-             "add_user_agent", "access_log_options", "internal_address_config", "forward_client_cert_details",
-             "set_current_client_cert_details", "request_id_extension", "stream_error_on_invalid_http_message",
-             "stream_flush_timeout", "proxy_status_config", "append_x_forwarded_port", "append_local_overload",
-             "scheme_header_transformation", "forward_proto_config", "original_ip_detection_extensions",
-             "early_header_mutation_extensions", "add_proxy_protocol_connection_state",
-             "http1_safe_max_connection_duration", "typed_header_validation_config",
-             "represent_ipv4_remote_address_as_ipv4_mapped_ipv6", "access_log_flush_interval", "flush_access_log_on_new_request"});
+  hcm.later({"upgrade_configs",
+             "http2_protocol_options",
+             "http3_protocol_options",
+             "rds",
+             "scoped_routes",
+             "tracing",
+             "add_user_agent",
+             "access_log_options",
+             "internal_address_config",
+             "forward_client_cert_details",
+             "set_current_client_cert_details",
+             "request_id_extension",
+             "stream_error_on_invalid_http_message",
+             "stream_flush_timeout",
+             "proxy_status_config",
+             "append_x_forwarded_port",
+             "append_local_overload",
+             "scheme_header_transformation",
+             "forward_proto_config",
+             "original_ip_detection_extensions",
+             "early_header_mutation_extensions",
+             "add_proxy_protocol_connection_state",
+             "http1_safe_max_connection_duration",
+             "typed_header_validation_config",
+             "represent_ipv4_remote_address_as_ipv4_mapped_ipv6",
+             "access_log_flush_interval",
+             "flush_access_log_on_new_request"});
 }
 
 }  // namespace
@@ -103,7 +126,9 @@ std::shared_ptr<const HcmOptions> read_hcm(View& hcm, HcmScope& scope) {
   auto out = std::make_unique<HcmOptions>();
   out->stat_prefix = hcm.required_text("stat_prefix");
   const size_t codec = hcm.enumeration("codec_type", {"AUTO", "HTTP1", "HTTP2", "HTTP3"}, 0);
-  if (codec > 1) hcm.error("codec_type", codec == 2 ? "HTTP2 is not supported yet" : "HTTP3 is not supported yet");
+  if (codec > 1)
+    hcm.error("codec_type",
+              codec == 2 ? "HTTP2 is not supported yet" : "HTTP3 is not supported yet");
   read_addresses_and_ids(hcm, *out);
   read_timeouts(hcm, *out);
   read_target_rules(hcm, *out);
@@ -116,7 +141,8 @@ std::shared_ptr<const HcmOptions> read_hcm(View& hcm, HcmScope& scope) {
   out->local_reply = read_local_reply(hcm, "local_reply_config");
   refuse_later(hcm);
   out->filters = read_http_filters(hcm, out->stat_prefix, scope);
-  if (!hcm.has("rds") && !hcm.has("scoped_routes") && !hcm.has("route_config")) hcm.missing("route_config");
+  if (!hcm.has("rds") && !hcm.has("scoped_routes") && !hcm.has("route_config"))
+    hcm.missing("route_config");
   RouteScope routes{scope.loading, out->filters};
   out->routes = read_routes(hcm, "route_config", routes);
   // The codec's view points into the finished object, which does not move any more.

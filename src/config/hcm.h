@@ -25,6 +25,7 @@ struct HcmScope {
 std::shared_ptr<const proxy::HcmOptions> read_hcm(View& hcm, HcmScope& scope);
 
 /// The list http_filters: makes each filter's factory.
-std::vector<proxy::ConfiguredFilter> read_http_filters(View& hcm, std::string_view stat_prefix, HcmScope& scope);
+std::vector<proxy::ConfiguredFilter> read_http_filters(View& hcm, std::string_view stat_prefix,
+                                                       HcmScope& scope);
 
 }  // namespace weir::config

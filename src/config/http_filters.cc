@@ -20,8 +20,8 @@ void take_everything(const View& view) {
 }
 
 // Null after an error, or for an optional filter that this binary does not have.
-std::shared_ptr<const HttpFilterFactory> make_factory(View& config, ConfiguredFilter& filter, Chain& chain,
-                                                      bool optional) {
+std::shared_ptr<const HttpFilterFactory> make_factory(View& config, ConfiguredFilter& filter,
+                                                      Chain& chain, bool optional) {
   const FilterRegistry& registry = chain.scope.loading.context.registry;
   if (!config.has("@type")) config.missing("@type");
   filter.type = config.type();
@@ -35,8 +35,8 @@ std::shared_ptr<const HttpFilterFactory> make_factory(View& config, ConfiguredFi
     take_everything(config);
     return nullptr;
   }
-  FactoryContext context{chain.stats, filter.name, chain.scope.traffic_direction, &chain.scope.loading.context.host,
-                         &chain.root_stats};
+  FactoryContext context{chain.stats, filter.name, chain.scope.traffic_direction,
+                         &chain.scope.loading.context.host, &chain.root_stats};
   auto factory = maker(config, context);
   if (!factory && !config.failed()) config.error({}, "the filter refuses this configuration");
   return factory;
@@ -67,26 +67,30 @@ ReadFilter read_filter(View& view, Chain& chain) {
 void judge_order(View& view, const ConfiguredFilter& filter, bool last) {
   if (filter.factory == nullptr) return;
   if (filter.factory->terminal() && !last) {
-    view.error({}, "the terminal filter " + quote(filter.name) + " must be the last of \"http_filters\"");
+    view.error(
+        {}, "the terminal filter " + quote(filter.name) + " must be the last of \"http_filters\"");
   }
   if (!filter.factory->terminal() && last) {
     view.error({}, "the last filter must be a terminal one, such as envoy.filters.http.router; " +
                        quote(filter.name) + " is not");
   }
-  if (filter.factory->terminal() && filter.disabled) view.error("disabled", "a terminal filter cannot be disabled");
+  if (filter.factory->terminal() && filter.disabled)
+    view.error("disabled", "a terminal filter cannot be disabled");
 }
 
 }  // namespace
 
-std::vector<ConfiguredFilter> read_http_filters(View& hcm, std::string_view stat_prefix, HcmScope& scope) {
+std::vector<ConfiguredFilter> read_http_filters(View& hcm, std::string_view stat_prefix,
+                                                HcmScope& scope) {
   std::vector<ConfiguredFilter> out;
   auto stats = scope.loading.context.stats.scope("http." + std::string(stat_prefix) + ".");
   auto root_stats = scope.loading.context.stats.scope({});
   Chain chain{scope, *stats, *root_stats};
   auto views = hcm.children("http_filters");
   if (hcm.no_items("http_filters")) {
-    hcm.error(hcm.has("http_filters") ? "http_filters" : "",
-              "\"http_filters\" must end with a terminal filter, such as envoy.filters.http.router");
+    hcm.error(
+        hcm.has("http_filters") ? "http_filters" : "",
+        "\"http_filters\" must end with a terminal filter, such as envoy.filters.http.router");
   }
   for (size_t i = 0; i < views.size(); ++i) {
     ReadFilter next = read_filter(*views[i], chain);

@@ -20,13 +20,15 @@ bool names_secret(std::string_view key) {
   for (char c : key) {
     if (c != '_' && c != '-') name += base::to_lower(c);
   }
-  for (std::string_view part : {"password", "passwd", "passphrase", "secret", "privatekey", "apikey", "accesskey",
-                                "credential", "pkcs12", "sessionticketkey", "authorization", "cookie"}) {
+  for (std::string_view part :
+       {"password", "passwd", "passphrase", "secret", "privatekey", "apikey", "accesskey",
+        "credential", "pkcs12", "sessionticketkey", "authorization", "cookie"}) {
     if (name.find(part) != std::string::npos) return true;
   }
   if (name == "keys") return true;  // api keys, session ticket keys
   constexpr std::string_view kToken = "token";
-  return name.size() >= kToken.size() && name.compare(name.size() - kToken.size(), kToken.size(), kToken) == 0;
+  return name.size() >= kToken.size() &&
+         name.compare(name.size() - kToken.size(), kToken.size(), kToken) == 0;
 }
 
 // A HeaderValue or an environment entry: {key: authorization, value: ...}.
@@ -69,7 +71,8 @@ void append_map(const Node& node, Secrets secrets, int embedded, std::string& ou
   std::vector<const Node::Entry*> sorted;
   sorted.reserve(node.entries.size());
   for (const Node::Entry& entry : node.entries) sorted.push_back(&entry);
-  std::sort(sorted.begin(), sorted.end(), [](const Node::Entry* a, const Node::Entry* b) { return a->key < b->key; });
+  std::sort(sorted.begin(), sorted.end(),
+            [](const Node::Entry* a, const Node::Entry* b) { return a->key < b->key; });
   const bool hide_value = secrets == Secrets::kHide && key_field_names_secret(node);
   out += '{';
   bool first = true;
@@ -78,7 +81,8 @@ void append_map(const Node& node, Secrets secrets, int embedded, std::string& ou
     first = false;
     append_json_string(entry->key, out);
     out += ':';
-    if (secrets == Secrets::kHide && (names_secret(entry->key) || (hide_value && entry->key == "value"))) {
+    if (secrets == Secrets::kHide &&
+        (names_secret(entry->key) || (hide_value && entry->key == "value"))) {
       append_json_string(kRedacted, out);
     } else {
       append_node(*entry->value, secrets, embedded, out);
@@ -89,13 +93,21 @@ void append_map(const Node& node, Secrets secrets, int embedded, std::string& ou
 
 void append_node(const Node& node, Secrets secrets, int embedded, std::string& out) {
   switch (node.kind) {
-    case Node::Kind::kNull: out += "null"; return;
-    case Node::Kind::kPlain: append_plain(node.text, out); return;
-    case Node::Kind::kQuoted:
-      if (secrets == Secrets::kShow || !append_embedded(node.text, embedded, out)) append_json_string(node.text, out);
+    case Node::Kind::kNull:
+      out += "null";
       return;
-    case Node::Kind::kMap: append_map(node, secrets, embedded, out); return;
-    case Node::Kind::kList: break;
+    case Node::Kind::kPlain:
+      append_plain(node.text, out);
+      return;
+    case Node::Kind::kQuoted:
+      if (secrets == Secrets::kShow || !append_embedded(node.text, embedded, out))
+        append_json_string(node.text, out);
+      return;
+    case Node::Kind::kMap:
+      append_map(node, secrets, embedded, out);
+      return;
+    case Node::Kind::kList:
+      break;
   }
   out += '[';
   for (size_t i = 0; i < node.items.size(); ++i) {

@@ -11,7 +11,8 @@ namespace {
 
 using proxy::ListenerOptions;
 
-constexpr std::string_view kRawBuffer = "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
+constexpr std::string_view kRawBuffer =
+    "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
 constexpr std::string_view kTls = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
 
 void read_transport(View& chain) {
@@ -48,21 +49,25 @@ std::shared_ptr<const proxy::HcmOptions> read_network_filter(View& filter, HcmSc
 proxy::FilterChainOptions read_filter_chain(View& chain, HcmScope& scope) {
   proxy::FilterChainOptions out;
   out.name = chain.text("name");
-  chain.later({"filter_chain_match", "transport_socket_connect_timeout", "use_proxy_proto", "on_demand_configuration"});
+  chain.later({"filter_chain_match", "transport_socket_connect_timeout", "use_proxy_proto",
+               "on_demand_configuration"});
   chain.ignore({"metadata"});
   read_transport(chain);
   auto filters = chain.children("filters");
   if (chain.no_items("filters")) chain.missing("filters");
   for (size_t i = 0; i < filters.size(); ++i) {
     auto hcm = read_network_filter(*filters[i], scope);
-    if (i > 0 && hcm) filters[i]->error({}, "the HTTP connection manager is the only filter that a chain can have yet");
+    if (i > 0 && hcm)
+      filters[i]->error({},
+                        "the HTTP connection manager is the only filter that a chain can have yet");
     if (i == 0) out.hcm = std::move(hcm);
   }
   return out;
 }
 
 void read_filter_chains(View& listener, ListenerOptions& out, Loading& loading) {
-  HcmScope scope{loading, out.traffic_direction, out.address.is_unix() ? uint16_t{0} : out.address.port()};
+  HcmScope scope{loading, out.traffic_direction,
+                 out.address.is_unix() ? uint16_t{0} : out.address.port()};
   listener.later({"filter_chain_matcher", "default_filter_chain"});
   auto chains = listener.children("filter_chains");
   if (listener.no_items("filter_chains")) listener.missing("filter_chains");
@@ -74,22 +79,39 @@ void read_filter_chains(View& listener, ListenerOptions& out, Loading& loading) 
 }
 
 void read_socket(View& listener, ListenerOptions& out) {
-  out.socket.backlog = static_cast<int>(listener.integer("tcp_backlog_size", out.socket.backlog, 1, INT_MAX));
+  out.socket.backlog =
+      static_cast<int>(listener.integer("tcp_backlog_size", out.socket.backlog, 1, INT_MAX));
   out.socket.reuse_port = listener.boolean("enable_reuse_port", true);
   out.socket.freebind = listener.boolean("freebind", false);
   out.bind_to_port = listener.boolean("bind_to_port", true);
   out.buffer_limit = listener.uint32("per_connection_buffer_limit_bytes", out.buffer_limit, 1);
   out.connection.buffer_limit = out.buffer_limit;
-  out.accept_batch = listener.uint32("max_connections_to_accept_per_socket_event", out.accept_batch, 1);
+  out.accept_batch =
+      listener.uint32("max_connections_to_accept_per_socket_event", out.accept_batch, 1);
   const KeepaliveParts keepalive = read_keepalive(listener, "tcp_keepalive");
   out.connection.keepalive_time_s = keepalive.time_s;
   out.connection.keepalive_interval_s = keepalive.interval_s;
   out.connection.keepalive_probes = keepalive.probes;
-  listener.later({"additional_addresses", "listener_filters", "listener_filters_timeout",
-                  "continue_on_listener_filters_timeout", "use_original_dst", "transparent", "socket_options",
-                  "tcp_fast_open_queue_length", "enable_mptcp", "connection_balance_config", "drain_type", "access_log",
-                  "ignore_global_conn_limit", "bypass_overload_manager", "udp_listener_config", "api_listener",
-                  "internal_listener", "reuse_port", "deprecated_v1", "max_connections_to_accept"});
+  listener.later({"additional_addresses",
+                  "listener_filters",
+                  "listener_filters_timeout",
+                  "continue_on_listener_filters_timeout",
+                  "use_original_dst",
+                  "transparent",
+                  "socket_options",
+                  "tcp_fast_open_queue_length",
+                  "enable_mptcp",
+                  "connection_balance_config",
+                  "drain_type",
+                  "access_log",
+                  "ignore_global_conn_limit",
+                  "bypass_overload_manager",
+                  "udp_listener_config",
+                  "api_listener",
+                  "internal_listener",
+                  "reuse_port",
+                  "deprecated_v1",
+                  "max_connections_to_accept"});
   listener.ignore({"metadata"});
 }
 

@@ -19,8 +19,8 @@ struct Text {
 };
 
 // The first text is the configuration, the others are laid over it.
-void load(const std::vector<Text>& texts, Diagnostics& diagnostics, Sources& sources, LoadContext& context,
-          LoadResult& result) {
+void load(const std::vector<Text>& texts, Diagnostics& diagnostics, Sources& sources,
+          LoadContext& context, LoadResult& result) {
   Tree tree;
   const Node* root = nullptr;
   for (const Text& text : texts) {
@@ -87,27 +87,45 @@ class TextView final : public ConfigView {
 
   std::string path() const override { return view_->path(); }
   bool has(std::string_view field) const override { return view_->has(field); }
-  std::string text(std::string_view field, std::string_view fallback) override { return view_->text(field, fallback); }
-  bool boolean(std::string_view field, bool fallback) override { return view_->boolean(field, fallback); }
+  std::string text(std::string_view field, std::string_view fallback) override {
+    return view_->text(field, fallback);
+  }
+  bool boolean(std::string_view field, bool fallback) override {
+    return view_->boolean(field, fallback);
+  }
   int64_t integer(std::string_view field, int64_t fallback, int64_t min, int64_t max) override {
     return view_->integer(field, fallback, min, max);
   }
-  double number(std::string_view field, double fallback) override { return view_->number(field, fallback); }
-  std::chrono::nanoseconds duration(std::string_view field, std::chrono::nanoseconds fallback) override {
+  double number(std::string_view field, double fallback) override {
+    return view_->number(field, fallback);
+  }
+  std::chrono::nanoseconds duration(std::string_view field,
+                                    std::chrono::nanoseconds fallback) override {
     return view_->duration(field, fallback);
   }
   std::vector<std::string> texts(std::string_view field) override { return view_->texts(field); }
-  size_t enumeration(std::string_view field, const std::vector<std::string_view>& names, size_t fallback) override {
+  size_t enumeration(std::string_view field, const std::vector<std::string_view>& names,
+                     size_t fallback) override {
     return view_->enumeration(field, names, fallback);
   }
-  std::unique_ptr<ConfigView> message(std::string_view field) override { return view_->message(field); }
-  std::vector<std::unique_ptr<ConfigView>> messages(std::string_view field) override { return view_->messages(field); }
+  std::unique_ptr<ConfigView> message(std::string_view field) override {
+    return view_->message(field);
+  }
+  std::vector<std::unique_ptr<ConfigView>> messages(std::string_view field) override {
+    return view_->messages(field);
+  }
   std::vector<std::string> keys() const override { return view_->keys(); }
   std::string type() override { return view_->type(); }
   std::optional<std::string> json(std::string_view field) override { return view_->json(field); }
-  std::optional<std::string> data_source(std::string_view field) override { return view_->data_source(field); }
-  void error(std::string_view field, std::string_view message) override { view_->error(field, message); }
-  void unsupported(std::string_view field, std::string_view why) override { view_->unsupported(field, why); }
+  std::optional<std::string> data_source(std::string_view field) override {
+    return view_->data_source(field);
+  }
+  void error(std::string_view field, std::string_view message) override {
+    view_->error(field, message);
+  }
+  void unsupported(std::string_view field, std::string_view why) override {
+    view_->unsupported(field, why);
+  }
   bool failed() const override { return view_->failed(); }
 
  private:

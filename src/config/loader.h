@@ -20,9 +20,9 @@ namespace weir::config {
 /// One thing that is wrong: `weir.yaml:41:9: static_resources.listeners[0]…: unknown field "x" (did you mean "y"?)`.
 struct Diagnostic {
   std::string file;
-  unsigned line = 0;    // 1-based; 0 = the file as a whole
+  unsigned line = 0;  // 1-based; 0 = the file as a whole
   unsigned column = 0;
-  std::string path;     // "static_resources.listeners[0].name"
+  std::string path;  // "static_resources.listeners[0].name"
   std::string message;
   std::string to_string() const;
 };
@@ -71,7 +71,8 @@ struct LoadResult {
 
 /// Thread: main. Never throws; relative paths are taken from the working directory. `overlay` (the text of
 /// --config-yaml) is laid over the file: mappings are merged, lists appended, everything else replaced.
-LoadResult load_file(const std::string& path, LoadContext& context, const std::string& overlay = {});
+LoadResult load_file(const std::string& path, LoadContext& context,
+                     const std::string& overlay = {});
 /// `name` stands in diagnostics.
 LoadResult load_text(const std::string& text, const std::string& name, LoadContext& context);
 

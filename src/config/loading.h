@@ -16,7 +16,8 @@ namespace weir::config {
 struct Loading {
   LoadContext& context;
   ViewContext& views;
-  std::set<std::string, std::less<>> clusters{};  // names of all clusters, known before the listeners are read
+  std::set<std::string, std::less<>>
+      clusters{};  // names of all clusters, known before the listeners are read
 };
 
 /// Names that must be unique in one place.

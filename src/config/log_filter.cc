@@ -17,7 +17,8 @@ using Kind = LogFilter::Kind;
 void read_comparison(View& filter, LogFilter& out) {
   auto comparison = filter.required_child("comparison");
   if (!comparison) return;
-  out.compare = static_cast<LogFilter::Compare>(comparison->enumeration("op", {"EQ", "GE", "LE", "NE"}, 0));
+  out.compare =
+      static_cast<LogFilter::Compare>(comparison->enumeration("op", {"EQ", "GE", "LE", "NE"}, 0));
   auto value = comparison->required_child("value");
   if (!value) return;
   value->ignore({"runtime_key"});
@@ -41,20 +42,23 @@ void read_flags(View& filter, LogFilter& out) {
       out.flags |= 1u << i;
       known = true;
     }
-    if (!known) filter.error("flags", "unknown response flag " + quote(name) + suggestion(name, names));
+    if (!known)
+      filter.error("flags", "unknown response flag " + quote(name) + suggestion(name, names));
   }
 }
 
 void read_branches(View& filter, LogFilter& out);
 
 std::unique_ptr<LogFilter> read_kind(View& view) {
-  view.later({"traceable_filter", "grpc_status_filter", "metadata_filter", "log_type_filter", "extension_filter"});
-  const std::string_view kind =
-      view.one_of({"status_code_filter", "duration_filter", "not_health_check_filter", "runtime_filter", "and_filter",
-                   "or_filter", "header_filter", "response_flag_filter"},
-                  View::Required::kNo);
+  view.later({"traceable_filter", "grpc_status_filter", "metadata_filter", "log_type_filter",
+              "extension_filter"});
+  const std::string_view kind = view.one_of(
+      {"status_code_filter", "duration_filter", "not_health_check_filter", "runtime_filter",
+       "and_filter", "or_filter", "header_filter", "response_flag_filter"},
+      View::Required::kNo);
   if (kind.empty()) {
-    if (!view.failed()) view.error({}, "an empty filter; give one of its kinds, such as \"status_code_filter\"");
+    if (!view.failed())
+      view.error({}, "an empty filter; give one of its kinds, such as \"status_code_filter\"");
     return nullptr;
   }
   auto filter = view.child(kind);

@@ -14,13 +14,16 @@ using Kind = router::StringMatch::Kind;
 using router::HeaderMatch;
 using router::StringMatch;
 
-constexpr std::pair<std::string_view, Kind> kStringKinds[] = {
-    {"exact", Kind::kExact}, {"prefix", Kind::kPrefix}, {"suffix", Kind::kSuffix}, {"contains", Kind::kContains}};
+constexpr std::pair<std::string_view, Kind> kStringKinds[] = {{"exact", Kind::kExact},
+                                                              {"prefix", Kind::kPrefix},
+                                                              {"suffix", Kind::kSuffix},
+                                                              {"contains", Kind::kContains}};
 // HeaderMatcher's older forms of string_match; still in wide use.
-constexpr std::pair<std::string_view, Kind> kOldHeaderKinds[] = {{"exact_match", Kind::kExact},
-                                                                 {"prefix_match", Kind::kPrefix},
-                                                                 {"suffix_match", Kind::kSuffix},
-                                                                 {"contains_match", Kind::kContains}};
+constexpr std::pair<std::string_view, Kind> kOldHeaderKinds[] = {
+    {"exact_match", Kind::kExact},
+    {"prefix_match", Kind::kPrefix},
+    {"suffix_match", Kind::kSuffix},
+    {"contains_match", Kind::kContains}};
 
 constexpr size_t kMaxHeaderBytes = 16384;  // of a name or a value that the configuration adds
 
@@ -46,7 +49,8 @@ void read_range(View& matcher, HeaderMatch& match) {
   if (!range) return;
   match.range_start = range->integer("start", 0, kLowest, kHighest);
   match.range_end = range->integer("end", 0, kLowest, kHighest);
-  if (match.range_end <= match.range_start) range->error("end", "must be greater than \"start\": the end is excluded");
+  if (match.range_end <= match.range_start)
+    range->error("end", "must be greater than \"start\": the end is excluded");
 }
 
 // Names that operations must not touch: the request line's parts and what the codec answers for.
@@ -74,9 +78,11 @@ stream::AppendAction read_append_action(View& option) {
   if (option.has("append")) {
     return option.boolean("append", true) ? Action::kAppendOrAdd : Action::kOverwriteOrAdd;
   }
-  return static_cast<Action>(option.enumeration(
-      "append_action",
-      {"APPEND_IF_EXISTS_OR_ADD", "ADD_IF_ABSENT", "OVERWRITE_IF_EXISTS_OR_ADD", "OVERWRITE_IF_EXISTS"}, 0));
+  return static_cast<Action>(
+      option.enumeration("append_action",
+                         {"APPEND_IF_EXISTS_OR_ADD", "ADD_IF_ABSENT", "OVERWRITE_IF_EXISTS_OR_ADD",
+                          "OVERWRITE_IF_EXISTS"},
+                         0));
 }
 
 std::optional<stream::HeaderAdd> read_header_add(View& option) {
@@ -107,13 +113,14 @@ std::optional<StringMatch> read_string_match(View& parent, std::string_view fiel
   StringMatch match;
   match.ignore_case = matcher->boolean("ignore_case", false);
   matcher->later({"custom"});
-  const std::string_view kind =
-      matcher->one_of({"exact", "prefix", "suffix", "contains", "safe_regex"}, View::Required::kYes);
+  const std::string_view kind = matcher->one_of(
+      {"exact", "prefix", "suffix", "contains", "safe_regex"}, View::Required::kYes);
   if (kind.empty()) return std::nullopt;
   if (kind == "safe_regex") {
     match.kind = Kind::kRegex;
     match.regex = read_regex(*matcher, kind);
-    if (match.ignore_case) matcher->error("ignore_case", "has no effect on a regular expression; write (?i) in it");
+    if (match.ignore_case)
+      matcher->error("ignore_case", "has no effect on a regular expression; write (?i) in it");
     return match.regex ? std::optional(std::move(match)) : std::nullopt;
   }
   for (const auto& [name, value] : kStringKinds) {
@@ -129,9 +136,10 @@ std::optional<HeaderMatch> read_header_match(View& matcher) {
   match.name = base::lower(matcher.required_text("name"));
   match.invert = matcher.boolean("invert_match", false);
   match.treat_missing_as_empty = matcher.boolean("treat_missing_header_as_empty", false);
-  const std::string_view form = matcher.one_of({"string_match", "range_match", "present_match", "exact_match",
-                                                "prefix_match", "suffix_match", "contains_match", "safe_regex_match"},
-                                               View::Required::kNo);
+  const std::string_view form =
+      matcher.one_of({"string_match", "range_match", "present_match", "exact_match", "prefix_match",
+                      "suffix_match", "contains_match", "safe_regex_match"},
+                     View::Required::kNo);
   if (form == "string_match") {
     match.kind = HeaderMatch::Kind::kString;
     auto string = read_string_match(matcher, form);
@@ -152,7 +160,8 @@ std::optional<HeaderMatch> read_header_match(View& matcher) {
 router::QueryMatch read_query_match(View& matcher) {
   router::QueryMatch match;
   match.name = matcher.required_text("name");
-  const std::string_view form = matcher.one_of({"string_match", "present_match"}, View::Required::kNo);
+  const std::string_view form =
+      matcher.one_of({"string_match", "present_match"}, View::Required::kNo);
   if (form == "string_match") match.string = read_string_match(matcher, form);
   if (form == "present_match") match.present = matcher.boolean(form, true);
   return match;

@@ -11,36 +11,66 @@ namespace {
 
 // Messages of the schema that this release does not know what to do with, without "envoy.extensions.".
 constexpr std::string_view kLaterTypes[] = {
-    "filters.http.cors.v3.Cors", "filters.http.cors.v3.CorsPolicy", "filters.http.fault.v3.HTTPFault",
-    "filters.http.buffer.v3.Buffer", "filters.http.buffer.v3.BufferPerRoute", "filters.http.grpc_web.v3.GrpcWeb",
-    "filters.http.grpc_stats.v3.FilterConfig", "filters.http.upstream_codec.v3.UpstreamCodec",
-    "filters.http.jwt_authn.v3.JwtAuthentication", "filters.http.ext_authz.v3.ExtAuthz", "filters.http.rbac.v3.RBAC",
-    "filters.http.compressor.v3.Compressor", "filters.http.decompressor.v3.Decompressor",
-    "filters.http.ratelimit.v3.RateLimit", "filters.http.basic_auth.v3.BasicAuth",
-    "filters.http.api_key_auth.v3.ApiKeyAuth", "filters.http.csrf.v3.CsrfPolicy",
-    "filters.http.ext_proc.v3.ExternalProcessor", "filters.http.oauth2.v3.OAuth2",
-    "filters.http.bandwidth_limit.v3.BandwidthLimit", "filters.http.admission_control.v3.AdmissionControl",
-    "filters.http.adaptive_concurrency.v3.AdaptiveConcurrency", "filters.http.ip_tagging.v3.IPTagging",
-    "filters.http.header_to_metadata.v3.Config", "filters.http.set_metadata.v3.Config",
-    "filters.http.set_filter_state.v3.Config", "filters.http.stateful_session.v3.StatefulSession",
-    "filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder", "filters.http.grpc_http1_bridge.v3.Config",
-    "filters.http.custom_response.v3.CustomResponse", "filters.http.credential_injector.v3.CredentialInjector",
-    "filters.http.dynamic_forward_proxy.v3.FilterConfig", "filters.http.cdn_loop.v3.CdnLoopConfig",
-    "filters.http.composite.v3.Composite", "filters.http.cache.v3.CacheConfig", "filters.http.tap.v3.Tap",
-    "filters.network.tcp_proxy.v3.TcpProxy", "filters.network.local_ratelimit.v3.LocalRateLimit",
-    "filters.network.connection_limit.v3.ConnectionLimit", "filters.network.rbac.v3.RBAC",
-    "filters.network.sni_cluster.v3.SniCluster", "filters.network.echo.v3.Echo",
-    "filters.network.direct_response.v3.Config", "filters.network.wasm.v3.Wasm",
-    "filters.network.ext_authz.v3.ExtAuthz", "filters.network.ratelimit.v3.RateLimit",
-    "filters.network.redis_proxy.v3.RedisProxy", "access_loggers.wasm.v3.WasmAccessLog",
-    "access_loggers.grpc.v3.HttpGrpcAccessLogConfig", "access_loggers.grpc.v3.TcpGrpcAccessLogConfig",
-    "access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig", "transport_sockets.tls.v3.DownstreamTlsContext",
-    "transport_sockets.tls.v3.UpstreamTlsContext", "transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport",
-    "wasm.v3.WasmService", "clusters.dns.v3.DnsCluster"};
+    "filters.http.cors.v3.Cors",
+    "filters.http.cors.v3.CorsPolicy",
+    "filters.http.fault.v3.HTTPFault",
+    "filters.http.buffer.v3.Buffer",
+    "filters.http.buffer.v3.BufferPerRoute",
+    "filters.http.grpc_web.v3.GrpcWeb",
+    "filters.http.grpc_stats.v3.FilterConfig",
+    "filters.http.upstream_codec.v3.UpstreamCodec",
+    "filters.http.jwt_authn.v3.JwtAuthentication",
+    "filters.http.ext_authz.v3.ExtAuthz",
+    "filters.http.rbac.v3.RBAC",
+    "filters.http.compressor.v3.Compressor",
+    "filters.http.decompressor.v3.Decompressor",
+    "filters.http.ratelimit.v3.RateLimit",
+    "filters.http.basic_auth.v3.BasicAuth",
+    "filters.http.api_key_auth.v3.ApiKeyAuth",
+    "filters.http.csrf.v3.CsrfPolicy",
+    "filters.http.ext_proc.v3.ExternalProcessor",
+    "filters.http.oauth2.v3.OAuth2",
+    "filters.http.bandwidth_limit.v3.BandwidthLimit",
+    "filters.http.admission_control.v3.AdmissionControl",
+    "filters.http.adaptive_concurrency.v3.AdaptiveConcurrency",
+    "filters.http.ip_tagging.v3.IPTagging",
+    "filters.http.header_to_metadata.v3.Config",
+    "filters.http.set_metadata.v3.Config",
+    "filters.http.set_filter_state.v3.Config",
+    "filters.http.stateful_session.v3.StatefulSession",
+    "filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder",
+    "filters.http.grpc_http1_bridge.v3.Config",
+    "filters.http.custom_response.v3.CustomResponse",
+    "filters.http.credential_injector.v3.CredentialInjector",
+    "filters.http.dynamic_forward_proxy.v3.FilterConfig",
+    "filters.http.cdn_loop.v3.CdnLoopConfig",
+    "filters.http.composite.v3.Composite",
+    "filters.http.cache.v3.CacheConfig",
+    "filters.http.tap.v3.Tap",
+    "filters.network.tcp_proxy.v3.TcpProxy",
+    "filters.network.local_ratelimit.v3.LocalRateLimit",
+    "filters.network.connection_limit.v3.ConnectionLimit",
+    "filters.network.rbac.v3.RBAC",
+    "filters.network.sni_cluster.v3.SniCluster",
+    "filters.network.echo.v3.Echo",
+    "filters.network.direct_response.v3.Config",
+    "filters.network.wasm.v3.Wasm",
+    "filters.network.ext_authz.v3.ExtAuthz",
+    "filters.network.ratelimit.v3.RateLimit",
+    "filters.network.redis_proxy.v3.RedisProxy",
+    "access_loggers.wasm.v3.WasmAccessLog",
+    "access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
+    "access_loggers.grpc.v3.TcpGrpcAccessLogConfig",
+    "access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig",
+    "transport_sockets.tls.v3.DownstreamTlsContext",
+    "transport_sockets.tls.v3.UpstreamTlsContext",
+    "transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport",
+    "wasm.v3.WasmService",
+    "clusters.dns.v3.DnsCluster"};
 // Never: weir is extended by Wasm and native filters.
-constexpr std::string_view kExcludedTypes[] = {"filters.http.lua.v3.Lua", "filters.http.lua.v3.LuaPerRoute",
-                                               "filters.http.golang.v3alpha.Config",
-                                               "filters.http.dynamic_modules.v3.DynamicModuleFilter"};
+constexpr std::string_view kExcludedTypes[] = {
+    "filters.http.lua.v3.Lua", "filters.http.lua.v3.LuaPerRoute",
+    "filters.http.golang.v3alpha.Config", "filters.http.dynamic_modules.v3.DynamicModuleFilter"};
 
 bool listed(std::string_view type, const std::string_view* first, const std::string_view* last) {
   constexpr std::string_view kPrefix = "envoy.extensions.";
@@ -52,7 +82,8 @@ bool listed(std::string_view type, const std::string_view* first, const std::str
 int read_mode(View& pipe) {
   const Node* mode = pipe.raw("mode");
   if (mode == nullptr || !mode->scalar()) return static_cast<int>(pipe.integer("mode", 0, 0, 0777));
-  if (mode->text.size() < 2 || mode->text[0] != '0') return static_cast<int>(pipe.integer("mode", 0, 0, 0777));
+  if (mode->text.size() < 2 || mode->text[0] != '0')
+    return static_cast<int>(pipe.integer("mode", 0, 0, 0777));
   int value = 0;
   for (char c : mode->text) {
     if (c < '0' || c > '7' || value > 0777) {
@@ -61,12 +92,14 @@ int read_mode(View& pipe) {
     }
     value = value * 8 + (c - '0');
   }
-  if (value > 0777) pipe.error("mode", "expected permission bits up to 0777, found " + mode->describe());
+  if (value > 0777)
+    pipe.error("mode", "expected permission bits up to 0777, found " + mode->describe());
   return value > 0777 ? 0 : value;
 }
 
 std::optional<AddressParts> read_socket_address(View& socket, PortZero port_zero) {
-  if (socket.enumeration("protocol", {"TCP", "UDP"}, 0) == 1) socket.error("protocol", "UDP is not supported yet");
+  if (socket.enumeration("protocol", {"TCP", "UDP"}, 0) == 1)
+    socket.error("protocol", "UDP is not supported yet");
   socket.later({"named_port", "resolver_name", "network_namespace_filepath"});
   AddressParts parts;
   parts.ipv4_compat = socket.boolean("ipv4_compat", false);
@@ -76,7 +109,9 @@ std::optional<AddressParts> read_socket_address(View& socket, PortZero port_zero
   if (ip.empty()) return std::nullopt;
   auto address = net::Address::ip(ip, static_cast<uint16_t>(port));
   if (!address) {
-    socket.error("address", quote(ip) + " is not an IP address; host names (STRICT_DNS) are not supported yet");
+    socket.error(
+        "address",
+        quote(ip) + " is not an IP address; host names (STRICT_DNS) are not supported yet");
     return std::nullopt;
   }
   parts.address = *address;
@@ -125,7 +160,8 @@ KeepaliveParts read_keepalive(View& parent, std::string_view field) {
 
 double read_fraction(View& percent) {
   constexpr double kParts[] = {100, 10'000, 1'000'000};
-  const size_t denominator = percent.enumeration("denominator", {"HUNDRED", "TEN_THOUSAND", "MILLION"}, 0);
+  const size_t denominator =
+      percent.enumeration("denominator", {"HUNDRED", "TEN_THOUSAND", "MILLION"}, 0);
   const double numerator = percent.uint32("numerator", 0);
   return std::min(1.0, numerator / kParts[denominator]);
 }
@@ -160,7 +196,8 @@ std::optional<router::RegexRewrite> read_regex_rewrite(View& parent, std::string
   return router::RegexRewrite{std::move(*pattern), std::move(substitution)};
 }
 
-std::optional<stream::Format> compile_format(View& view, std::string_view field, std::string_view text) {
+std::optional<stream::Format> compile_format(View& view, std::string_view field,
+                                             std::string_view text) {
   auto format = stream::Format::compile(text);
   if (format) return std::move(*format);
   view.error(field, format.error().detail);
@@ -169,7 +206,8 @@ std::optional<stream::Format> compile_format(View& view, std::string_view field,
 
 void refuse_type(View& config, std::string_view type, const std::vector<std::string_view>& taken) {
   if (listed(type, std::begin(kExcludedTypes), std::end(kExcludedTypes))) {
-    config.error("@type", quote(type) + " is not supported: weir is extended by Wasm and native filters");
+    config.error("@type",
+                 quote(type) + " is not supported: weir is extended by Wasm and native filters");
     return;
   }
   if (listed(type, std::begin(kLaterTypes), std::end(kLaterTypes))) {

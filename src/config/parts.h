@@ -52,7 +52,8 @@ std::vector<stream::HeaderAdd> read_header_adds(View& parent, std::string_view f
 stream::HeaderOps read_header_ops(View& parent, std::string_view add, std::string_view remove);
 
 /// Compiles a text with access-log operators; an error is reported at the field.
-std::optional<stream::Format> compile_format(View& view, std::string_view field, std::string_view text);
+std::optional<stream::Format> compile_format(View& view, std::string_view field,
+                                             std::string_view text);
 
 /// Reports the @type `type` of `config`, which nobody here takes: known to the schema but not yet here, or unknown.
 void refuse_type(View& config, std::string_view type, const std::vector<std::string_view>& taken);

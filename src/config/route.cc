@@ -21,11 +21,14 @@ void read_path(View& match, std::string_view kind, RouteMatchOptions& out) {
     out.regex = read_regex(match, kind);
     return;
   }
-  out.kind = kind == "prefix" ? Path::kPrefix : kind == "path" ? Path::kExact : Path::kSeparatedPrefix;
+  out.kind = kind == "prefix" ? Path::kPrefix
+             : kind == "path" ? Path::kExact
+                              : Path::kSeparatedPrefix;
   out.path = match.text(kind);
   if (out.kind == Path::kExact && out.path.empty()) match.error(kind, "must not be empty");
   if (!out.path.empty() && out.path[0] != '/') match.error(kind, "must start with \"/\"");
-  if (out.path.find_first_of("?#") != std::string::npos) match.error(kind, "must not contain \"?\" or \"#\"");
+  if (out.path.find_first_of("?#") != std::string::npos)
+    match.error(kind, "must not contain \"?\" or \"#\"");
   if (out.kind == Path::kSeparatedPrefix && (out.path.size() < 2 || out.path.back() == '/')) {
     match.error(kind, "must be longer than \"/\" and must not end with \"/\"");
   }
@@ -53,8 +56,10 @@ void read_weighted(View& action, RouteActionOptions& out, RouteScope& scope) {
     next.name = choice->required_text("name");
     check_cluster(*choice, "name", next.name, scope);
     next.weight = choice->uint32("weight", 0);
-    next.request_headers = read_header_ops(*choice, "request_headers_to_add", "request_headers_to_remove");
-    next.response_headers = read_header_ops(*choice, "response_headers_to_add", "response_headers_to_remove");
+    next.request_headers =
+        read_header_ops(*choice, "request_headers_to_add", "request_headers_to_remove");
+    next.response_headers =
+        read_header_ops(*choice, "response_headers_to_add", "response_headers_to_remove");
     next.host_rewrite_literal = choice->text("host_rewrite_literal");
     choice->later({"cluster_header", "metadata_match", "typed_per_filter_config"});
     sum += next.weight;
@@ -63,7 +68,8 @@ void read_weighted(View& action, RouteActionOptions& out, RouteScope& scope) {
   view->later({"header_name", "use_hash_policy", "random_value_specifier"});
   view->ignore({"runtime_key_prefix"});
   if (view->has("total_weight") && view->uint32("total_weight", 0, 1) != sum) {
-    view->error("total_weight", "deprecated, and not the sum of the weights, " + std::to_string(sum));
+    view->error("total_weight",
+                "deprecated, and not the sum of the weights, " + std::to_string(sum));
   }
   if (sum == 0 && !view->failed()) view->error("clusters", "the sum of the weights is 0");
   if (sum > UINT32_MAX) view->error("clusters", "the sum of the weights is beyond 4294967295");
@@ -71,12 +77,31 @@ void read_weighted(View& action, RouteActionOptions& out, RouteScope& scope) {
 
 RouteActionOptions read_action(View& action, RouteScope& scope) {
   RouteActionOptions out;
-  action.later({"cluster_specifier_plugin", "inline_cluster_specifier_plugin", "retry_policy",
-                "retry_policy_typed_config", "request_mirror_policies", "hash_policy", "hedge_policy",
-                "rate_limits", "include_vh_rate_limits", "upgrade_configs", "internal_redirect_policy",
-                "internal_redirect_action", "max_internal_redirects", "metadata_match", "max_stream_duration",
-                "max_grpc_timeout", "grpc_timeout_offset", "path_rewrite_policy", "path_rewrite", "auto_host_rewrite",
-                "host_rewrite_path_regex", "host_rewrite", "early_data_policy", "flush_timeout", "cors"});
+  action.later({"cluster_specifier_plugin",
+                "inline_cluster_specifier_plugin",
+                "retry_policy",
+                "retry_policy_typed_config",
+                "request_mirror_policies",
+                "hash_policy",
+                "hedge_policy",
+                "rate_limits",
+                "include_vh_rate_limits",
+                "upgrade_configs",
+                "internal_redirect_policy",
+                "internal_redirect_action",
+                "max_internal_redirects",
+                "metadata_match",
+                "max_stream_duration",
+                "max_grpc_timeout",
+                "grpc_timeout_offset",
+                "path_rewrite_policy",
+                "path_rewrite",
+                "auto_host_rewrite",
+                "host_rewrite_path_regex",
+                "host_rewrite",
+                "early_data_policy",
+                "flush_timeout",
+                "cors"});
   const std::string_view kind =
       action.has("cluster_specifier_plugin") || action.has("inline_cluster_specifier_plugin")
           ? std::string_view()
@@ -87,7 +112,8 @@ RouteActionOptions read_action(View& action, RouteScope& scope) {
   if (kind == "weighted_clusters") read_weighted(action, out, scope);
   constexpr int kStatuses[] = {503, 404, 500};
   out.cluster_not_found_status = kStatuses[action.enumeration(
-      "cluster_not_found_response_code", {"SERVICE_UNAVAILABLE", "NOT_FOUND", "INTERNAL_SERVER_ERROR"}, 0)];
+      "cluster_not_found_response_code",
+      {"SERVICE_UNAVAILABLE", "NOT_FOUND", "INTERNAL_SERVER_ERROR"}, 0)];
   read_rewrites(action, out);
   out.timeout = action.millis("timeout", out.timeout);
   if (action.has("idle_timeout")) out.idle_timeout = action.millis("idle_timeout", {});
@@ -111,8 +137,10 @@ RedirectOptions read_redirect(View& redirect) {
       "response_code",
       {"MOVED_PERMANENTLY", "FOUND", "SEE_OTHER", "TEMPORARY_REDIRECT", "PERMANENT_REDIRECT"}, 0)];
   out.strip_query = redirect.boolean("strip_query", false);
-  for (std::string_view field : {"host_redirect", "path_redirect", "prefix_rewrite", "scheme_redirect"}) {
-    if (!http::valid_header_value(redirect.text(field))) redirect.error(field, "a control character");
+  for (std::string_view field :
+       {"host_redirect", "path_redirect", "prefix_rewrite", "scheme_redirect"}) {
+    if (!http::valid_header_value(redirect.text(field)))
+      redirect.error(field, "a control character");
   }
   return out;
 }
@@ -124,7 +152,8 @@ DirectResponseOptions read_direct(View& direct, const RouteScope& scope) {
   direct.later({"body_format"});
   if (auto body = direct.data_source("body")) out.body = std::move(*body);
   if (out.body.size() > scope.max_direct_body) {
-    direct.error("body", std::to_string(out.body.size()) + " bytes are more than max_direct_response_body_size_bytes, " +
+    direct.error("body", std::to_string(out.body.size()) +
+                             " bytes are more than max_direct_response_body_size_bytes, " +
                              std::to_string(scope.max_direct_body));
   }
   return out;
@@ -134,8 +163,8 @@ DirectResponseOptions read_direct(View& direct, const RouteScope& scope) {
 
 RouteMatchOptions read_route_match(View& match) {
   RouteMatchOptions out;
-  match.later({"connect_matcher", "path_match_policy", "cookies", "grpc", "tls_context", "dynamic_metadata",
-               "filter_state"});
+  match.later({"connect_matcher", "path_match_policy", "cookies", "grpc", "tls_context",
+               "dynamic_metadata", "filter_state"});
   const bool other = match.has("connect_matcher") || match.has("path_match_policy");
   const std::string_view kind =
       match.one_of({"prefix", "path", "safe_regex", "path_separated_prefix"},
@@ -145,7 +174,8 @@ RouteMatchOptions read_route_match(View& match) {
   for (auto& header : match.children("headers")) {
     if (auto matcher = read_header_match(*header)) out.headers.push_back(std::move(*matcher));
   }
-  for (auto& query : match.children("query_parameters")) out.query.push_back(read_query_match(*query));
+  for (auto& query : match.children("query_parameters"))
+    out.query.push_back(read_query_match(*query));
   out.fraction = read_runtime_fraction(match, "runtime_fraction");
   return out;
 }
@@ -154,8 +184,8 @@ router::RouteOptions read_route(View& view, RouteScope& scope) {
   router::RouteOptions out;
   out.name = view.text("name");
   if (auto match = view.required_child("match")) out.match = read_route_match(*match);
-  view.later({"filter_action", "non_forwarding_action", "tracing", "stat_prefix", "per_request_buffer_limit_bytes",
-              "request_body_buffer_limit"});
+  view.later({"filter_action", "non_forwarding_action", "tracing", "stat_prefix",
+              "per_request_buffer_limit_bytes", "request_body_buffer_limit"});
   view.ignore({"metadata", "decorator"});
   const bool other = view.has("filter_action") || view.has("non_forwarding_action");
   const std::string_view kind = view.one_of({"route", "redirect", "direct_response"},
@@ -165,8 +195,10 @@ router::RouteOptions read_route(View& view, RouteScope& scope) {
     if (kind == "redirect") out.redirect = read_redirect(*action);
     if (kind == "direct_response") out.direct = read_direct(*action, scope);
   }
-  out.request_headers = read_header_ops(view, "request_headers_to_add", "request_headers_to_remove");
-  out.response_headers = read_header_ops(view, "response_headers_to_add", "response_headers_to_remove");
+  out.request_headers =
+      read_header_ops(view, "request_headers_to_add", "request_headers_to_remove");
+  out.response_headers =
+      read_header_ops(view, "response_headers_to_add", "response_headers_to_remove");
   out.filters = read_filter_overrides(view, scope);
   return out;
 }

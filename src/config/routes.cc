@@ -28,7 +28,8 @@ void read_domains(View& view, VirtualHostOptions& host, UniqueNames& seen) {
       continue;
     }
     if (!domain_shape(lower)) {
-      view.error("domains", quote(domain) + " has a \"*\" that stands neither alone nor at one end");
+      view.error("domains",
+                 quote(domain) + " has a \"*\" that stands neither alone nor at one end");
       continue;
     }
     seen.add(view, "domains", lower);
@@ -37,7 +38,8 @@ void read_domains(View& view, VirtualHostOptions& host, UniqueNames& seen) {
   if (view.no_items("domains")) view.missing("domains");
 }
 
-VirtualHostOptions read_virtual_host(View& view, RouteScope& scope, UniqueNames& names, UniqueNames& domains) {
+VirtualHostOptions read_virtual_host(View& view, RouteScope& scope, UniqueNames& names,
+                                     UniqueNames& domains) {
   VirtualHostOptions host;
   host.name = view.required_text("name");
   if (!host.name.empty()) names.add(view, "name", host.name);
@@ -45,12 +47,15 @@ VirtualHostOptions read_virtual_host(View& view, RouteScope& scope, UniqueNames&
   host.require_tls = static_cast<VirtualHostOptions::RequireTls>(
       view.enumeration("require_tls", {"NONE", "EXTERNAL_ONLY", "ALL"}, 0));
   host.include_attempt_count = view.boolean("include_request_attempt_count", false);
-  host.request_headers = read_header_ops(view, "request_headers_to_add", "request_headers_to_remove");
-  host.response_headers = read_header_ops(view, "response_headers_to_add", "response_headers_to_remove");
+  host.request_headers =
+      read_header_ops(view, "request_headers_to_add", "request_headers_to_remove");
+  host.response_headers =
+      read_header_ops(view, "response_headers_to_add", "response_headers_to_remove");
   host.filters = read_filter_overrides(view, scope);
-  view.later({"virtual_clusters", "rate_limits", "include_attempt_count_in_response", "retry_policy",
-              "retry_policy_typed_config", "hedge_policy", "include_is_timeout_retry_header",
-              "per_request_buffer_limit_bytes", "request_body_buffer_limit", "request_mirror_policies", "matcher", "cors"});
+  view.later({"virtual_clusters", "rate_limits", "include_attempt_count_in_response",
+              "retry_policy", "retry_policy_typed_config", "hedge_policy",
+              "include_is_timeout_retry_header", "per_request_buffer_limit_bytes",
+              "request_body_buffer_limit", "request_mirror_policies", "matcher", "cors"});
   view.ignore({"metadata"});
   for (auto& route : view.children("routes")) host.routes.push_back(read_route(*route, scope));
   return host;
@@ -58,14 +63,16 @@ VirtualHostOptions read_virtual_host(View& view, RouteScope& scope, UniqueNames&
 
 }  // namespace
 
-void check_cluster(View& view, std::string_view field, const std::string& name, const RouteScope& scope) {
+void check_cluster(View& view, std::string_view field, const std::string& name,
+                   const RouteScope& scope) {
   const auto& clusters = scope.loading.clusters;
   if (name.empty() || !scope.validate_clusters || clusters.count(name) > 0) return;
   const std::vector<std::string_view> known(clusters.begin(), clusters.end());
   view.error(field, "unknown cluster " + quote(name) + suggestion(name, known));
 }
 
-std::shared_ptr<const router::RouteTable> read_routes(View& hcm, std::string_view field, RouteScope& scope) {
+std::shared_ptr<const router::RouteTable> read_routes(View& hcm, std::string_view field,
+                                                      RouteScope& scope) {
   auto view = hcm.child(field);
   if (!view) return nullptr;
   RouteTableOptions table;
@@ -73,13 +80,17 @@ std::shared_ptr<const router::RouteTable> read_routes(View& hcm, std::string_vie
   scope.validate_clusters = view->boolean("validate_clusters", true);
   scope.max_direct_body = view->uint32("max_direct_response_body_size_bytes", 4096);
   table.max_direct_response_body_size = scope.max_direct_body;
-  table.most_specific_header_mutations_wins = view->boolean("most_specific_header_mutations_wins", false);
+  table.most_specific_header_mutations_wins =
+      view->boolean("most_specific_header_mutations_wins", false);
   table.ignore_port_in_host_matching = view->boolean("ignore_port_in_host_matching", false);
-  table.request_headers = read_header_ops(*view, "request_headers_to_add", "request_headers_to_remove");
-  table.response_headers = read_header_ops(*view, "response_headers_to_add", "response_headers_to_remove");
+  table.request_headers =
+      read_header_ops(*view, "request_headers_to_add", "request_headers_to_remove");
+  table.response_headers =
+      read_header_ops(*view, "response_headers_to_add", "response_headers_to_remove");
   table.filters = read_filter_overrides(*view, scope);
-  view->later({"vhds", "internal_only_headers", "request_mirror_policies", "ignore_path_parameters_in_path_matching",
-               "vhost_header", "cluster_specifier_plugins"});
+  view->later({"vhds", "internal_only_headers", "request_mirror_policies",
+               "ignore_path_parameters_in_path_matching", "vhost_header",
+               "cluster_specifier_plugins"});
   view->ignore({"metadata"});
   UniqueNames names("virtual host"), domains("domain");
   for (auto& host : view->children("virtual_hosts")) {

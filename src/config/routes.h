@@ -20,7 +20,8 @@ struct RouteScope {
 };
 
 /// RouteConfiguration in `field`; null after an error.
-std::shared_ptr<const router::RouteTable> read_routes(View& hcm, std::string_view field, RouteScope& scope);
+std::shared_ptr<const router::RouteTable> read_routes(View& hcm, std::string_view field,
+                                                      RouteScope& scope);
 
 /// One route.v3.Route; the view is the message.
 router::RouteOptions read_route(View& route, RouteScope& scope);
@@ -29,6 +30,7 @@ router::RouteMatchOptions read_route_match(View& match);
 /// The typed_per_filter_config of a level.
 router::FilterOverrides read_filter_overrides(View& level, RouteScope& scope);
 /// Reports `name`, the value of `field`, if no cluster has it.
-void check_cluster(View& view, std::string_view field, const std::string& name, const RouteScope& scope);
+void check_cluster(View& view, std::string_view field, const std::string& name,
+                   const RouteScope& scope);
 
 }  // namespace weir::config

@@ -9,7 +9,7 @@
 namespace weir::config {
 namespace {
 
-constexpr size_t kIndexFrom = 16;   // smaller mappings are searched
+constexpr size_t kIndexFrom = 16;  // smaller mappings are searched
 constexpr size_t kMaxAsked = 256;  // enough for suggestions in any message; maps may have more keys
 
 std::string expected(std::string_view wanted, const Node& found) {
@@ -114,8 +114,8 @@ int64_t View::integer(std::string_view field, int64_t fallback, int64_t min, int
     return fallback;
   }
   if (*number < min || *number > max) {
-    error(field, "out of range: " + std::to_string(*number) + " is not within " + std::to_string(min) + " to " +
-                     std::to_string(max));
+    error(field, "out of range: " + std::to_string(*number) + " is not within " +
+                     std::to_string(min) + " to " + std::to_string(max));
     return fallback;
   }
   return *number;
@@ -154,13 +154,15 @@ std::vector<std::string> View::texts(std::string_view field) {
     if (item.scalar()) {
       out.push_back(item.text);
     } else {
-      context_.diagnostics.add(item.mark, path_below(path_below(path_, field), i), expected("a text", item));
+      context_.diagnostics.add(item.mark, path_below(path_below(path_, field), i),
+                               expected("a text", item));
     }
   }
   return out;
 }
 
-size_t View::enumeration(std::string_view field, const std::vector<std::string_view>& names, size_t fallback) {
+size_t View::enumeration(std::string_view field, const std::vector<std::string_view>& names,
+                         size_t fallback) {
   const Node* value = scalar(field, "a name");
   if (value == nullptr) return fallback;
   for (size_t i = 0; i < names.size(); ++i) {
@@ -177,7 +179,8 @@ size_t View::enumeration(std::string_view field, const std::vector<std::string_v
     if (!all.empty()) all += ", ";
     all += name;
   }
-  error(field, "unknown value " + quote(value->text) + "; it is one of " + all + suggestion(value->text, names));
+  error(field, "unknown value " + quote(value->text) + "; it is one of " + all +
+                   suggestion(value->text, names));
   return fallback;
 }
 
@@ -240,7 +243,8 @@ std::vector<std::unique_ptr<ConfigView>> View::messages(std::string_view field) 
 
 void View::error(std::string_view field, std::string_view message) {
   raw(field);  // the field has been judged: it is not unknown as well
-  context_.diagnostics.add(mark_of(field), field.empty() ? path_ : path_below(path_, field), std::string(message));
+  context_.diagnostics.add(mark_of(field), field.empty() ? path_ : path_below(path_, field),
+                           std::string(message));
 }
 
 void View::unsupported(std::string_view field, std::string_view why) {

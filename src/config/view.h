@@ -25,7 +25,8 @@ struct ViewContext {
   };
   Diagnostics& diagnostics;
   Sources& sources;
-  std::unordered_set<std::string, Hash, std::equal_to<>> names{};  // every field name that anybody asked for
+  std::unordered_set<std::string, Hash, std::equal_to<>>
+      names{};  // every field name that anybody asked for
 };
 
 /// Thread: main. Dies when its owner has read what it knows; then the fields that nobody read are reported as unknown,
@@ -46,9 +47,11 @@ class View final : public ConfigView {
   bool boolean(std::string_view field, bool fallback) override;
   int64_t integer(std::string_view field, int64_t fallback, int64_t min, int64_t max) override;
   double number(std::string_view field, double fallback) override;
-  std::chrono::nanoseconds duration(std::string_view field, std::chrono::nanoseconds fallback) override;
+  std::chrono::nanoseconds duration(std::string_view field,
+                                    std::chrono::nanoseconds fallback) override;
   std::vector<std::string> texts(std::string_view field) override;
-  size_t enumeration(std::string_view field, const std::vector<std::string_view>& names, size_t fallback) override;
+  size_t enumeration(std::string_view field, const std::vector<std::string_view>& names,
+                     size_t fallback) override;
   std::unique_ptr<ConfigView> message(std::string_view field) override { return child(field); }
   std::vector<std::unique_ptr<ConfigView>> messages(std::string_view field) override;
   std::vector<std::string> keys() const override;
@@ -65,7 +68,8 @@ class View final : public ConfigView {
   std::string required_text(std::string_view field);
   std::unique_ptr<View> required_child(std::string_view field);
   /// 0..2^32-1 by default.
-  uint32_t uint32(std::string_view field, uint32_t fallback, uint32_t min = 0, uint32_t max = UINT32_MAX);
+  uint32_t uint32(std::string_view field, uint32_t fallback, uint32_t min = 0,
+                  uint32_t max = UINT32_MAX);
   /// Whole milliseconds; what is shorter than one but not zero becomes one, because zero means none.
   std::chrono::milliseconds millis(std::string_view field, std::chrono::milliseconds fallback);
   /// The name among `fields` that is present; empty if none is. Reports a second one, and none if `required`.
@@ -98,8 +102,8 @@ class View final : public ConfigView {
   const Node& node_;
   std::string path_;
   size_t errors_before_;
-  mutable std::vector<bool> known_;                // by entry of the node
-  mutable std::vector<std::string_view> asked_;    // into ViewContext::names
+  mutable std::vector<bool> known_;                   // by entry of the node
+  mutable std::vector<std::string_view> asked_;       // into ViewContext::names
   mutable std::map<std::string_view, size_t> index_;  // of large mappings only
 };
 

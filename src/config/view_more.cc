@@ -49,8 +49,9 @@ std::string_view View::one_of(std::initializer_list<std::string_view> fields, Re
   }
   if (found.empty() && required == Required::kYes) {
     context_.diagnostics.add(node_.mark, path_,
-                             fields.size() == 1 ? "the required field " + quoted_list(fields) + " is missing"
-                                                : "one of " + quoted_list(fields) + " is required");
+                             fields.size() == 1
+                                 ? "the required field " + quoted_list(fields) + " is missing"
+                                 : "one of " + quoted_list(fields) + " is required");
   }
   return found;
 }
@@ -74,8 +75,8 @@ std::optional<std::string> View::data_source(std::string_view field) {
   auto source = child(field);
   if (!source) return std::nullopt;
   source->ignore({"watched_directory"});  // every file that the configuration names is watched
-  const std::string_view kind =
-      source->one_of({"filename", "inline_string", "inline_bytes", "environment_variable"}, Required::kYes);
+  const std::string_view kind = source->one_of(
+      {"filename", "inline_string", "inline_bytes", "environment_variable"}, Required::kYes);
   if (kind.empty()) return std::nullopt;
   const Node* value = source->scalar(kind, "a text");
   if (value == nullptr) return std::nullopt;
@@ -91,7 +92,8 @@ std::optional<std::string> View::data_source(std::string_view field) {
   }
   if (kind == "environment_variable") {
     auto text = context_.sources.environment(value->text);
-    if (!text) source->error(kind, "the environment variable " + quote(value->text) + " is not set");
+    if (!text)
+      source->error(kind, "the environment variable " + quote(value->text) + " is not set");
     return text;
   }
   auto bytes = context_.sources.read(value->text);

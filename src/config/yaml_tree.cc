@@ -73,7 +73,8 @@ class TreeBuilder final : public YAML::EventHandler {
     if (expects_key()) throw Stop{at(mark), path(), "an alias cannot be a key"};
     auto found = anchors_.find(anchor);
     if (found == anchors_.end()) throw Stop{at(mark), path(), "an alias of nothing"};
-    if (found->second->expanded_nodes == 0) throw Stop{at(mark), path(), "an alias inside its own anchor"};
+    if (found->second->expanded_nodes == 0)
+      throw Stop{at(mark), path(), "an alias inside its own anchor"};
     place(*found->second);
   }
 
@@ -144,7 +145,8 @@ class TreeBuilder final : public YAML::EventHandler {
   }
 
   Stop too_many(Mark mark) const {
-    return {mark, path(), "more than " + std::to_string(kMaxNodes) + " values, aliases counted at each use"};
+    return {mark, path(),
+            "more than " + std::to_string(kMaxNodes) + " values, aliases counted at each use"};
   }
 
   const Node& finish(Node& node) {
@@ -158,7 +160,9 @@ class TreeBuilder final : public YAML::EventHandler {
     ++node.depth;
     if (node.expanded_nodes > kMaxNodes) throw too_many(node.mark);
     if (node.expanded_bytes > kMaxExpandedBytes) {
-      throw Stop{node.mark, path(), "more than " + std::to_string(kMaxExpandedBytes >> 20) + " MiB of text in aliases"};
+      throw Stop{
+          node.mark, path(),
+          "more than " + std::to_string(kMaxExpandedBytes >> 20) + " MiB of text in aliases"};
     }
     if (node.depth + open_.size() > kMaxDepth) throw too_deep(node.mark);
     return node;
@@ -166,7 +170,8 @@ class TreeBuilder final : public YAML::EventHandler {
 
   static void add_size(Node& node, const Node& child) {
     node.expanded_nodes = std::min(node.expanded_nodes + child.expanded_nodes, kMaxNodes + 1);
-    node.expanded_bytes = std::min(node.expanded_bytes + child.expanded_bytes, kMaxExpandedBytes + 1);
+    node.expanded_bytes =
+        std::min(node.expanded_bytes + child.expanded_bytes, kMaxExpandedBytes + 1);
     node.depth = std::max(node.depth, child.depth);
   }
 
@@ -174,7 +179,8 @@ class TreeBuilder final : public YAML::EventHandler {
     return {mark, {}, "nested deeper than " + std::to_string(kMaxDepth) + " levels"};
   }
 
-  void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+  void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag,
+            YAML::anchor_t anchor) {
     if (expects_key()) throw Stop{at(mark), path(), "a key must be plain text"};
     if (open_.size() >= kMaxDepth) throw too_deep(at(mark));
     Node& node = make(kind, mark, anchor);
@@ -191,12 +197,15 @@ class TreeBuilder final : public YAML::EventHandler {
   void start_entry(const std::string& key, Mark mark) {
     Frame& frame = open_.back();
     if (key == "<<") {
-      diagnostics_.add(mark, path(), "merge keys (<<) are not supported; repeat the fields or alias whole messages");
+      diagnostics_.add(
+          mark, path(),
+          "merge keys (<<) are not supported; repeat the fields or alias whole messages");
     }
     auto [first, fresh] = frame.lines.try_emplace(key, mark.line);
     if (!fresh) {
-      diagnostics_.add(mark, path(), "duplicate key " + quote(key) + " (first on line " +
-                                         std::to_string(first->second) + ")");
+      diagnostics_.add(
+          mark, path(),
+          "duplicate key " + quote(key) + " (first on line " + std::to_string(first->second) + ")");
     }
     frame.dropped = !fresh || key == kIgnoredKey || key == "<<";
     frame.key = key;
@@ -214,7 +223,8 @@ class TreeBuilder final : public YAML::EventHandler {
       frame.node->items.push_back(&node);
       return;
     }
-    if (!frame.dropped) frame.node->entries.push_back({std::move(frame.key), frame.key_mark, &node});
+    if (!frame.dropped)
+      frame.node->entries.push_back({std::move(frame.key), frame.key_mark, &node});
     frame.in_entry = false;
   }
 
@@ -258,15 +268,18 @@ const Node* Tree::parse(std::string_view text, uint16_t file, Diagnostics& diagn
 }
 
 const Node* Tree::merge(const Node& base, const Node& overlay) {
-  if (base.kind != overlay.kind || (base.kind != Node::Kind::kMap && base.kind != Node::Kind::kList)) return &overlay;
+  if (base.kind != overlay.kind ||
+      (base.kind != Node::Kind::kMap && base.kind != Node::Kind::kList))
+    return &overlay;
   Node merged = base;
   if (base.kind == Node::Kind::kList) {
     merged.items.insert(merged.items.end(), overlay.items.begin(), overlay.items.end());
   }
   for (const Node::Entry& entry : overlay.entries) {
-    auto same = std::find_if(merged.entries.begin(), merged.entries.end(), [&entry](const Node::Entry& other) {
-      return names_field(entry.key, other.key) || names_field(other.key, entry.key);
-    });
+    auto same = std::find_if(
+        merged.entries.begin(), merged.entries.end(), [&entry](const Node::Entry& other) {
+          return names_field(entry.key, other.key) || names_field(other.key, entry.key);
+        });
     if (same == merged.entries.end()) {
       merged.entries.push_back(entry);
     } else {
@@ -278,11 +291,16 @@ const Node* Tree::merge(const Node& base, const Node& overlay) {
 
 std::string Node::describe() const {
   switch (kind) {
-    case Kind::kNull: return "nothing";
-    case Kind::kList: return "a list";
-    case Kind::kMap: return "a mapping";
-    case Kind::kQuoted: return "the text " + quote(text);
-    case Kind::kPlain: break;
+    case Kind::kNull:
+      return "nothing";
+    case Kind::kList:
+      return "a list";
+    case Kind::kMap:
+      return "a mapping";
+    case Kind::kQuoted:
+      return "the text " + quote(text);
+    case Kind::kPlain:
+      break;
   }
   return quote(text);
 }

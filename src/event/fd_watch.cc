@@ -18,7 +18,8 @@ void FdWatch::attach(int fd) {
 struct event* FdWatch::event_of(unsigned which) {
   struct event*& event = which == kRead ? read_event_ : write_event_;
   if (event == nullptr) {
-    event = event_new(loop_.base_, fd_, static_cast<short>((which == kRead ? EV_READ : EV_WRITE) | EV_PERSIST),
+    event = event_new(loop_.base_, fd_,
+                      static_cast<short>((which == kRead ? EV_READ : EV_WRITE) | EV_PERSIST),
                       &FdWatch::trampoline, this);
     WEIR_CHECK(event != nullptr);
   }
@@ -50,7 +51,8 @@ void FdWatch::disarm() noexcept {
 void FdWatch::trampoline(int, short what, void* arg) noexcept {
   auto& watch = *static_cast<FdWatch*>(arg);
   watch.loop_.wait_over();
-  watch.callback_(watch.argument_, ((what & EV_READ) != 0 ? kRead : 0) | ((what & EV_WRITE) != 0 ? kWrite : 0));
+  watch.callback_(watch.argument_,
+                  ((what & EV_READ) != 0 ? kRead : 0) | ((what & EV_WRITE) != 0 ? kWrite : 0));
 }
 
 }  // namespace weir::event

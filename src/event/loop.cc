@@ -88,7 +88,8 @@ void Loop::refresh_clock() noexcept {
     p.system_offset = std::chrono::system_clock::now().time_since_epoch() - now_.time_since_epoch();
     p.next_system_sync = now_ + milliseconds(250);
   }
-  system_now_ = SystemTime(std::chrono::duration_cast<SystemTime::duration>(now_.time_since_epoch()) + p.system_offset);
+  system_now_ = SystemTime(
+      std::chrono::duration_cast<SystemTime::duration>(now_.time_since_epoch()) + p.system_offset);
 }
 
 void Loop::wait_over() noexcept {
@@ -136,10 +137,12 @@ void Loop::turn(milliseconds max_wait) {
     // has become too early costs one idle turn.
     const uint64_t bound = std::min(next, p.tick_of(limit) + 1);
     if (bound < p.wait_limit_tick) {
-      const nanoseconds wait = std::min<nanoseconds>(p.origin + bound * kTick - now_, max_wait) + nanoseconds(999);
+      const nanoseconds wait =
+          std::min<nanoseconds>(p.origin + bound * kTick - now_, max_wait) + nanoseconds(999);
       timeval tv{};
       tv.tv_sec = static_cast<time_t>(wait / std::chrono::seconds(1));
-      tv.tv_usec = static_cast<suseconds_t>(wait % std::chrono::seconds(1) / std::chrono::microseconds(1));
+      tv.tv_usec =
+          static_cast<suseconds_t>(wait % std::chrono::seconds(1) / std::chrono::microseconds(1));
       event_add(p.wait_limit, &tv);
       p.wait_limit_tick = bound;
     }
@@ -148,7 +151,8 @@ void Loop::turn(milliseconds max_wait) {
   event_base_loop(base_, flags);
   wait_over();
   // Fired, or about to: the next wait decides anew.
-  if (p.wait_limit_tick != TimerWheel::kNever && !event_pending(p.wait_limit, EV_TIMEOUT, nullptr)) {
+  if (p.wait_limit_tick != TimerWheel::kNever &&
+      !event_pending(p.wait_limit, EV_TIMEOUT, nullptr)) {
     p.wait_limit_tick = TimerWheel::kNever;
   }
   if (p.has_posted.load(std::memory_order_acquire)) p.run_posted();

@@ -55,9 +55,9 @@ class Timer {
   void* argument_;
   Timer* next_ = nullptr;  // links of the wheel slot
   Timer* prev_ = nullptr;
-  uint64_t deadline_ = 0;  // tick number
-  uint64_t slot_tick_ = 0; // tick under which it hangs in the wheel
-  uint16_t slot_ = 0;      // the slot it hangs in
+  uint64_t deadline_ = 0;   // tick number
+  uint64_t slot_tick_ = 0;  // tick under which it hangs in the wheel
+  uint16_t slot_ = 0;       // the slot it hangs in
   bool armed_ = false;
   bool linked_ = false;
 };
@@ -99,7 +99,7 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  void run();   // until stop()
+  void run();  // until stop()
   void stop() noexcept;
   /// One turn that waits at most `max_wait`; for tests and for embedding.
   void run_once(std::chrono::milliseconds max_wait);
@@ -117,7 +117,9 @@ class Loop {
   /// Destroys the object after the current turn's callbacks have unwound.
   void defer_delete(std::unique_ptr<Deferrable> object);
   bool in_loop_thread() const noexcept;
-  struct event_base* base() noexcept { return base_; }
+  struct event_base* base() noexcept {
+    return base_;
+  }
 
  private:
   friend class Timer;

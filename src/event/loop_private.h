@@ -14,14 +14,15 @@ namespace weir::event {
 
 struct Loop::Private {
   TimerWheel wheel;
-  MonotonicTime origin{};          // tick 0
-  struct event* wait_limit = nullptr;  // ends the wait at the next deadline
+  MonotonicTime origin{};                         // tick 0
+  struct event* wait_limit = nullptr;             // ends the wait at the next deadline
   uint64_t wait_limit_tick = TimerWheel::kNever;  // 0: due before any tick, by run_once()
   struct event* wake_event = nullptr;
   int wake_fd = -1;
 
-  std::mutex mutex;                          // guards posted and thread
-  std::vector<std::function<void()>> posted;  // configuration and control traffic, never per request
+  std::mutex mutex;  // guards posted and thread
+  std::vector<std::function<void()>>
+      posted;  // configuration and control traffic, never per request
   std::thread::id thread{};
   std::atomic<bool> has_posted{false};
   std::atomic<bool> stopping{false};

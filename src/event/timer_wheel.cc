@@ -23,7 +23,8 @@ void TimerWheel::link(Timer& timer) noexcept {
   const uint64_t distance = tick - tick_;
   unsigned level = 0;
   while (level + 1 < kLevels && distance >= 1ull << kShift[level + 1]) ++level;
-  const unsigned slot = kFirst[level] + static_cast<unsigned>((tick >> kShift[level]) & ((1u << kBits[level]) - 1));
+  const unsigned slot =
+      kFirst[level] + static_cast<unsigned>((tick >> kShift[level]) & ((1u << kBits[level]) - 1));
   timer.slot_tick_ = tick;
   timer.slot_ = static_cast<uint16_t>(slot);
   timer.prev_ = nullptr;
@@ -53,7 +54,8 @@ Timer* TimerWheel::pop(unsigned slot) noexcept {
 }
 
 void TimerWheel::cascade(unsigned level) noexcept {
-  const unsigned slot = kFirst[level] + static_cast<unsigned>((tick_ >> kShift[level]) & ((1u << kBits[level]) - 1));
+  const unsigned slot =
+      kFirst[level] + static_cast<unsigned>((tick_ >> kShift[level]) & ((1u << kBits[level]) - 1));
   // What goes back into the same slot (a full turn of the wheel later) must not be seen again.
   Timer* timer = slots_[slot];
   slots_[slot] = nullptr;

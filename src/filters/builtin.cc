@@ -7,9 +7,12 @@
 namespace weir::filters {
 
 void add_builtin_filters(FilterRegistry& registry) {
-  registry.add_http("envoy.extensions.filters.http.header_mutation.v3.HeaderMutation", &make_header_mutation);
-  registry.add_http("envoy.extensions.filters.http.health_check.v3.HealthCheck", &make_health_check);
-  registry.add_http("envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit", &make_local_ratelimit);
+  registry.add_http("envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+                    &make_header_mutation);
+  registry.add_http("envoy.extensions.filters.http.health_check.v3.HealthCheck",
+                    &make_health_check);
+  registry.add_http("envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+                    &make_local_ratelimit);
 }
 
 }  // namespace weir::filters

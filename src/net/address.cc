@@ -34,14 +34,16 @@ Result<Address> Address::ip(std::string_view text, uint16_t port) {
     address.size_ = sizeof(sockaddr_in6);
     return address;
   }
-  return fail(Code::kInvalidArgument, Side::kLocal, base::concat("\"", text, "\" is not an IP address"));
+  return fail(Code::kInvalidArgument, Side::kLocal,
+              base::concat("\"", text, "\" is not an IP address"));
 }
 
 Result<Address> Address::pipe(std::string_view path) {
   auto address = Address();
   auto* un = reinterpret_cast<sockaddr_un*>(&address.storage_);
   // A path ends with a zero byte; an abstract name ("@name") begins with one instead.
-  if (path.empty() || path.size() >= sizeof un->sun_path || path.find('\0') != std::string_view::npos) {
+  if (path.empty() || path.size() >= sizeof un->sun_path ||
+      path.find('\0') != std::string_view::npos) {
     return fail(Code::kInvalidArgument, Side::kLocal,
                 base::concat("a Unix socket's path has 1 to ", sizeof un->sun_path - 1, " bytes"));
   }
@@ -73,21 +75,24 @@ bool Address::is_loopback() const noexcept {
 
 uint16_t Address::port() const noexcept {
   if (family() == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&storage_)->sin_port);
-  if (family() == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_port);
+  if (family() == AF_INET6)
+    return ntohs(reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_port);
   return 0;
 }
 
 Address Address::with_port(uint16_t port) const {
   Address copy = *this;
   if (family() == AF_INET) reinterpret_cast<sockaddr_in*>(&copy.storage_)->sin_port = htons(port);
-  if (family() == AF_INET6) reinterpret_cast<sockaddr_in6*>(&copy.storage_)->sin6_port = htons(port);
+  if (family() == AF_INET6)
+    reinterpret_cast<sockaddr_in6*>(&copy.storage_)->sin6_port = htons(port);
   return copy;
 }
 
 std::string Address::ip_text() const {
   char text[INET6_ADDRSTRLEN] = "";
   if (family() == AF_INET) {
-    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr, text, sizeof text);
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr, text,
+                sizeof text);
     return text;
   }
   if (family() == AF_INET6) {
@@ -102,7 +107,8 @@ std::string Address::ip_text() const {
   }
   if (!is_unix() || size_ <= kPathOffset) return {};
   const auto* un = reinterpret_cast<const sockaddr_un*>(&storage_);
-  if (un->sun_path[0] != '\0') return std::string(un->sun_path, ::strnlen(un->sun_path, size_ - kPathOffset));
+  if (un->sun_path[0] != '\0')
+    return std::string(un->sun_path, ::strnlen(un->sun_path, size_ - kPathOffset));
   return "@" + std::string(un->sun_path + 1, size_ - kPathOffset - 1);
 }
 
@@ -110,7 +116,8 @@ std::string Address::to_string() const {
   if (is_unix()) return ip_text();
   if (size_ == 0) return {};
   const std::string ip = ip_text();
-  return ip.find(':') != std::string::npos ? base::concat("[", ip, "]:", port()) : base::concat(ip, ":", port());
+  return ip.find(':') != std::string::npos ? base::concat("[", ip, "]:", port())
+                                           : base::concat(ip, ":", port());
 }
 
 bool Address::operator==(const Address& other) const noexcept {

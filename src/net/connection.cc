@@ -37,12 +37,15 @@ void set_option(int fd, int level, int name, int value) noexcept {
 }
 
 Code code_of(int error) noexcept {
-  return error == ECONNRESET || error == EPIPE ? Code::kReset : error == ETIMEDOUT ? Code::kTimeout : Code::kSystem;
+  return error == ECONNRESET || error == EPIPE ? Code::kReset
+         : error == ETIMEDOUT                  ? Code::kTimeout
+                                               : Code::kSystem;
 }
 
 }  // namespace
 
-Connection::Connection(event::Loop& loop, int fd, const Address& remote, const ConnectionOptions& options)
+Connection::Connection(event::Loop& loop, int fd, const Address& remote,
+                       const ConnectionOptions& options)
     : loop_(loop),
       remote_(remote),
       options_(options),
@@ -51,7 +54,8 @@ Connection::Connection(event::Loop& loop, int fd, const Address& remote, const C
       watch_(loop, &Connection::on_event, this),
       end_of_turn_(loop, &Connection::on_end_of_turn, this),
       timer_(loop, &Connection::on_timer, this),
-      read_size_(std::clamp(options.read_chunk, Buffer::kBlockSize, kMaxReadBlocks* Buffer::kBlockSize)) {
+      read_size_(
+          std::clamp(options.read_chunk, Buffer::kBlockSize, kMaxReadBlocks * Buffer::kBlockSize)) {
   watch_.attach(fd);
   apply_options();
 }
@@ -61,11 +65,16 @@ Connection::~Connection() { close(); }
 void Connection::apply_options() {
   if (remote_.is_unix()) return;
   if (options_.no_delay) set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (options_.keepalive_time_s == 0 && options_.keepalive_interval_s == 0 && options_.keepalive_probes == 0) return;
+  if (options_.keepalive_time_s == 0 && options_.keepalive_interval_s == 0 &&
+      options_.keepalive_probes == 0)
+    return;
   set_option(fd_, SOL_SOCKET, SO_KEEPALIVE, 1);
-  if (options_.keepalive_time_s > 0) set_option(fd_, IPPROTO_TCP, TCP_KEEPIDLE, options_.keepalive_time_s);
-  if (options_.keepalive_interval_s > 0) set_option(fd_, IPPROTO_TCP, TCP_KEEPINTVL, options_.keepalive_interval_s);
-  if (options_.keepalive_probes > 0) set_option(fd_, IPPROTO_TCP, TCP_KEEPCNT, options_.keepalive_probes);
+  if (options_.keepalive_time_s > 0)
+    set_option(fd_, IPPROTO_TCP, TCP_KEEPIDLE, options_.keepalive_time_s);
+  if (options_.keepalive_interval_s > 0)
+    set_option(fd_, IPPROTO_TCP, TCP_KEEPINTVL, options_.keepalive_interval_s);
+  if (options_.keepalive_probes > 0)
+    set_option(fd_, IPPROTO_TCP, TCP_KEEPCNT, options_.keepalive_probes);
 }
 
 std::unique_ptr<Connection> Connection::accepted(event::Loop& loop, int fd, const Address& remote,
@@ -73,7 +82,8 @@ std::unique_ptr<Connection> Connection::accepted(event::Loop& loop, int fd, cons
   return std::unique_ptr<Connection>(new Connection(loop, fd, remote, options));
 }
 
-Result<std::unique_ptr<Connection>> Connection::connect(event::Loop& loop, const Address& to, milliseconds timeout,
+Result<std::unique_ptr<Connection>> Connection::connect(event::Loop& loop, const Address& to,
+                                                        milliseconds timeout,
                                                         const ConnectionOptions& options) {
   const int fd = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
@@ -118,7 +128,8 @@ const Address& Connection::local() {
 // --- reading ---------------------------------------------------------------------------------------------
 
 bool Connection::wants_read() const noexcept {
-  return started_ && !connecting_ && !read_ended_ && (read_holds_ == 0 || (closing_ && write_ended_));
+  return started_ && !connecting_ && !read_ended_ &&
+         (read_holds_ == 0 || (closing_ && write_ended_));
 }
 
 void Connection::update_watch() {
@@ -253,7 +264,8 @@ void Connection::written() {
     return;
   }
   // While the socket takes nothing there is nothing to send, but the writer must learn of the high watermark.
-  const bool over = !above_high_ && options_.buffer_limit > 0 && out_.size() > options_.buffer_limit;
+  const bool over =
+      !above_high_ && options_.buffer_limit > 0 && out_.size() > options_.buffer_limit;
   if ((!write_wait_ && !connecting_) || over) end_of_turn_.schedule();
 }
 
@@ -280,10 +292,12 @@ IoResult Connection::write_some() {
       n = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
     }
   } while (n < 0 && errno == EINTR);
-  if (n < 0) return {errno == EAGAIN || errno == EWOULDBLOCK ? IoStatus::kAgain : IoStatus::kError, 0};
+  if (n < 0)
+    return {errno == EAGAIN || errno == EWOULDBLOCK ? IoStatus::kAgain : IoStatus::kError, 0};
   out_.drain(static_cast<size_t>(n));
   // A short write means that the socket's buffer is full: asking again would only say so.
-  return {static_cast<size_t>(n) < asked ? IoStatus::kAgain : IoStatus::kOk, static_cast<size_t>(n)};
+  return {static_cast<size_t>(n) < asked ? IoStatus::kAgain : IoStatus::kOk,
+          static_cast<size_t>(n)};
 }
 
 void Connection::send_pending() {
@@ -329,7 +343,8 @@ void Connection::report_progress() {
     if (sink_ != nullptr) sink_->on_drained();
   }
   // Nothing more can come: either the other side is done too, or nobody waits for it.
-  if (fd_ >= 0 && closing_ && write_ended_ && (read_ended_ || linger_ <= milliseconds(0))) finish_closing();
+  if (fd_ >= 0 && closing_ && write_ended_ && (read_ended_ || linger_ <= milliseconds(0)))
+    finish_closing();
 }
 
 void Connection::on_writable() {

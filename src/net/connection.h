@@ -35,10 +35,11 @@ class ConnectionSink {
 };
 
 struct ConnectionOptions {
-  size_t buffer_limit = 1024 * 1024;  // per_connection_buffer_limit_bytes: high watermark of unsent bytes
-  size_t read_chunk = 16 * 1024;      // bytes asked for by one read; grows to 4x for bulk data
+  size_t buffer_limit =
+      1024 * 1024;  // per_connection_buffer_limit_bytes: high watermark of unsent bytes
+  size_t read_chunk = 16 * 1024;  // bytes asked for by one read; grows to 4x for bulk data
   bool no_delay = true;
-  int keepalive_time_s = 0;           // 0 = leave the kernel's
+  int keepalive_time_s = 0;  // 0 = leave the kernel's
   int keepalive_interval_s = 0;
   int keepalive_probes = 0;
 };
@@ -58,7 +59,9 @@ class Connection : public event::Deferrable {
 
   void set_sink(ConnectionSink& sink) noexcept { sink_ = &sink; }
   /// Puts a transport between this and the socket. Requires: before start() or the first write.
-  void set_transport(std::unique_ptr<Transport> transport) noexcept { transport_ = std::move(transport); }
+  void set_transport(std::unique_ptr<Transport> transport) noexcept {
+    transport_ = std::move(transport);
+  }
   /// Begins to read (accepted connections do not read before).
   void start();
 
@@ -91,7 +94,7 @@ class Connection : public event::Deferrable {
   bool write_blocked() const noexcept { return above_high_; }
 
   const Address& remote() const noexcept { return remote_; }
-  const Address& local();  // asks the kernel once
+  const Address& local();                       // asks the kernel once
   uint64_t id() const noexcept { return id_; }  // unique in the process
   event::Loop& loop() noexcept { return loop_; }
   int fd() const noexcept { return fd_; }
@@ -133,7 +136,7 @@ class Connection : public event::Deferrable {
   Buffer out_;
   event::FdWatch watch_;
   event::EndOfTurn end_of_turn_;
-  event::Timer timer_;  // connect timeout, then linger
+  event::Timer timer_;                    // connect timeout, then linger
   std::unique_ptr<Transport> transport_;  // null: the socket itself
   std::chrono::milliseconds linger_{0};
   uint32_t read_holds_ = 0;
@@ -142,14 +145,14 @@ class Connection : public event::Deferrable {
   bool started_ = false;
   bool read_ended_ = false;
   bool end_delivered_ = false;
-  bool write_wait_ = false;       // EAGAIN seen: waiting for writability
+  bool write_wait_ = false;  // EAGAIN seen: waiting for writability
   bool above_high_ = false;
   bool half_close_due_ = false;
-  bool closing_ = false;          // close_gracefully() was called
+  bool closing_ = false;  // close_gracefully() was called
   bool offer_due_ = false;
-  bool drain_due_ = false;        // on_drained() is owed when out_ is empty
-  bool write_ended_ = false;      // FIN sent
-  bool read_due_ = false;         // a transport may hold bytes that were not read while reading was held
+  bool drain_due_ = false;    // on_drained() is owed when out_ is empty
+  bool write_ended_ = false;  // FIN sent
+  bool read_due_ = false;  // a transport may hold bytes that were not read while reading was held
   Side side_ = Side::kDownstream;
   Error pending_error_{};
   bool error_due_ = false;

@@ -25,10 +25,11 @@ struct Fd {
 };
 
 tl::unexpected<Error> socket_error(std::string_view what, const Address& address, int error) {
-  const Code code = error == EADDRINUSE                     ? Code::kAddressInUse
+  const Code code = error == EADDRINUSE                  ? Code::kAddressInUse
                     : error == EMFILE || error == ENFILE ? Code::kExhausted
-                                                            : Code::kSystem;
-  return fail(code, Side::kLocal, base::concat(what, " ", address.to_string(), ": ", std::strerror(error)));
+                                                         : Code::kSystem;
+  return fail(code, Side::kLocal,
+              base::concat(what, " ", address.to_string(), ": ", std::strerror(error)));
 }
 
 Result<Fd> make_socket(const Address& address, const SocketOptions& options) {
@@ -37,7 +38,8 @@ Result<Fd> make_socket(const Address& address, const SocketOptions& options) {
   const auto set = [&fd](int level, int name, int value) {
     return ::setsockopt(fd.value, level, name, &value, sizeof value) == 0;
   };
-  if (!address.is_unix() && !set(SOL_SOCKET, SO_REUSEADDR, 1)) return socket_error("SO_REUSEADDR for", address, errno);
+  if (!address.is_unix() && !set(SOL_SOCKET, SO_REUSEADDR, 1))
+    return socket_error("SO_REUSEADDR for", address, errno);
   if (address.is_ipv6() && !set(IPPROTO_IPV6, IPV6_V6ONLY, options.ipv4_compat ? 0 : 1)) {
     return socket_error("IPV6_V6ONLY for", address, errno);
   }
@@ -61,10 +63,13 @@ bool is_stale(const Address& address) {
   struct stat info {};
   if (::lstat(address.ip_text().c_str(), &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
   const Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  return fd.value >= 0 && ::connect(fd.value, address.raw(), address.raw_size()) != 0 && errno == ECONNREFUSED;
+  return fd.value >= 0 && ::connect(fd.value, address.raw(), address.raw_size()) != 0 &&
+         errno == ECONNREFUSED;
 }
 
-bool has_path(const Address& address) { return address.is_unix() && !address.ip_text().starts_with('@'); }
+bool has_path(const Address& address) {
+  return address.is_unix() && !address.ip_text().starts_with('@');
+}
 
 uint64_t inode_of(const std::string& path) {
   struct stat info {};
@@ -91,7 +96,8 @@ Result<std::unique_ptr<ListenSocket>> ListenSocket::bind_and_listen(const Addres
       ::chmod(address.ip_text().c_str(), static_cast<mode_t>(options.unix_mode)) != 0) {
     return socket_error("chmod of", address, errno);
   }
-  if (::listen(fd.value, options.backlog) != 0) return socket_error("cannot listen on", address, errno);
+  if (::listen(fd.value, options.backlog) != 0)
+    return socket_error("cannot listen on", address, errno);
   WEIR_TRY(local, local_address(fd.value, address));
   std::unique_ptr<ListenSocket> socket(new ListenSocket(std::exchange(fd.value, -1), local));
   if (has_path(address)) socket->inode_ = inode_of(address.ip_text());
@@ -99,8 +105,8 @@ Result<std::unique_ptr<ListenSocket>> ListenSocket::bind_and_listen(const Addres
 }
 
 Result<std::vector<std::unique_ptr<ListenSocket>>> ListenSocket::open(const Address& address,
-                                                                      const SocketOptions& options, unsigned count,
-                                                                      Probe probe) {
+                                                                      const SocketOptions& options,
+                                                                      unsigned count, Probe probe) {
   std::vector<std::unique_ptr<ListenSocket>> sockets;
   Address actual = address;
   const bool shared = !address.is_unix() && options.reuse_port;
@@ -109,7 +115,8 @@ Result<std::vector<std::unique_ptr<ListenSocket>>> ListenSocket::open(const Addr
   Fd probe_fd(-1);
   if (shared && probe == Probe::kYes) {
     WEIR_TRY(made, make_socket(address, options));
-    if (::bind(made.value, address.raw(), address.raw_size()) != 0) return socket_error("cannot bind", address, errno);
+    if (::bind(made.value, address.raw(), address.raw_size()) != 0)
+      return socket_error("cannot bind", address, errno);
     WEIR_TRY(local, local_address(made.value, address));
     actual = local;
     std::swap(probe_fd.value, made.value);

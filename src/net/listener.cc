@@ -65,7 +65,8 @@ void Listener::accept_batch(unsigned limit) {
 bool Listener::accept_one() {
   sockaddr_storage remote{};
   socklen_t size = sizeof remote;
-  const int fd = ::accept4(socket_.fd(), reinterpret_cast<sockaddr*>(&remote), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const int fd = ::accept4(socket_.fd(), reinterpret_cast<sockaddr*>(&remote), &size,
+                           SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd >= 0) {
     sink_.on_accept(fd, Address::from_sockaddr(reinterpret_cast<sockaddr*>(&remote), size));
     return true;

@@ -17,7 +17,7 @@ struct SocketOptions {
   bool reuse_port = true;
   bool ipv4_compat = false;  // IPv6 wildcard takes IPv4 too
   bool freebind = false;
-  int unix_mode = 0;         // permission bits of a Unix socket; 0 = umask's
+  int unix_mode = 0;  // permission bits of a Unix socket; 0 = umask's
   bool operator==(const SocketOptions&) const = default;
 };
 
@@ -33,7 +33,8 @@ class ListenSocket {
   /// Errors: kAddressInUse; kExhausted out of fds; kSystem.
   static Result<std::vector<std::unique_ptr<ListenSocket>>> open(const Address& address,
                                                                  const SocketOptions& options,
-                                                                 unsigned count, Probe probe = Probe::kYes);
+                                                                 unsigned count,
+                                                                 Probe probe = Probe::kYes);
   ~ListenSocket();
   ListenSocket(const ListenSocket&) = delete;
   ListenSocket& operator=(const ListenSocket&) = delete;
@@ -42,10 +43,12 @@ class ListenSocket {
 
  private:
   ListenSocket(int fd, Address local) : fd_(fd), local_(std::move(local)) {}
-  static Result<std::unique_ptr<ListenSocket>> bind_and_listen(const Address& address, const SocketOptions& options);
+  static Result<std::unique_ptr<ListenSocket>> bind_and_listen(const Address& address,
+                                                               const SocketOptions& options);
   int fd_;
   Address local_;
-  uint64_t inode_ = 0;  // of a Unix socket's path, which is removed at the end if it is still this socket's
+  uint64_t inode_ =
+      0;  // of a Unix socket's path, which is removed at the end if it is still this socket's
 };
 
 class AcceptSink {
@@ -61,7 +64,7 @@ class Listener {
  public:
   Listener(event::Loop& loop, const ListenSocket& socket, AcceptSink& sink, unsigned batch = 16);
   ~Listener();
-  void pause() noexcept;   // stops accepting; the kernel's queue fills
+  void pause() noexcept;  // stops accepting; the kernel's queue fills
   void resume();
   /// Accepts whatever is in the queue now (before a socket is closed for good).
   void drain_queue();

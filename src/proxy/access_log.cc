@@ -3,10 +3,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <utility>
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
-#include <utility>
 
 #include "base/log.h"
 #include "base/strings.h"
@@ -15,11 +15,13 @@ namespace weir::proxy {
 
 namespace {
 
-constexpr int kStallMs = 1000;  // how long a destination may take nothing before its batch is dropped
+constexpr int kStallMs =
+    1000;  // how long a destination may take nothing before its batch is dropped
 
 int open_for_append(const std::string& path) noexcept {
   // Non-blocking, so that a FIFO without a reader is an error and not a hang.
-  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
+  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+                0644);
 }
 
 }  // namespace
@@ -42,7 +44,8 @@ Result<LogFile*> AccessLogWriter::open_file(const std::string& path) {
   if (const auto found = files_.find(path); found != files_.end()) return found->second.get();
   const int fd = open_for_append(path);
   if (fd < 0 && errno != ENXIO)  // ENXIO: a FIFO without a reader, which may come
-    return fail(Code::kSystem, Side::kLocal, base::concat("cannot open ", path, ": ", std::strerror(errno)));
+    return fail(Code::kSystem, Side::kLocal,
+                base::concat("cannot open ", path, ": ", std::strerror(errno)));
   auto file = std::make_unique<LogFile>(path);
   file->index_ = files_.size();
   file->fd_ = fd;
@@ -136,7 +139,8 @@ void AccessLogWriter::run() {
 void AccessLogWriter::write_batches(std::vector<Batch>& batches) {
   for (Batch& batch : batches) {
     if (batch.file == nullptr) continue;
-    if (batch.file->fd_ < 0 && !batch.file->path_.empty()) batch.file->fd_ = open_for_append(batch.file->path_);
+    if (batch.file->fd_ < 0 && !batch.file->path_.empty())
+      batch.file->fd_ = open_for_append(batch.file->path_);
     if (write_all(*batch.file, batch.text))
       written_.add(batch.lines);
     else

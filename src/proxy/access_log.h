@@ -23,13 +23,15 @@ class LogFile {
  public:
   explicit LogFile(std::string path) : path_(std::move(path)) {}
   const std::string& path() const noexcept { return path_; }
-  size_t index() const noexcept { return index_; }  // small and stable: workers keep batches in a vector
+  size_t index() const noexcept {
+    return index_;
+  }  // small and stable: workers keep batches in a vector
 
  private:
   friend class AccessLogWriter;
   std::string path_;  // empty: stdout or stderr
   size_t index_ = 0;
-  int fd_ = -1;       // writer thread only after open()
+  int fd_ = -1;  // writer thread only after open()
   bool reopen_due_ = false;
 };
 
@@ -39,11 +41,11 @@ class LogFile {
 class AccessLogWriter {
  public:
   struct Limits {
-    size_t batch_bytes = 64 * 1024;                     // a worker hands over at this size …
-    std::chrono::milliseconds flush_interval{1000};     // … or at this age
-    size_t queue_bytes = 16 * 1024 * 1024;              // waiting for the writer, all files together
+    size_t batch_bytes = 64 * 1024;                  // a worker hands over at this size …
+    std::chrono::milliseconds flush_interval{1000};  // … or at this age
+    size_t queue_bytes = 16 * 1024 * 1024;           // waiting for the writer, all files together
   };
-  AccessLogWriter(StatsScope& stats, Limits limits);    // stats: "access_log."
+  AccessLogWriter(StatsScope& stats, Limits limits);  // stats: "access_log."
   explicit AccessLogWriter(StatsScope& stats) : AccessLogWriter(stats, Limits()) {}
   ~AccessLogWriter();
 

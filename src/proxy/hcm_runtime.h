@@ -45,9 +45,9 @@ struct ConnectionScope {
 class HcmRuntime {
  public:
   /// `bound` is the address the listener really has (port 0 resolved). Error: an access log that cannot be opened.
-  static Result<std::shared_ptr<const HcmRuntime>> make(std::shared_ptr<const ListenerOptions> listener,
-                                                        const net::Address& bound, uint64_t generation,
-                                                        stats::Store& store, AccessLogWriter& logs);
+  static Result<std::shared_ptr<const HcmRuntime>> make(
+      std::shared_ptr<const ListenerOptions> listener, const net::Address& bound,
+      uint64_t generation, stats::Store& store, AccessLogWriter& logs);
 
   const ListenerOptions& listener() const noexcept { return *listener_; }
   const HcmOptions& hcm() const noexcept { return *listener_->filter_chain.hcm; }
@@ -55,7 +55,9 @@ class HcmRuntime {
   const ListenerStats& listener_stats() const noexcept { return scope_->stats->listener; }
   const std::shared_ptr<const ConnectionScope>& connection_scope() const noexcept { return scope_; }
   uint64_t generation() const noexcept { return generation_; }
-  const http::HostOptions& host_options() const noexcept { return host_; }  // with the listener's port
+  const http::HostOptions& host_options() const noexcept {
+    return host_;
+  }  // with the listener's port
 
   struct Log {
     const AccessLogOptions* options;
@@ -80,7 +82,8 @@ class RuntimeRef {
  public:
   RuntimeRef() noexcept = default;
   /// `snapshot` is kept alive too (the whole generation: routes, plugins, clusters).
-  static RuntimeRef make(std::shared_ptr<const HcmRuntime> runtime, std::shared_ptr<const void> snapshot) {
+  static RuntimeRef make(std::shared_ptr<const HcmRuntime> runtime,
+                         std::shared_ptr<const void> snapshot) {
     RuntimeRef ref;
     ref.pin_ = new Pin{std::move(runtime), std::move(snapshot), 1};
     return ref;

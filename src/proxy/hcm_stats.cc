@@ -30,7 +30,8 @@ HcmStats::HcmStats(StatsScope& scope)
       rq_ws_on_non_ws_route(scope.counter("downstream_rq_ws_on_non_ws_route")),
       rq_overload_close(scope.counter("downstream_rq_overload_close")),
       rq_failed_path_normalization(scope.counter("downstream_rq_failed_path_normalization")),
-      rq_redirected_with_normalized_path(scope.counter("downstream_rq_redirected_with_normalized_path")),
+      rq_redirected_with_normalized_path(
+          scope.counter("downstream_rq_redirected_with_normalized_path")),
       rq_rejected_via_ip_detection(scope.counter("downstream_rq_rejected_via_ip_detection")),
       cx_total(scope.counter("downstream_cx_total")),
       cx_destroy(scope.counter("downstream_cx_destroy")),
@@ -58,18 +59,24 @@ HcmStats::HcmStats(StatsScope& scope)
 
 Counter& HcmStats::rq_class(int status) const noexcept {
   switch (status / 100) {
-    case 1: return rq_1xx;
-    case 2: return rq_2xx;
-    case 3: return rq_3xx;
-    case 4: return rq_4xx;
-    default: return rq_5xx;
+    case 1:
+      return rq_1xx;
+    case 2:
+      return rq_2xx;
+    case 3:
+      return rq_3xx;
+    case 4:
+      return rq_4xx;
+    default:
+      return rq_5xx;
   }
 }
 
 ListenerStats::ListenerStats(stats::Store& store, std::string_view listener_stat_prefix,
                              std::string_view http_prefix)
     : ListenerStats(*store.scope(base::concat("listener.", listener_stat_prefix, ".")),
-                    *store.scope(base::concat("listener.", listener_stat_prefix, ".http.", http_prefix, "."))) {}
+                    *store.scope(base::concat("listener.", listener_stat_prefix, ".http.",
+                                              http_prefix, "."))) {}
 
 ListenerStats::ListenerStats(StatsScope& scope, StatsScope& http_scope)
     : cx_total(scope.counter("downstream_cx_total")),
@@ -85,14 +92,21 @@ ListenerStats::ListenerStats(StatsScope& scope, StatsScope& http_scope)
 
 Counter& ListenerStats::rq_class(int status) const noexcept {
   switch (status / 100) {
-    case 1: return rq_1xx;
-    case 2: return rq_2xx;
-    case 3: return rq_3xx;
-    case 4: return rq_4xx;
-    default: return rq_5xx;
+    case 1:
+      return rq_1xx;
+    case 2:
+      return rq_2xx;
+    case 3:
+      return rq_3xx;
+    case 4:
+      return rq_4xx;
+    default:
+      return rq_5xx;
   }
 }
 
-std::string listener_stat_name(std::string_view address) { return base::replace_all(address, ":", "_"); }
+std::string listener_stat_name(std::string_view address) {
+  return base::replace_all(address, ":", "_");
+}
 
 }  // namespace weir::proxy

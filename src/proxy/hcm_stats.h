@@ -19,10 +19,11 @@ struct HcmStats {
   Counter &rq_total, &rq_completed, &rq_1xx, &rq_2xx, &rq_3xx, &rq_4xx, &rq_5xx;
   Gauge& rq_active;
   Histogram& rq_time;
-  Counter &rq_http1_total, &rq_rx_reset, &rq_tx_reset, &rq_too_large, &rq_timeout, &rq_header_timeout,
-      &rq_idle_timeout, &rq_max_duration_reached, &rq_non_relative_path, &rq_response_before_rq_complete,
-      &rq_ws_on_non_ws_route, &rq_overload_close, &rq_failed_path_normalization,
-      &rq_redirected_with_normalized_path, &rq_rejected_via_ip_detection;
+  Counter &rq_http1_total, &rq_rx_reset, &rq_tx_reset, &rq_too_large, &rq_timeout,
+      &rq_header_timeout, &rq_idle_timeout, &rq_max_duration_reached, &rq_non_relative_path,
+      &rq_response_before_rq_complete, &rq_ws_on_non_ws_route, &rq_overload_close,
+      &rq_failed_path_normalization, &rq_redirected_with_normalized_path,
+      &rq_rejected_via_ip_detection;
   Counter &cx_total, &cx_destroy, &cx_destroy_local, &cx_destroy_remote, &cx_destroy_active_rq,
       &cx_destroy_local_active_rq, &cx_destroy_remote_active_rq, &cx_http1_total, &cx_idle_timeout,
       &cx_max_duration_reached, &cx_max_requests_reached, &cx_protocol_error, &cx_drain_close,
@@ -38,7 +39,8 @@ struct HcmStats {
 
 /// "listener.<address>.*" and "listener.<address>.http.<stat_prefix>.*".
 struct ListenerStats {
-  ListenerStats(stats::Store& store, std::string_view listener_stat_prefix, std::string_view http_prefix);
+  ListenerStats(stats::Store& store, std::string_view listener_stat_prefix,
+                std::string_view http_prefix);
   ListenerStats(StatsScope& scope, StatsScope& http_scope);
 
   Counter &cx_total, &cx_destroy;

@@ -13,7 +13,8 @@ namespace {
 constexpr int kRequestsPerTurn = 32;
 }  // namespace
 
-HttpSession::HttpSession(SessionDeps& deps, ListenerHost& host, std::unique_ptr<net::Connection> connection)
+HttpSession::HttpSession(SessionDeps& deps, ListenerHost& host,
+                         std::unique_ptr<net::Connection> connection)
     : deps_(deps),
       host_(host),
       scope_(host.current()->connection_scope()),
@@ -55,14 +56,16 @@ void HttpSession::on_data(Buffer& in, net::ReadEnd end) {
   if (state_ != State::kOpen) return;
   if (end == net::ReadEnd::kYes) remote_closed_ = true;
   // A client that closes its sending side has gone, as Envoy and nginx see it: nobody waits for an upstream in vain.
-  if (remote_closed_ && stream_ != nullptr) return on_client_gone("downstream closed before the response");
+  if (remote_closed_ && stream_ != nullptr)
+    return on_client_gone("downstream closed before the response");
   maybe_close();
 }
 
 void HttpSession::decode(Buffer& in) {
   decoding_ = true;
   bool progress = true;
-  for (int i = 0; i < kRequestsPerTurn && progress && state_ == State::kOpen && !codec_->must_close(); ++i) {
+  for (int i = 0;
+       i < kRequestsPerTurn && progress && state_ == State::kOpen && !codec_->must_close(); ++i) {
     const size_t before = in.size();
     if (auto decoded = codec_->decode(in); !decoded) {
       on_codec_error(decoded.error());
@@ -144,7 +147,8 @@ void HttpSession::set_stream_idle_timeout(Milliseconds timeout) noexcept {
 
 void HttpSession::on_idle_timer(void* self) {
   auto& session = *static_cast<HttpSession*>(self);
-  if (session.state_ != State::kOpen || session.stream_ != nullptr) return;  // armed again when the stream ends
+  if (session.state_ != State::kOpen || session.stream_ != nullptr)
+    return;  // armed again when the stream ends
   session.stats().cx_idle_timeout.inc();
   session.close_gracefully();
 }
@@ -159,7 +163,8 @@ void HttpSession::on_duration_timer(void* self) {
 
 void HttpSession::on_head_timer(void* self) {
   auto& session = *static_cast<HttpSession*>(self);
-  if (session.state_ == State::kOpen && session.stream_ != nullptr) session.stream_->on_header_timeout();
+  if (session.state_ == State::kOpen && session.stream_ != nullptr)
+    session.stream_->on_header_timeout();
 }
 
 void HttpSession::on_stream_idle_timer(void* self) {
@@ -260,7 +265,8 @@ void HttpSession::finish(Ended ended) {
     (local ? all.http.cx_destroy_local_active_rq : all.http.cx_destroy_remote_active_rq).inc();
   }
   drop_stream();
-  for (event::Timer* timer : {&idle_timer_, &stream_idle_timer_, &head_timer_, &duration_timer_}) timer->cancel();
+  for (event::Timer* timer : {&idle_timer_, &stream_idle_timer_, &head_timer_, &duration_timer_})
+    timer->cancel();
   const auto length = std::chrono::duration_cast<Milliseconds>(deps_.loop.now() - started_).count();
   all.http.cx_destroy.inc();
   all.http.cx_active.dec();

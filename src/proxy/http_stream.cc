@@ -15,7 +15,9 @@ namespace weir::proxy {
 class HttpStream::SentBytes {
  public:
   explicit SentBytes(HttpStream& stream)
-      : session_(*stream.session_), stats_(stream.runtime_->stats()), before_(session_.connection().unsent()) {}
+      : session_(*stream.session_),
+        stats_(stream.runtime_->stats()),
+        before_(session_.connection().unsent()) {}
   ~SentBytes() {
     stats_.cx_tx_bytes_total.add(session_.connection().unsent() - before_);
     session_.response_written();
@@ -31,7 +33,8 @@ class HttpStream::SentBytes {
 
 HttpStream::~HttpStream() = default;
 
-void HttpStream::begin(HttpSession& session, http::ResponseWriter& writer, const RuntimeRef& runtime, uint64_t id) {
+void HttpStream::begin(HttpSession& session, http::ResponseWriter& writer,
+                       const RuntimeRef& runtime, uint64_t id) {
   session_ = &session;
   writer_ = &writer;
   runtime_ = runtime;
@@ -117,7 +120,8 @@ void HttpStream::request_ended() {
 void HttpStream::begin_chain(size_t filters) {
   SessionDeps& deps = session_->deps();
   const stream::ChainEnvironment environment{&deps.loop, deps.worker, &deps.callouts,
-                                             runtime_->listener().buffer_limit, &deps.health_check_failed};
+                                             runtime_->listener().buffer_limit,
+                                             &deps.health_check_failed};
   chain_.begin(*this, exchange_, environment, filters);
 }
 
@@ -187,7 +191,8 @@ void HttpStream::send_response_head(EndStream end) {
   info.response_headers_bytes = head.headers.byte_size();
   info.first_tx = loop.now();
   count_response();
-  if (!request_complete_ && end == EndStream::kYes) runtime_->stats().rq_response_before_rq_complete.inc();
+  if (!request_complete_ && end == EndStream::kYes)
+    runtime_->stats().rq_response_before_rq_complete.inc();
   if (session_->last_request()) writer_->close_after();
   session_->note_activity();
   SentBytes sent(*this);
@@ -197,7 +202,8 @@ void HttpStream::send_response_head(EndStream end) {
 void HttpStream::send_response_body(Buffer& data, EndStream end) {
   if (writer_ == nullptr) return data.clear();
   exchange_.info.bytes_sent += data.size();
-  if (!request_complete_ && end == EndStream::kYes) runtime_->stats().rq_response_before_rq_complete.inc();
+  if (!request_complete_ && end == EndStream::kYes)
+    runtime_->stats().rq_response_before_rq_complete.inc();
   session_->note_activity();
   SentBytes sent(*this);
   writer_->send_body(data, end);
@@ -256,7 +262,8 @@ void HttpStream::abort_response(std::string_view details) {
   runtime_->stats().rq_tx_reset.inc();
   if (writer_ == nullptr) return;
   // A body that ends with the connection must not seem to have ended.
-  if (exchange_.info.protocol == Protocol::kHttp10 && chain_.response_started()) session_->reset_on_close();
+  if (exchange_.info.protocol == Protocol::kHttp10 && chain_.response_started())
+    session_->reset_on_close();
   SentBytes sent(*this);
   writer_->abort();
 }
@@ -335,7 +342,8 @@ stream::FormatContext HttpStream::format_context() const {
   stream::FormatContext context{exchange_.info};
   if (head_received_) context.request = &exchange_.request;
   if (exchange_.response.status > 0) context.response = &exchange_.response;
-  if (!exchange_.response_trailers.empty()) context.response_trailers = &exchange_.response_trailers;
+  if (!exchange_.response_trailers.empty())
+    context.response_trailers = &exchange_.response_trailers;
   context.now = session_->deps().loop.now();
   return context;
 }
@@ -368,7 +376,8 @@ void HttpStream::write_logs() {
       options.json->append(context, line, options.omit_empty);
       line += '\n';
     } else {
-      const stream::Format& format = options.text ? *options.text : stream::default_access_log_format();
+      const stream::Format& format =
+          options.text ? *options.text : stream::default_access_log_format();
       format.append(context, line, stream::Format::Escape::kYes, options.omit_empty);
     }
     log.line_added(*item.file);

@@ -30,7 +30,8 @@ class HttpStream final : public http::RequestReceiver, public stream::ChainHost 
   HttpStream(const HttpStream&) = delete;
   HttpStream& operator=(const HttpStream&) = delete;
 
-  void begin(HttpSession& session, http::ResponseWriter& writer, const RuntimeRef& runtime, uint64_t id);
+  void begin(HttpSession& session, http::ResponseWriter& writer, const RuntimeRef& runtime,
+             uint64_t id);
   void recycle() noexcept;
 
   // From the session.

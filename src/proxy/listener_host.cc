@@ -15,7 +15,8 @@ ListenerHost::~ListenerHost() {
   close_all();
 }
 
-void ListenerHost::adopt(std::shared_ptr<const HcmRuntime> runtime, std::shared_ptr<const void> snapshot) {
+void ListenerHost::adopt(std::shared_ptr<const HcmRuntime> runtime,
+                         std::shared_ptr<const void> snapshot) {
   current_ = RuntimeRef::make(std::move(runtime), std::move(snapshot));
 }
 

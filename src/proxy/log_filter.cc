@@ -9,10 +9,14 @@ namespace {
 
 bool compare(LogFilter::Compare how, uint64_t left, uint64_t right) noexcept {
   switch (how) {
-    case LogFilter::Compare::kEq: return left == right;
-    case LogFilter::Compare::kGe: return left >= right;
-    case LogFilter::Compare::kLe: return left <= right;
-    case LogFilter::Compare::kNe: return left != right;
+    case LogFilter::Compare::kEq:
+      return left == right;
+    case LogFilter::Compare::kGe:
+      return left >= right;
+    case LogFilter::Compare::kLe:
+      return left <= right;
+    case LogFilter::Compare::kNe:
+      return left != right;
   }
   return false;
 }
@@ -36,10 +40,14 @@ bool passes(const LogFilter* filter, const stream::FormatContext& context) {
   if (filter == nullptr) return true;
   switch (filter->kind) {
     case Kind::kStatusCode:
-      return compare(filter->compare, static_cast<uint64_t>(context.info.response_code), filter->value);
-    case Kind::kDuration: return compare(filter->compare, duration_ms(context), filter->value);
-    case Kind::kNotHealthCheck: return !context.info.health_check;
-    case Kind::kRuntime: return sampled(filter->fraction);
+      return compare(filter->compare, static_cast<uint64_t>(context.info.response_code),
+                     filter->value);
+    case Kind::kDuration:
+      return compare(filter->compare, duration_ms(context), filter->value);
+    case Kind::kNotHealthCheck:
+      return !context.info.health_check;
+    case Kind::kRuntime:
+      return sampled(filter->fraction);
     case Kind::kAnd:
       for (const auto& child : filter->children)
         if (!passes(child.get(), context)) return false;
@@ -49,9 +57,11 @@ bool passes(const LogFilter* filter, const stream::FormatContext& context) {
         if (passes(child.get(), context)) return true;
       return false;
     case Kind::kHeader:
-      return filter->header && context.request != nullptr && router::matches(*filter->header, *context.request);
+      return filter->header && context.request != nullptr &&
+             router::matches(*filter->header, *context.request);
     case Kind::kResponseFlag:
-      return filter->flags == 0 ? context.info.flags != 0 : (context.info.flags & filter->flags) != 0;
+      return filter->flags == 0 ? context.info.flags != 0
+                                : (context.info.flags & filter->flags) != 0;
   }
   return false;
 }

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 #include <vector>
-#include <weir/http_filter.h>
 #include <weir/filter_registry.h>
+#include <weir/http_filter.h>
 
 #include "base/regex.h"
 #include "http/connection.h"
@@ -31,26 +31,33 @@ using Milliseconds = std::chrono::milliseconds;
 /// AccessLogFilter and ResponseMapper.filter: a tree.
 struct LogFilter {
   enum class Kind : uint8_t {
-    kStatusCode, kDuration, kNotHealthCheck, kRuntime, kAnd, kOr, kHeader, kResponseFlag
+    kStatusCode,
+    kDuration,
+    kNotHealthCheck,
+    kRuntime,
+    kAnd,
+    kOr,
+    kHeader,
+    kResponseFlag
   };
   enum class Compare : uint8_t { kEq, kGe, kLe, kNe };
   Kind kind = Kind::kStatusCode;
   Compare compare = Compare::kEq;
-  uint64_t value = 0;                     // status or milliseconds
-  double fraction = 1.0;                  // runtime_filter.percent_sampled, 0..1
+  uint64_t value = 0;     // status or milliseconds
+  double fraction = 1.0;  // runtime_filter.percent_sampled, 0..1
   std::vector<std::unique_ptr<LogFilter>> children;
   std::optional<router::HeaderMatch> header;
-  uint32_t flags = 0;                     // any of these; 0 = any flag at all
+  uint32_t flags = 0;  // any of these; 0 = any flag at all
 };
 
 struct AccessLogOptions {
   enum class Sink : uint8_t { kFile, kStdout, kStderr };
   Sink sink = Sink::kFile;
   std::string path;
-  std::optional<stream::Format> text;     // neither: the default format
+  std::optional<stream::Format> text;  // neither: the default format
   std::optional<stream::JsonFormat> json;
   bool omit_empty = false;
-  std::unique_ptr<LogFilter> filter;      // null = all
+  std::unique_ptr<LogFilter> filter;  // null = all
 };
 
 struct LocalReplyMapper {
@@ -96,11 +103,11 @@ struct HcmOptions {
   std::string server_name = "weir";
   ServerHeader server_header = ServerHeader::kOverwrite;
 
-  http::CodecOptions codec;                       // C
+  http::CodecOptions codec;  // C
   std::string default_host_for_http_10;
   Milliseconds idle_timeout{std::chrono::hours(1)};  // C; 0 = none, as for all durations here
-  Milliseconds max_connection_duration{0};        // C
-  uint32_t max_requests_per_connection = 0;       // C; 0 = no limit
+  Milliseconds max_connection_duration{0};           // C
+  uint32_t max_requests_per_connection = 0;          // C; 0 = no limit
   Milliseconds max_stream_duration{0};
   Milliseconds stream_idle_timeout{std::chrono::minutes(5)};
   Milliseconds request_timeout{0};

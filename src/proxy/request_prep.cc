@@ -49,7 +49,8 @@ Refusal refuse(int status, std::string_view body, std::string_view details, bool
 // ---- target ----------------------------------------------------------------------------------------------------------
 
 bool host_needs_work(std::string_view host, const http::HostOptions& options) noexcept {
-  if (options.strip_any_port || options.strip_matching_port || options.strip_trailing_dot) return true;
+  if (options.strip_any_port || options.strip_matching_port || options.strip_trailing_dot)
+    return true;
   for (const char c : host)
     if (c >= 'A' && c <= 'Z') return true;
   return false;
@@ -93,7 +94,8 @@ std::optional<Refusal> check_target(RequestHead& head, StreamInfo& info, const H
 std::string_view forwarded_address(std::string_view list, uint32_t hops) noexcept {
   while (true) {
     const size_t comma = list.rfind(',');
-    const std::string_view last = base::trim(comma == std::string_view::npos ? list : list.substr(comma + 1));
+    const std::string_view last =
+        base::trim(comma == std::string_view::npos ? list : list.substr(comma + 1));
     if (hops-- == 0) return net::Address::ip(last, 0) ? last : std::string_view();
     if (comma == std::string_view::npos) return {};
     list = list.substr(0, comma);
@@ -109,21 +111,27 @@ void set_trusted(std::string_view ip, StreamInfo& info, PrepScratch& scratch) {
   info.downstream_remote_address = scratch.trusted_address;
 }
 
-bool known_scheme(std::string_view scheme) noexcept { return scheme == "http" || scheme == "https"; }
+bool known_scheme(std::string_view scheme) noexcept {
+  return scheme == "http" || scheme == "https";
+}
 
 /// x-forwarded-for, x-forwarded-proto and the scheme that follows from it. Returns the trusted client's IP.
-std::string_view forwarded_fields(RequestHead& head, const Seen& seen, StreamInfo& info, const HcmOptions& hcm,
-                                  const PeerFacts& peer, PrepScratch& scratch) {
+std::string_view forwarded_fields(RequestHead& head, const Seen& seen, StreamInfo& info,
+                                  const HcmOptions& hcm, const PeerFacts& peer,
+                                  PrepScratch& scratch) {
   HeaderMap& headers = head.headers;
   std::string_view trusted = peer.remote_ip;
   const bool edge = hcm.use_remote_address;
   if (seen.has(HeaderId::kXForwardedFor) || edge) {
-    scratch.text = seen.has(HeaderId::kXForwardedFor) ? headers.joined("x-forwarded-for") : std::string();
+    scratch.text =
+        seen.has(HeaderId::kXForwardedFor) ? headers.joined("x-forwarded-for") : std::string();
     if (!edge || hcm.xff_num_trusted_hops > 0) {
-      const auto found = forwarded_address(scratch.text, edge ? hcm.xff_num_trusted_hops - 1 : hcm.xff_num_trusted_hops);
+      const auto found = forwarded_address(
+          scratch.text, edge ? hcm.xff_num_trusted_hops - 1 : hcm.xff_num_trusted_hops);
       if (!found.empty()) {
         set_trusted(found, info, scratch);
-        trusted = std::string_view(scratch.trusted_address).substr(found.find(':') != std::string_view::npos, found.size());
+        trusted = std::string_view(scratch.trusted_address)
+                      .substr(found.find(':') != std::string_view::npos, found.size());
       }
     }
     if (edge && !hcm.skip_xff_append && !peer.remote_ip.empty()) {
@@ -133,7 +141,8 @@ std::string_view forwarded_fields(RequestHead& head, const Seen& seen, StreamInf
     }
   }
   constexpr std::string_view kProto = "http";  // of the connection: there is no TLS here
-  const bool believed = seen.has(HeaderId::kXForwardedProto) && (!edge || hcm.xff_num_trusted_hops > 0);
+  const bool believed =
+      seen.has(HeaderId::kXForwardedProto) && (!edge || hcm.xff_num_trusted_hops > 0);
   if (believed) {
     const auto proto = headers.get(HeaderId::kXForwardedProto);
     if (proto && known_scheme(*proto))
@@ -149,16 +158,27 @@ std::string_view forwarded_fields(RequestHead& head, const Seen& seen, StreamInf
 
 // ---- fields that the outside may not set ---------------------------------------------------------------------------------
 
-constexpr std::array<std::string_view, 15> kControl = {
-    "x-envoy-retry-on", "x-envoy-retry-grpc-on", "x-envoy-retriable-status-codes",
-    "x-envoy-retriable-header-names", "x-envoy-max-retries", "x-envoy-upstream-alt-stat-name",
-    "x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-rq-per-try-timeout-ms",
-    "x-envoy-upstream-rq-timeout-alt-response", "x-envoy-expected-rq-timeout-ms", "x-envoy-force-trace",
-    "x-envoy-ip-tags", "x-envoy-hedge-on-per-try-timeout", "x-envoy-is-timeout-retry", "x-envoy-internal"};
+constexpr std::array<std::string_view, 15> kControl = {"x-envoy-retry-on",
+                                                       "x-envoy-retry-grpc-on",
+                                                       "x-envoy-retriable-status-codes",
+                                                       "x-envoy-retriable-header-names",
+                                                       "x-envoy-max-retries",
+                                                       "x-envoy-upstream-alt-stat-name",
+                                                       "x-envoy-upstream-rq-timeout-ms",
+                                                       "x-envoy-upstream-rq-per-try-timeout-ms",
+                                                       "x-envoy-upstream-rq-timeout-alt-response",
+                                                       "x-envoy-expected-rq-timeout-ms",
+                                                       "x-envoy-force-trace",
+                                                       "x-envoy-ip-tags",
+                                                       "x-envoy-hedge-on-per-try-timeout",
+                                                       "x-envoy-is-timeout-retry",
+                                                       "x-envoy-internal"};
 constexpr std::array<std::string_view, 10> kEdgeOnly = {
-    "x-envoy-decorator-operation", "x-envoy-downstream-service-cluster", "x-envoy-downstream-service-node",
-    "x-envoy-original-path", "x-envoy-original-host", "x-envoy-external-address", "x-envoy-attempt-count",
-    "x-envoy-original-dst-host", "x-envoy-peer-metadata", "x-envoy-peer-metadata-id"};
+    "x-envoy-decorator-operation",     "x-envoy-downstream-service-cluster",
+    "x-envoy-downstream-service-node", "x-envoy-original-path",
+    "x-envoy-original-host",           "x-envoy-external-address",
+    "x-envoy-attempt-count",           "x-envoy-original-dst-host",
+    "x-envoy-peer-metadata",           "x-envoy-peer-metadata-id"};
 
 bool must_go(std::string_view name, bool edge) noexcept {
   for (const std::string_view control : kControl)
@@ -171,23 +191,27 @@ bool must_go(std::string_view name, bool edge) noexcept {
 }
 
 void sanitize(RequestHead& head, const Seen& seen, bool edge) {
-  constexpr uint64_t kInterned = bit(HeaderId::kXEnvoyExpectedRqTimeoutMs) | bit(HeaderId::kXEnvoyExternalAddress) |
-                                 bit(HeaderId::kXEnvoyInternal) | bit(HeaderId::kXEnvoyOriginalHost) |
-                                 bit(HeaderId::kXEnvoyOriginalPath) | bit(HeaderId::kXEnvoyOverloaded) |
-                                 bit(HeaderId::kXEnvoyUpstreamServiceTime);
+  constexpr uint64_t kInterned =
+      bit(HeaderId::kXEnvoyExpectedRqTimeoutMs) | bit(HeaderId::kXEnvoyExternalAddress) |
+      bit(HeaderId::kXEnvoyInternal) | bit(HeaderId::kXEnvoyOriginalHost) |
+      bit(HeaderId::kXEnvoyOriginalPath) | bit(HeaderId::kXEnvoyOverloaded) |
+      bit(HeaderId::kXEnvoyUpstreamServiceTime);
   if (seen.internal_names || (seen.ids & kInterned) != 0)
     head.headers.remove_if([edge](const HeaderMap::Entry& entry) {
       return internal_name(entry.name) && must_go(entry.name, edge);
     });
   // SANITIZE: there is no mutual TLS that could vouch for it.
-  if (seen.has(HeaderId::kXForwardedClientCert)) head.headers.remove(HeaderId::kXForwardedClientCert);
-  if (seen.has(HeaderId::kExpect)) head.headers.remove(HeaderId::kExpect);  // the codec has answered it
+  if (seen.has(HeaderId::kXForwardedClientCert))
+    head.headers.remove(HeaderId::kXForwardedClientCert);
+  if (seen.has(HeaderId::kExpect))
+    head.headers.remove(HeaderId::kExpect);  // the codec has answered it
   if (seen.has(HeaderId::kReferer)) {
     const auto referer = head.headers.get(HeaderId::kReferer);
     const auto host = referer->starts_with("http://")    ? referer->substr(7)
                       : referer->starts_with("https://") ? referer->substr(8)
                                                          : std::string_view();
-    if (seen.referers > 1 || host.empty() || host.front() == '/') head.headers.remove(HeaderId::kReferer);
+    if (seen.referers > 1 || host.empty() || host.front() == '/')
+      head.headers.remove(HeaderId::kReferer);
   }
 }
 
@@ -215,8 +239,9 @@ void append_via(HeaderMap& headers, const std::string& via, std::string& scratch
 
 }  // namespace
 
-std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info, const HcmRuntime& runtime,
-                                       const PeerFacts& peer, PrepScratch& scratch) {
+std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info,
+                                       const HcmRuntime& runtime, const PeerFacts& peer,
+                                       PrepScratch& scratch) {
   const HcmOptions& hcm = runtime.hcm();
   info.downstream_remote_address = info.downstream_direct_remote_address = peer.remote_text;
   if (auto refusal = check_target(head, info, runtime, scratch.text)) return refusal;
@@ -228,8 +253,9 @@ std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info, cons
     return refuse(403, "", "upgrade_failed", true);
   }
   constexpr uint64_t kHopByHop = bit(HeaderId::kConnection) | bit(HeaderId::kKeepAlive) |
-                                 bit(HeaderId::kProxyConnection) | bit(HeaderId::kTransferEncoding) |
-                                 bit(HeaderId::kUpgrade) | bit(HeaderId::kHttp2Settings) | bit(HeaderId::kTe);
+                                 bit(HeaderId::kProxyConnection) |
+                                 bit(HeaderId::kTransferEncoding) | bit(HeaderId::kUpgrade) |
+                                 bit(HeaderId::kHttp2Settings) | bit(HeaderId::kTe);
   if ((seen.ids & kHopByHop) != 0) {
     if (auto stripped = http::strip_hop_by_hop(head.headers); !stripped) {
       info.set_flag(ResponseFlag::kDownstreamProtocolError);
@@ -238,18 +264,21 @@ std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info, cons
   }
   sanitize(head, seen, hcm.use_remote_address);
   const std::string_view client = forwarded_fields(head, seen, info, hcm, peer, scratch);
-  if (hcm.use_remote_address && !client.empty()) head.headers.add(HeaderId::kXEnvoyExternalAddress, client);
+  if (hcm.use_remote_address && !client.empty())
+    head.headers.add(HeaderId::kXEnvoyExternalAddress, client);
   request_id(head.headers, seen, hcm);
   append_via(head.headers, hcm.via, scratch.text);
   return std::nullopt;
 }
 
-void prepare_response(ResponseHead& head, const RequestHead& request, const HcmOptions& hcm, SystemTime now,
-                      std::string& scratch) {
+void prepare_response(ResponseHead& head, const RequestHead& request, const HcmOptions& hcm,
+                      SystemTime now, std::string& scratch) {
   HeaderMap& headers = head.headers;
-  if (!http::strip_hop_by_hop(headers)) {  // a Connection field that lies: only the list itself goes
-    for (const HeaderId id : {HeaderId::kConnection, HeaderId::kKeepAlive, HeaderId::kProxyConnection,
-                              HeaderId::kTransferEncoding, HeaderId::kUpgrade})
+  if (!http::strip_hop_by_hop(
+          headers)) {  // a Connection field that lies: only the list itself goes
+    for (const HeaderId id :
+         {HeaderId::kConnection, HeaderId::kKeepAlive, HeaderId::kProxyConnection,
+          HeaderId::kTransferEncoding, HeaderId::kUpgrade})
       headers.remove(id);
   }
   bool date = false;
@@ -265,7 +294,8 @@ void prepare_response(ResponseHead& head, const RequestHead& request, const HcmO
     headers.set(HeaderId::kServer, hcm.server_name);
   append_via(headers, hcm.via, scratch);
   if (hcm.always_set_request_id_in_response) {
-    if (const auto id = request.headers.get(HeaderId::kXRequestId)) headers.set(HeaderId::kXRequestId, *id);
+    if (const auto id = request.headers.get(HeaderId::kXRequestId))
+      headers.set(HeaderId::kXRequestId, *id);
   }
 }
 

@@ -30,11 +30,12 @@ struct Refusal {
   LocalReply reply;
   bool close = false;
 };
-std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info, const HcmRuntime& runtime,
-                                       const PeerFacts& peer, PrepScratch& scratch);
+std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info,
+                                       const HcmRuntime& runtime, const PeerFacts& peer,
+                                       PrepScratch& scratch);
 
 /// Removes hop-by-hop fields and adds date, server, via and x-request-id as configured.
-void prepare_response(ResponseHead& head, const RequestHead& request, const HcmOptions& hcm, SystemTime now,
-                      std::string& scratch);
+void prepare_response(ResponseHead& head, const RequestHead& request, const HcmOptions& hcm,
+                      SystemTime now, std::string& scratch);
 
 }  // namespace weir::proxy

@@ -15,10 +15,10 @@ class StreamPool;
 struct SessionDeps {
   event::Loop& loop;
   unsigned worker;
-  Callouts& callouts;                             // router::CalloutClient of this worker
+  Callouts& callouts;  // router::CalloutClient of this worker
   WorkerLog& access_log;
-  StreamPool& streams;                            // stream objects to reuse
-  const std::atomic<bool>& health_check_failed;   // POST /healthcheck/fail, drain
+  StreamPool& streams;                           // stream objects to reuse
+  const std::atomic<bool>& health_check_failed;  // POST /healthcheck/fail, drain
 };
 
 }  // namespace weir::proxy

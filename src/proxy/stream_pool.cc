@@ -15,7 +15,8 @@ uint64_t id_range() noexcept {
 }
 }  // namespace
 
-StreamPool::StreamPool(event::Loop& loop) : end_of_turn_(loop, &on_end_of_turn, this), last_id_(id_range()) {}
+StreamPool::StreamPool(event::Loop& loop)
+    : end_of_turn_(loop, &on_end_of_turn, this), last_id_(id_range()) {}
 
 StreamPool::~StreamPool() {
   for (auto& stream : dying_) stream->recycle();

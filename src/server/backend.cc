@@ -14,14 +14,19 @@
 namespace weir::server {
 namespace {
 
-constexpr std::chrono::milliseconds kWorkerAnswer{500};  // a worker in a long guest call is left out
+constexpr std::chrono::milliseconds kWorkerAnswer{
+    500};  // a worker in a long guest call is left out
 
 std::string_view state_name(admin::Backend::State state) {
   switch (state) {
-    case admin::Backend::State::kLive: return "LIVE";
-    case admin::Backend::State::kPreInitializing: return "PRE_INITIALIZING";
-    case admin::Backend::State::kInitializing: return "INITIALIZING";
-    case admin::Backend::State::kDraining: return "DRAINING";
+    case admin::Backend::State::kLive:
+      return "LIVE";
+    case admin::Backend::State::kPreInitializing:
+      return "PRE_INITIALIZING";
+    case admin::Backend::State::kInitializing:
+      return "INITIALIZING";
+    case admin::Backend::State::kDraining:
+      return "DRAINING";
   }
   return "";
 }
@@ -97,7 +102,8 @@ std::string ServerBackend::server_info_json() {
   std::string out;
   base::JsonWriter json(out);
   const auto now = std::chrono::system_clock::now();
-  const auto up = std::chrono::duration_cast<std::chrono::seconds>(now - server_.started_at()).count();
+  const auto up =
+      std::chrono::duration_cast<std::chrono::seconds>(now - server_.started_at()).count();
   json.begin_object();
   json.key("version").text(kVersion).key("state").text(state_name(state()));
   json.key("uptime_current_epoch").text(std::to_string(up) + "s");
@@ -112,7 +118,8 @@ std::string ServerBackend::server_info_json() {
   json.key("node").begin_object();
   if (snapshot != nullptr) {
     const auto& configuration = *snapshot->configuration;
-    json.key("id").text(options.service_node.empty() ? configuration.node_id : options.service_node);
+    json.key("id").text(options.service_node.empty() ? configuration.node_id
+                                                     : options.service_node);
     json.key("cluster").text(options.service_cluster.empty() ? configuration.node_cluster
                                                              : options.service_cluster);
   }
@@ -164,10 +171,16 @@ std::string ServerBackend::clusters_json() {
     for (const auto& host : cluster.hosts) {
       json.begin_object().key("address").text(host.address).key("hostname").text(host.hostname);
       json.key("weight").number(host.weight).key("priority").number(host.priority);
-      json.key("locality").begin_object().key("region").text(host.region).key("zone").text(host.zone);
+      json.key("locality")
+          .begin_object()
+          .key("region")
+          .text(host.region)
+          .key("zone")
+          .text(host.zone);
       json.key("sub_zone").text(host.sub_zone).end_object();
       json.key("stats").begin_object();
-      each_number(host, [&json](std::string_view key, uint64_t value) { json.key(key).number(value); });
+      each_number(host,
+                  [&json](std::string_view key, uint64_t value) { json.key(key).number(value); });
       json.end_object().end_object();
     }
     json.end_array().end_object();
@@ -215,10 +228,13 @@ std::string ServerBackend::wasm_json() { return wasm_.describe_json(); }
 std::string ServerBackend::reload_json() { return server_.reloader().json(); }
 
 void ServerBackend::reload(std::function<void(std::string json, bool taken)> done) {
-  server_.reloader().reload([this, done = std::move(done)](bool taken) { done(reload_json(), taken); });
+  server_.reloader().reload(
+      [this, done = std::move(done)](bool taken) { done(reload_json(), taken); });
 }
 
-void ServerBackend::set_health_check_failed(bool failed) { server_.set_health_check_failed(failed); }
+void ServerBackend::set_health_check_failed(bool failed) {
+  server_.set_health_check_failed(failed);
+}
 void ServerBackend::drain_listeners(bool graceful, bool inbound_only) {
   server_.drain_listeners(graceful, inbound_only);
 }

@@ -77,11 +77,14 @@ void FileWatcher::watch_folder(const std::string& folder) {
 bool FileWatcher::concerns(int folder, std::string_view name) const {
   const auto found = folders_.find(folder);
   if (found == folders_.end()) return false;
-  if (name.starts_with("..data")) return true;  // Kubernetes replaces the whole folder behind this link
+  if (name.starts_with("..data"))
+    return true;  // Kubernetes replaces the whole folder behind this link
   return names_.contains({found->second, std::string(name)});
 }
 
-void FileWatcher::on_inotify(void* self, unsigned) { static_cast<FileWatcher*>(self)->read_events(); }
+void FileWatcher::on_inotify(void* self, unsigned) {
+  static_cast<FileWatcher*>(self)->read_events();
+}
 
 void FileWatcher::read_events() {
   alignas(inotify_event) std::array<char, 8192> bytes;

@@ -55,8 +55,8 @@ class FileWatcher {
   event::Timer poll_timer_;
   std::chrono::milliseconds debounce_{50};
   std::map<std::string, FileStamp> files_;
-  std::map<std::string, FileStamp> polled_;   // what the last poll saw, to wait for stable files
-  std::map<int, std::string> folders_;        // inotify descriptor -> folder
+  std::map<std::string, FileStamp> polled_;  // what the last poll saw, to wait for stable files
+  std::map<int, std::string> folders_;       // inotify descriptor -> folder
   std::set<std::pair<std::string, std::string>> names_;  // folder, file name
 };
 

@@ -9,16 +9,16 @@ namespace weir::server {
 
 struct Options {
   std::string config_path;
-  std::string config_yaml;          // --config-yaml: takes the place of the file
+  std::string config_yaml;  // --config-yaml: takes the place of the file
   enum class Mode : uint8_t { kServe, kValidate } mode = Mode::kServe;
-  unsigned concurrency = 0;         // 0 = number of cores
+  unsigned concurrency = 0;  // 0 = number of cores
   std::string log_level = "info";
   std::string component_log_level;  // "http:debug,wasm:trace"
   std::string log_path;
-  std::string admin_address_path;   // the bound admin address is written here
+  std::string admin_address_path;  // the bound admin address is written here
   std::chrono::seconds drain_time{20};
-  std::string service_cluster;      // wins over node.cluster
-  std::string service_node;         // wins over node.id
+  std::string service_cluster;         // wins over node.cluster
+  std::string service_node;            // wins over node.id
   std::vector<std::string> arguments;  // as given, for /server_info
 };
 

@@ -104,13 +104,18 @@ void Reloader::begin() {
 wasm::NodeInfo Reloader::node_info() const {
   const config::Configuration& from = *next_configuration_;
   const Options& options = deps_.options;
-  return wasm::NodeInfo{options.service_node.empty() ? from.node_id : options.service_node,
-                        options.service_cluster.empty() ? from.node_cluster : options.service_cluster,
-                        from.node_metadata_json, from.node_region, from.node_zone, from.node_sub_zone};
+  return wasm::NodeInfo{
+      options.service_node.empty() ? from.node_id : options.service_node,
+      options.service_cluster.empty() ? from.node_cluster : options.service_cluster,
+      from.node_metadata_json,
+      from.node_region,
+      from.node_zone,
+      from.node_sub_zone};
 }
 
-void Reloader::reuse_unchanged(config::Configuration& configuration,
-                               const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) const {
+void Reloader::reuse_unchanged(
+    config::Configuration& configuration,
+    const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) const {
   // With the same plugins and the same text a listener is the same object: rate-limit buckets and the like go on.
   if (keys_of(plugins) != plugin_keys_) return;
   const config::Configuration& before = *current_->configuration;
@@ -120,7 +125,8 @@ void Reloader::reuse_unchanged(config::Configuration& configuration,
         configuration.listeners[i] = before.listeners[k];
 }
 
-std::vector<config::Diagnostic> Reloader::to_diagnostics(const wasm::PrepareOutcome& outcome) const {
+std::vector<config::Diagnostic> Reloader::to_diagnostics(
+    const wasm::PrepareOutcome& outcome) const {
   std::vector<config::Diagnostic> problems;
   for (const wasm::PluginError& error : outcome.errors) {
     config::Diagnostic problem;
@@ -172,7 +178,8 @@ void Reloader::committed() {
   errors_.clear();
   deps_.loop.refresh_clock();
   since_ = deps_.loop.system_now();
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(deps_.loop.now() - began_);
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(deps_.loop.now() - began_);
   const std::string details = changes_.empty() ? "" : changes_ + ", ";
   WEIR_LOG(kMain, kInfo,
            "generation " + std::to_string(current_->generation) + " serving (" + details +
@@ -190,8 +197,9 @@ void Reloader::reject(std::vector<config::Diagnostic> errors) {
   last_ok_.set(0);
   for (const config::Diagnostic& each : errors_) WEIR_LOG(kConfig, kError, each.to_string());
   if (current_ != nullptr)
-    WEIR_LOG(kConfig, kError, "the edit is rejected; generation " + std::to_string(current_->generation) +
-                                  " goes on serving",
+    WEIR_LOG(kConfig, kError,
+             "the edit is rejected; generation " + std::to_string(current_->generation) +
+                 " goes on serving",
              {{"errors", errors_.size()}});
   finish(false);
 }
@@ -231,7 +239,9 @@ void Reloader::on_expire_timer(void* self) {
 std::string Reloader::json() const {
   std::string out;
   base::JsonWriter json(out);
-  const char* state = state_ != State::kIdle ? "reloading" : errors_.empty() ? "serving" : "rejected";
+  const char* state = state_ != State::kIdle ? "reloading"
+                      : errors_.empty()      ? "serving"
+                                             : "rejected";
   json.begin_object();
   json.key("generation").number(current_ == nullptr ? uint64_t{0} : current_->generation);
   json.key("since").text(base::iso8601(since_));
@@ -240,7 +250,8 @@ std::string Reloader::json() const {
   json.key("errors").begin_array();
   for (const config::Diagnostic& each : errors_) {
     json.begin_object();
-    json.key("file").text(each.file).key("line").number(each.line).key("column").number(each.column);
+    json.key("file").text(each.file).key("line").number(each.line).key("column").number(
+        each.column);
     json.key("path").text(each.path).key("message").text(each.message);
     json.key("text").text(each.to_string());
     json.end_object();

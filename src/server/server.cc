@@ -43,7 +43,8 @@ Server::~Server() {
 
 void Server::register_filters() {
   filters::add_builtin_filters(registry_);
-  registry_.add_http("envoy.extensions.filters.http.router.v3.Router", &router::make_router_factory);
+  registry_.add_http("envoy.extensions.filters.http.router.v3.Router",
+                     &router::make_router_factory);
   registry_.add_http(std::string(wasm::kWasmFilterType), &wasm::make_wasm_factory);
 }
 
@@ -66,9 +67,10 @@ int Server::validate() {
   wasm_ = std::make_unique<wasm::Host>(loop_, *this, store_, wasm::Host::Options{});
   wasm_->begin_load();
   config::LoadContext context{registry_, store_, *this};
-  config::LoadResult loaded = options_.config_yaml.empty()
-                                  ? config::load_file(options_.config_path, context)
-                                  : config::load_text(options_.config_yaml, "--config-yaml", context);
+  config::LoadResult loaded =
+      options_.config_yaml.empty()
+          ? config::load_file(options_.config_path, context)
+          : config::load_text(options_.config_yaml, "--config-yaml", context);
   for (const config::Diagnostic& each : loaded.diagnostics)
     std::fprintf(stderr, "%s\n", each.to_string().c_str());
   auto plugins = wasm_->take_loaded();
@@ -86,8 +88,8 @@ int Server::validate() {
     wasm_->prepare(1, std::move(plugins), observer);
     loop_.run();
     for (const wasm::PluginError& each : observer.outcome.errors)
-      std::fprintf(stderr, "%s: %s: plugin %s: %s\n", options_.config_path.c_str(), each.config_path.c_str(),
-                   each.plugin.c_str(), each.message.c_str());
+      std::fprintf(stderr, "%s: %s: plugin %s: %s\n", options_.config_path.c_str(),
+                   each.config_path.c_str(), each.plugin.c_str(), each.message.c_str());
     good = observer.outcome.errors.empty();
     wasm_->abandon(1);
   }
@@ -116,9 +118,9 @@ bool Server::start() {
   wasm_ = std::make_unique<wasm::Host>(loop_, *this, store_, wasm::Host::Options{});
   backend_ = std::make_unique<ServerBackend>(*this, *wasm_);
   drain_ = std::make_unique<Drain>(loop_, workers_);
-  reloader_ = std::make_unique<Reloader>(
-      ReloaderDeps{loop_, options_, registry_, store_, *this, *wasm_,
-                   SnapshotMaker{store_, access_logs_, cluster_registry_, count}, cluster_registry_, workers_});
+  reloader_ = std::make_unique<Reloader>(ReloaderDeps{
+      loop_, options_, registry_, store_, *this, *wasm_,
+      SnapshotMaker{store_, access_logs_, cluster_registry_, count}, cluster_registry_, workers_});
   for (const auto& worker : workers_) worker->start();
   state_ = admin::Backend::State::kInitializing;
   return true;
@@ -150,7 +152,8 @@ bool Server::start_admin() {
   if (!admin.address) return true;
   auto listening = admin::AdminServer::listen(loop_, *backend_, *admin.address);
   if (!listening) {
-    WEIR_LOG(kAdmin, kError, "the admin listener cannot be opened", {{"why", listening.error().detail}});
+    WEIR_LOG(kAdmin, kError, "the admin listener cannot be opened",
+             {{"why", listening.error().detail}});
     return false;
   }
   admin_ = std::move(*listening);
@@ -160,7 +163,9 @@ bool Server::start_admin() {
   return true;
 }
 
-std::string Server::admin_address() const { return admin_ ? admin_->local().to_string() : std::string(); }
+std::string Server::admin_address() const {
+  return admin_ ? admin_->local().to_string() : std::string();
+}
 
 void Server::on_signal(void* self, int signal) {
   auto& server = *static_cast<Server*>(self);
@@ -175,8 +180,10 @@ void Server::on_signal(void* self, int signal) {
     case SIGHUP:
       WEIR_LOG(kMain, kInfo, "SIGHUP: reading the configuration again");
       return server.reloader_->reload();
-    case SIGUSR1: return server.reopen_logs();
-    default: return;
+    case SIGUSR1:
+      return server.reopen_logs();
+    default:
+      return;
   }
 }
 
@@ -235,7 +242,8 @@ void Server::on_gauge_timer(void* self) {
 }
 
 void Server::publish_gauges() {
-  const auto uptime = std::chrono::duration_cast<std::chrono::seconds>(loop_.system_now() - started_at_);
+  const auto uptime =
+      std::chrono::duration_cast<std::chrono::seconds>(loop_.system_now() - started_at_);
   store_.gauge("server.uptime").set(uptime.count());
   store_.gauge("server.live").set(state() == admin::Backend::State::kLive ? 1 : 0);
   store_.gauge("server.state").set(static_cast<int64_t>(state()));

@@ -48,7 +48,9 @@ class Server final : public router::FilterHost {
   event::Loop& loop(unsigned worker) override;
   unsigned workers() const noexcept override { return static_cast<unsigned>(workers_.size()); }
   wasm::Host* wasm() override { return wasm_.get(); }
-  bool health_check_failed() const noexcept override { return health_check_failed_.load(std::memory_order_relaxed); }
+  bool health_check_failed() const noexcept override {
+    return health_check_failed_.load(std::memory_order_relaxed);
+  }
 
   // For tests and the admin side. Thread: main, but for `on_ready`'s moment.
   const FilterRegistry& registry() const noexcept { return registry_; }

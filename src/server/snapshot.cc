@@ -36,7 +36,8 @@ void compare(const std::vector<std::shared_ptr<const Options>>& before,
 void describe(std::string& out, unsigned count, std::string_view noun, std::string_view verb) {
   if (count == 0) return;
   if (!out.empty()) out += ", ";
-  out += std::to_string(count) + " " + std::string(noun) + (count == 1 ? " " : "s ") + std::string(verb);
+  out += std::to_string(count) + " " + std::string(noun) + (count == 1 ? " " : "s ") +
+         std::string(verb);
 }
 
 }  // namespace
@@ -47,7 +48,8 @@ std::string socket_key(const proxy::ListenerOptions& options) {
   if (!options.address.is_unix() && options.address.port() == 0) key += "|" + options.name;
   const net::SocketOptions& socket = options.socket;
   key += "|" + std::to_string(socket.backlog) + (socket.reuse_port ? "r" : "") +
-         (socket.ipv4_compat ? "4" : "") + (socket.freebind ? "f" : "") + std::to_string(socket.unix_mode);
+         (socket.ipv4_compat ? "4" : "") + (socket.freebind ? "f" : "") +
+         std::to_string(socket.unix_mode);
   return key;
 }
 
@@ -68,7 +70,8 @@ Result<ListenerEntry> SnapshotMaker::make_listener(
     if (!opened) return fail(std::move(opened).error());
     entry.sockets = std::make_shared<const SocketSet>(std::move(*opened));
   }
-  WEIR_TRY(runtime, proxy::HcmRuntime::make(options, entry.sockets->local(), generation, store, logs));
+  WEIR_TRY(runtime,
+           proxy::HcmRuntime::make(options, entry.sockets->local(), generation, store, logs));
   entry.runtime = std::move(runtime);
   return entry;
 }
@@ -83,7 +86,8 @@ Result<std::shared_ptr<const Snapshot>> SnapshotMaker::make(
     auto entry = make_listener(generation, options, previous);
     if (!entry) {
       Error error = std::move(entry).error();
-      error.detail = "listener " + options->name + " (" + options->address.to_string() + "): " + error.detail;
+      error.detail =
+          "listener " + options->name + " (" + options->address.to_string() + "): " + error.detail;
       return fail(std::move(error));
     }
     snapshot.listeners.push_back(std::move(*entry));
@@ -94,8 +98,8 @@ Result<std::shared_ptr<const Snapshot>> SnapshotMaker::make(
 }
 
 bool Difference::nothing() const noexcept {
-  return listeners_added + listeners_changed + listeners_removed + clusters_added + clusters_changed +
-             clusters_removed + plugins_swapped ==
+  return listeners_added + listeners_changed + listeners_removed + clusters_added +
+             clusters_changed + clusters_removed + plugins_swapped ==
          0;
 }
 
@@ -115,8 +119,8 @@ Difference difference(const config::Configuration& before, const config::Configu
   Difference result;
   compare(before.listeners, before.listener_texts, after.listeners, after.listener_texts,
           result.listeners_added, result.listeners_changed, result.listeners_removed);
-  compare(before.clusters, before.cluster_texts, after.clusters, after.cluster_texts, result.clusters_added,
-          result.clusters_changed, result.clusters_removed);
+  compare(before.clusters, before.cluster_texts, after.clusters, after.cluster_texts,
+          result.clusters_added, result.clusters_changed, result.clusters_removed);
   return result;
 }
 

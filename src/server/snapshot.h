@@ -19,7 +19,8 @@ namespace weir::server {
 /// address and by workers that still empty a removed one; closed with the last of them.
 class SocketSet {
  public:
-  SocketSet(std::vector<std::unique_ptr<net::ListenSocket>> sockets) : sockets_(std::move(sockets)) {}
+  SocketSet(std::vector<std::unique_ptr<net::ListenSocket>> sockets)
+      : sockets_(std::move(sockets)) {}
   /// Null when this worker has no socket of its own (Unix paths).
   const net::ListenSocket* of(unsigned worker) const noexcept {
     return worker < sockets_.size() ? sockets_[worker].get() : nullptr;
@@ -56,9 +57,9 @@ struct SnapshotMaker {
   upstream::ClusterRegistry& clusters;
   unsigned workers;
 
-  Result<std::shared_ptr<const Snapshot>> make(uint64_t generation,
-                                               std::shared_ptr<const config::Configuration> configuration,
-                                               const Snapshot* previous) const;
+  Result<std::shared_ptr<const Snapshot>> make(
+      uint64_t generation, std::shared_ptr<const config::Configuration> configuration,
+      const Snapshot* previous) const;
 
  private:
   Result<ListenerEntry> make_listener(uint64_t generation,

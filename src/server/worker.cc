@@ -99,9 +99,9 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, wasm::Host* wasm,
   clusters_.apply(snapshot->clusters);
   std::vector<Listening> next;
   for (const ListenerEntry& entry : snapshot->listeners) {
-    auto kept = std::find_if(listenings_.begin(), listenings_.end(), [&entry](const Listening& each) {
-      return each.key == entry.key && each.host != nullptr;
-    });
+    auto kept = std::find_if(
+        listenings_.begin(), listenings_.end(),
+        [&entry](const Listening& each) { return each.key == entry.key && each.host != nullptr; });
     if (kept != listenings_.end()) {
       next.push_back(std::move(*kept));
       listenings_.erase(kept);
@@ -137,13 +137,14 @@ void Worker::on_host_empty(void* self) { static_cast<Worker*>(self)->sweep_.sche
 
 void Worker::on_sweep(void* self) {
   auto& worker = *static_cast<Worker*>(self);
-  const auto emptied = std::any_of(worker.retired_.begin(), worker.retired_.end(), [](const Listening& each) {
-    return each.host->session_count() == 0;
-  });
+  const auto emptied =
+      std::any_of(worker.retired_.begin(), worker.retired_.end(),
+                  [](const Listening& each) { return each.host->session_count() == 0; });
   if (emptied) {
     // The hosts' last sessions are still on their way out of this turn: let go of them in the next.
     worker.post([&worker] {
-      std::erase_if(worker.retired_, [](const Listening& each) { return each.host->session_count() == 0; });
+      std::erase_if(worker.retired_,
+                    [](const Listening& each) { return each.host->session_count() == 0; });
     });
   }
   if (worker.session_count() > 0 || worker.when_empty_.empty()) return;

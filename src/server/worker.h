@@ -77,7 +77,8 @@ class Worker {
     bool inbound = false;
   };
   void run();
-  Listening make_listening(const ListenerEntry& entry, const std::vector<std::unique_ptr<Worker>>& peers);
+  Listening make_listening(const ListenerEntry& entry,
+                           const std::vector<std::unique_ptr<Worker>>& peers);
   void retire(Listening listening);
   static void on_host_empty(void* self);
   static void on_sweep(void* self);

@@ -24,14 +24,16 @@ void bump(Cell& cell, uint64_t n, bool shared) noexcept {
 }
 
 // Envoy's default buckets (histogram_settings), in the unit of the histogram.
-constexpr std::array<double, 19> kEnvoyBounds = {0.5,  1,    5,    10,   25,    50,    100,    250,    500,    1000,
-                                                 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000};
+constexpr std::array<double, 19> kEnvoyBounds = {
+    0.5,  1,    5,     10,    25,    50,     100,    250,     500,    1000,
+    2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000};
 
 constexpr std::array<uint64_t, buckets::kCount> make_bounds() noexcept {
   std::array<uint64_t, buckets::kCount> bounds{};
   size_t n = 0;
   for (uint64_t v = 0; v <= 10; ++v) bounds[n++] = v;
-  constexpr std::array<uint64_t, 16> kSteps = {12, 14, 16, 18, 20, 25, 30, 35, 40, 45, 50, 60, 70, 80, 90, 100};
+  constexpr std::array<uint64_t, 16> kSteps = {12, 14, 16, 18, 20, 25, 30, 35,
+                                               40, 45, 50, 60, 70, 80, 90, 100};
   uint64_t unit = 1;
   for (int decade = 0; decade < 6; ++decade, unit *= 10) {
     for (const uint64_t step : kSteps) {
@@ -76,7 +78,8 @@ void CellRef::add(uint64_t n) const noexcept {
 
 uint64_t CellRef::sum() const noexcept {
   uint64_t total = 0;
-  for (unsigned t = 0; t < threads; ++t) total += base[t * kPageCells].load(std::memory_order_relaxed);
+  for (unsigned t = 0; t < threads; ++t)
+    total += base[t * kPageCells].load(std::memory_order_relaxed);
   return total;
 }
 
@@ -92,7 +95,8 @@ HistogramCells::HistogramCells(unsigned threads)
     : threads_(threads), cells_(std::make_unique<std::atomic<Cells*>[]>(threads)) {}
 
 HistogramCells::~HistogramCells() {
-  for (unsigned t = 0; t < threads_; ++t) const std::unique_ptr<Cells> owned(cells_[t].load(std::memory_order_acquire));
+  for (unsigned t = 0; t < threads_; ++t)
+    const std::unique_ptr<Cells> owned(cells_[t].load(std::memory_order_acquire));
 }
 
 HistogramCells::Cells* HistogramCells::cells_of(unsigned thread) noexcept {
@@ -100,7 +104,8 @@ HistogramCells::Cells* HistogramCells::cells_of(unsigned thread) noexcept {
   if (cells != nullptr) return cells;
   auto made = std::make_unique<Cells>();
   // Threads of index 0 may race; the loser takes the winner's.
-  if (cells_[thread].compare_exchange_strong(cells, made.get(), std::memory_order_acq_rel)) return made.release();
+  if (cells_[thread].compare_exchange_strong(cells, made.get(), std::memory_order_acq_rel))
+    return made.release();
   return cells;
 }
 
@@ -117,7 +122,8 @@ HistogramCells::Totals HistogramCells::totals() const noexcept {
   for (unsigned t = 0; t < threads_; ++t) {
     const Cells* cells = cells_[t].load(std::memory_order_acquire);
     if (cells == nullptr) continue;
-    for (size_t i = 0; i < buckets::kCount; ++i) totals.counts[i] += cells->counts[i].load(std::memory_order_relaxed);
+    for (size_t i = 0; i < buckets::kCount; ++i)
+      totals.counts[i] += cells->counts[i].load(std::memory_order_relaxed);
     totals.sum += cells->sum.load(std::memory_order_relaxed);
   }
   return totals;

@@ -54,7 +54,8 @@ class GaugeCells final : public Gauge {
     set_.store(value, std::memory_order_relaxed);
   }
   int64_t value() const noexcept {
-    return static_cast<int64_t>(cells_.sum() + static_cast<uint64_t>(set_.load(std::memory_order_relaxed)));
+    return static_cast<int64_t>(cells_.sum() +
+                                static_cast<uint64_t>(set_.load(std::memory_order_relaxed)));
   }
   bool used() const noexcept { return used_.load(std::memory_order_relaxed); }
 
@@ -69,7 +70,8 @@ class GaugeCells final : public Gauge {
 
 /// Buckets whose upper bounds (inclusive) grow by 10 to 25 %, with Envoy's default bounds among them.
 namespace buckets {
-inline constexpr size_t kCount = 11 + 6 * 16 + 2 + 1;  // 0..10, six decades, two extra bounds, overflow
+inline constexpr size_t kCount =
+    11 + 6 * 16 + 2 + 1;  // 0..10, six decades, two extra bounds, overflow
 size_t index_of(uint64_t value) noexcept;
 /// Upper bound of a bucket; UINT64_MAX for the last.
 uint64_t bound(size_t index) noexcept;

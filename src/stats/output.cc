@@ -26,7 +26,8 @@ std::string number_text(double value) {
 // Hands on the metrics that the caller of the endpoint wants.
 class Filtered : public Visitor {
  public:
-  Filtered(std::optional<base::Regex> regex, bool used_only) : regex_(std::move(regex)), used_only_(used_only) {}
+  Filtered(std::optional<base::Regex> regex, bool used_only)
+      : regex_(std::move(regex)), used_only_(used_only) {}
   void on_counter(std::string_view name, uint64_t value, bool used) final {
     if (wanted(name, used)) counter(name, value);
   }
@@ -57,8 +58,12 @@ class TextOutput final : public Filtered {
   std::string text() const { return values_ + histograms_; }
 
  private:
-  void counter(std::string_view name, uint64_t value) override { base::append_all(values_, name, ": ", value, '\n'); }
-  void gauge(std::string_view name, int64_t value) override { base::append_all(values_, name, ": ", value, '\n'); }
+  void counter(std::string_view name, uint64_t value) override {
+    base::append_all(values_, name, ": ", value, '\n');
+  }
+  void gauge(std::string_view name, int64_t value) override {
+    base::append_all(values_, name, ": ", value, '\n');
+  }
   void histogram(std::string_view name, const HistogramSnapshot& value) override {
     base::append_all(histograms_, name, ": ");
     if (value.count == 0) {
@@ -67,7 +72,8 @@ class TextOutput final : public Filtered {
     }
     // Envoy's pairs are (last interval, since start); weir keeps no intervals.
     for (const double q : kQuantiles) {
-      base::append_all(histograms_, 'P', number_text(q), "(nan,", number_text(value.quantile(q / 100)), ") ");
+      base::append_all(histograms_, 'P', number_text(q), "(nan,",
+                       number_text(value.quantile(q / 100)), ") ");
     }
     base::append_all(histograms_, "P100(nan,", number_text(value.quantile(1)), ")\n");
   }
@@ -77,7 +83,8 @@ class TextOutput final : public Filtered {
 
 class JsonOutput final : public Filtered {
  public:
-  JsonOutput(std::optional<base::Regex> regex, bool used_only) : Filtered(std::move(regex), used_only) {
+  JsonOutput(std::optional<base::Regex> regex, bool used_only)
+      : Filtered(std::move(regex), used_only) {
     json_.begin_object().key("stats").begin_array();
   }
   std::string finish() {
@@ -106,7 +113,12 @@ class JsonOutput final : public Filtered {
     histograms_.begin_object().key("name").text(name).key("values").begin_array();
     for (size_t i = 0; i <= kQuantiles.size(); ++i) {
       const double q = i < kQuantiles.size() ? kQuantiles[i] : 100;
-      histograms_.begin_object().key("interval").null().key("cumulative").number(value.quantile(q / 100)).end_object();
+      histograms_.begin_object()
+          .key("interval")
+          .null()
+          .key("cumulative")
+          .number(value.quantile(q / 100))
+          .end_object();
     }
     histograms_.end_array().end_object();
   }
@@ -176,7 +188,8 @@ class PrometheusOutput final : public Filtered {
       std::snprintf(le, sizeof le, "%.15g", bound);
       base::append_all(out, tagged.name, "_bucket{", labels(tagged, le), "} ", count, '\n');
     }
-    base::append_all(out, tagged.name, "_bucket{", labels(tagged, "+Inf"), "} ", snapshot.count, '\n');
+    base::append_all(out, tagged.name, "_bucket{", labels(tagged, "+Inf"), "} ", snapshot.count,
+                     '\n');
     base::append_all(out, tagged.name, "_sum{", labels(tagged), "} ", snapshot.sum, '\n');
     base::append_all(out, tagged.name, "_count{", labels(tagged), "} ", snapshot.count, '\n');
   }

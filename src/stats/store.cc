@@ -33,7 +33,9 @@ class PrefixScope final : public StatsScope {
   Counter& counter(std::string_view name) override { return store_.counter(full(name)); }
   Gauge& gauge(std::string_view name) override { return store_.gauge(full(name)); }
   Histogram& histogram(std::string_view name) override { return store_.histogram(full(name)); }
-  std::unique_ptr<StatsScope> scope(std::string_view prefix) override { return store_.scope(full(prefix)); }
+  std::unique_ptr<StatsScope> scope(std::string_view prefix) override {
+    return store_.scope(full(prefix));
+  }
 
  private:
   std::string full(std::string_view name) const {
@@ -113,8 +115,10 @@ void Store::visit(Visitor& visitor) const {
   for (;;) {
     const std::string* least = nullptr;
     if (counter != p.counters.end()) least = &counter->first;
-    if (gauge != p.gauges.end() && (least == nullptr || gauge->first < *least)) least = &gauge->first;
-    if (histogram != p.histograms.end() && (least == nullptr || histogram->first < *least)) least = &histogram->first;
+    if (gauge != p.gauges.end() && (least == nullptr || gauge->first < *least))
+      least = &gauge->first;
+    if (histogram != p.histograms.end() && (least == nullptr || histogram->first < *least))
+      least = &histogram->first;
     if (least == nullptr) return;
     if (counter != p.counters.end() && least == &counter->first) {
       visitor.on_counter(counter->first, counter->second.value(), counter->second.raw() != 0);
@@ -123,7 +127,8 @@ void Store::visit(Visitor& visitor) const {
       visitor.on_gauge(gauge->first, gauge->second.value(), gauge->second.used());
       ++gauge;
     } else {
-      visitor.on_histogram(histogram->first, histogram->second.snapshot(), histogram->second.used());
+      visitor.on_histogram(histogram->first, histogram->second.snapshot(),
+                           histogram->second.used());
       ++histogram;
     }
   }

@@ -21,14 +21,15 @@ unsigned thread_index() noexcept;
 struct HistogramSnapshot {
   uint64_t count = 0;
   uint64_t sum = 0;
-  std::vector<std::pair<double, uint64_t>> cumulative;  // upper bound -> count at or below (Envoy's buckets)
+  std::vector<std::pair<double, uint64_t>>
+      cumulative;  // upper bound -> count at or below (Envoy's buckets)
   struct Range {
     double lower;  // exclusive
     double upper;  // inclusive
     uint64_t count;
   };
-  std::vector<Range> ranges;                            // the finer buckets that hold something
-  double quantile(double q) const;                      // interpolated in them; NaN if empty
+  std::vector<Range> ranges;        // the finer buckets that hold something
+  double quantile(double q) const;  // interpolated in them; NaN if empty
 };
 
 /// Visits metrics in order of name.
@@ -48,7 +49,8 @@ class Store {
   Counter& counter(std::string_view name);
   Gauge& gauge(std::string_view name);
   Histogram& histogram(std::string_view name);
-  std::unique_ptr<StatsScope> scope(std::string_view prefix);  // "http.ingress." (dot added if missing)
+  std::unique_ptr<StatsScope> scope(
+      std::string_view prefix);  // "http.ingress." (dot added if missing)
   void visit(Visitor& visitor) const;
   uint64_t counter_value(std::string_view name) const;  // 0 if absent; for tests and admin
   int64_t gauge_value(std::string_view name) const;

@@ -24,10 +24,11 @@ bool cut_token(std::string& name, size_t at, std::string_view tag, TaggedName& o
 void cut_cluster(std::string& name, TaggedName& out) {
   constexpr size_t kAt = 8;  // behind "cluster."
   size_t end = std::string::npos;
-  for (const std::string_view known : {".upstream_", ".membership_", ".circuit_breakers.", ".lb_", ".health_check.",
-                                       ".outlier_detection.", ".external.", ".internal.", ".update_", ".bind_errors",
-                                       ".assignment_", ".max_host_weight", ".version", ".http1.", ".http2.",
-                                       ".retry_", ".original_dst_", ".default.", ".warming_state"}) {
+  for (const std::string_view known :
+       {".upstream_", ".membership_", ".circuit_breakers.", ".lb_", ".health_check.",
+        ".outlier_detection.", ".external.", ".internal.", ".update_", ".bind_errors",
+        ".assignment_", ".max_host_weight", ".version", ".http1.", ".http2.", ".retry_",
+        ".original_dst_", ".default.", ".warming_state"}) {
     end = std::min(end, name.find(known, kAt));
   }
   if (end == std::string::npos || end == kAt) {
@@ -39,8 +40,8 @@ void cut_cluster(std::string& name, TaggedName& out) {
 }
 
 bool is_address_char(char c) noexcept {
-  return base::is_digit(c) || c == '_' || c == '.' || c == '[' || c == ']' || (c >= 'a' && c <= 'f') ||
-         (c >= 'A' && c <= 'F');
+  return base::is_digit(c) || c == '_' || c == '.' || c == '[' || c == ']' ||
+         (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
 // "listener.<address>.": an address has dots of its own, so it reaches to the last dot that follows only

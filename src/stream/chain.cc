@@ -12,7 +12,8 @@ namespace {
 
 class LoopTimer final : public StreamTimer {
  public:
-  LoopTimer(event::Loop& loop, std::chrono::milliseconds delay, void (*handler)(void*), void* argument)
+  LoopTimer(event::Loop& loop, std::chrono::milliseconds delay, void (*handler)(void*),
+            void* argument)
       : timer_(loop, handler, argument) {
     timer_.arm(delay);
   }
@@ -82,7 +83,8 @@ const void* FilterChain::Slot::route_config() {
 }
 
 std::unique_ptr<StreamTimer> FilterChain::Slot::start_timer(std::chrono::milliseconds delay,
-                                                            void (*handler)(void*), void* argument) {
+                                                            void (*handler)(void*),
+                                                            void* argument) {
   return std::make_unique<LoopTimer>(*chain->environment_.loop, delay, handler, argument);
 }
 

@@ -66,7 +66,8 @@ class FilterChain final : public TerminalCallbacks {
   FilterChain(const FilterChain&) = delete;
   FilterChain& operator=(const FilterChain&) = delete;
 
-  void begin(ChainHost& host, Exchange& exchange, const ChainEnvironment& environment, size_t max_filters);
+  void begin(ChainHost& host, Exchange& exchange, const ChainEnvironment& environment,
+             size_t max_filters);
   /// `name` lives as long as the snapshot.
   void add(std::unique_ptr<HttpFilter> filter, std::string_view name);
   void add_terminal(std::unique_ptr<HttpFilter> filter, std::string_view name);
@@ -114,18 +115,18 @@ class FilterChain final : public TerminalCallbacks {
   /// One direction of one filter.
   struct Lane {
     Buffer held;
-    Buffer added;              // add_*_body during a callback of this lane
-    uint64_t received = 0;     // body bytes that arrived while the head stands here
+    Buffer added;           // add_*_body during a callback of this lane
+    uint64_t received = 0;  // body bytes that arrived while the head stands here
     Stop stop = Stop::kNone;
-    bool entered = false;      // the head callback was called
+    bool entered = false;  // the head callback was called
     bool in_callback = false;
     bool releasing = false;
     bool head_waiting = false;
-    bool head_end = false;     // the message ended with the head
-    bool body_end = false;     // the message's end stands behind `held`
+    bool head_end = false;  // the message ended with the head
+    bool body_end = false;  // the message's end stands behind `held`
     bool trailers_waiting = false;
     bool trailers_added = false;
-    bool at_end = false;       // in the callback that carries the end of the body
+    bool at_end = false;  // in the callback that carries the end of the body
     bool end_passed = false;
     bool holds_sender = false;
     bool continue_due = false;
@@ -134,38 +135,67 @@ class FilterChain final : public TerminalCallbacks {
   class Slot;
   class Turn;
 
-  template <Direction D> Lane& lane(int index) noexcept;
-  template <Direction D> HeaderMap& headers() noexcept;
-  template <Direction D> bool at_exit(int index) const noexcept;
-  template <Direction D> uint32_t& epoch() noexcept;
+  template <Direction D>
+  Lane& lane(int index) noexcept;
+  template <Direction D>
+  HeaderMap& headers() noexcept;
+  template <Direction D>
+  bool at_exit(int index) const noexcept;
+  template <Direction D>
+  uint32_t& epoch() noexcept;
   // The walk of each part of a message from filter `index` on.
-  template <Direction D> void run_head(int index, EndStream end);
-  template <Direction D> void run_body(int index, Buffer& data, EndStream end);
-  template <Direction D> void run_trailers(int index);
-  template <Direction D> Flow call_head(int index, EndStream end);
-  template <Direction D> Flow call_body(int index, Buffer& data, EndStream end);
-  template <Direction D> Flow call_trailers(int index);
-  template <Direction D> bool settle_head(int index, Flow flow, EndStream end);
-  template <Direction D> bool settle_body(int index, Flow flow, Buffer& data, bool merged, EndStream end);
-  template <Direction D> bool settle_trailers(int index, Flow flow);
-  template <Direction D> void keep_body(int index, Buffer& data, bool merged, EndStream end);
-  template <Direction D> void drop_body(int index, Buffer& data, bool merged, EndStream end);
+  template <Direction D>
+  void run_head(int index, EndStream end);
+  template <Direction D>
+  void run_body(int index, Buffer& data, EndStream end);
+  template <Direction D>
+  void run_trailers(int index);
+  template <Direction D>
+  Flow call_head(int index, EndStream end);
+  template <Direction D>
+  Flow call_body(int index, Buffer& data, EndStream end);
+  template <Direction D>
+  Flow call_trailers(int index);
+  template <Direction D>
+  bool settle_head(int index, Flow flow, EndStream end);
+  template <Direction D>
+  bool settle_body(int index, Flow flow, Buffer& data, bool merged, EndStream end);
+  template <Direction D>
+  bool settle_trailers(int index, Flow flow);
+  template <Direction D>
+  void keep_body(int index, Buffer& data, bool merged, EndStream end);
+  template <Direction D>
+  void drop_body(int index, Buffer& data, bool merged, EndStream end);
   // What leaves the last filter of a direction.
-  template <Direction D> void exit_head(EndStream end);
-  template <Direction D> void exit_body(Buffer& data, EndStream end);
-  template <Direction D> void exit_trailers();
-  template <Direction D> bool length_holds(size_t more, bool end);
+  template <Direction D>
+  void exit_head(EndStream end);
+  template <Direction D>
+  void exit_body(Buffer& data, EndStream end);
+  template <Direction D>
+  void exit_trailers();
+  template <Direction D>
+  bool length_holds(size_t more, bool end);
   // What filters ask for.
-  template <Direction D> void release(int index);
-  template <Direction D> void continue_from(int index);
-  template <Direction D> void add_body(int index, Buffer&& data);
-  template <Direction D> HeaderMap& add_trailers(int index);
-  template <Direction D> void run_due(int index);
-  template <Direction D> void fix_length(Lane& lane);
-  template <Direction D> void check_limit(Lane& lane, bool watermark);
-  template <Direction D> void hold_sender(Lane& lane, bool hold);
-  template <Direction D> void kill();
-  template <Direction D> void after_callback(int index);
+  template <Direction D>
+  void release(int index);
+  template <Direction D>
+  void continue_from(int index);
+  template <Direction D>
+  void add_body(int index, Buffer&& data);
+  template <Direction D>
+  HeaderMap& add_trailers(int index);
+  template <Direction D>
+  void run_due(int index);
+  template <Direction D>
+  void fix_length(Lane& lane);
+  template <Direction D>
+  void check_limit(Lane& lane, bool watermark);
+  template <Direction D>
+  void hold_sender(Lane& lane, bool hold);
+  template <Direction D>
+  void kill();
+  template <Direction D>
+  void after_callback(int index);
   void schedule();
   void run_deferred();
   void do_reply();
@@ -191,22 +221,23 @@ class FilterChain final : public TerminalCallbacks {
   struct Length {
     int64_t declared = -1;  // content-length of the head that left the chain
     uint64_t passed = 0;
-    bool changed = false;   // a filter changed the size of a body
+    bool changed = false;  // a filter changed the size of a body
   };
   Length request_length_;
   Length response_length_;
   int entered_ = 0;       // filters whose request head callback was called
   int response_low_ = 0;  // lowest filter whose response head callback was called
   int depth_ = 0;         // driver calls on the stack
-  uint32_t request_epoch_ = 0;    // bumped when a direction is cut short: loops below on the stack stop
+  uint32_t request_epoch_ =
+      0;  // bumped when a direction is cut short: loops below on the stack stop
   uint32_t response_epoch_ = 0;
   bool active_ = false;
   bool ended_ = false;
-  bool done_ = false;             // nothing more may pass
+  bool done_ = false;  // nothing more may pass
   bool done_told_ = false;
   bool pending_ = false;
   bool reset_due_ = false;
-  bool replied_ = false;          // the answer is our own: what the terminal filter sends is ignored
+  bool replied_ = false;  // the answer is our own: what the terminal filter sends is ignored
   bool route_matched_ = false;
   bool request_dead_ = false;
   bool request_complete_ = false;

@@ -272,7 +272,8 @@ void FilterChain::release(int index) {
   if (here.head_waiting) {
     here.head_waiting = false;
     fix_length<D>(here);
-    const bool alone = here.head_end && here.held.empty() && !here.body_end && !here.trailers_waiting;
+    const bool alone =
+        here.head_end && here.held.empty() && !here.body_end && !here.trailers_waiting;
     if (alone) here.end_passed = true;
     run_head<D>(WEIR_NEXT(index), alone ? EndStream::kYes : EndStream::kNo);
     if (epoch<D>() != started) return;
@@ -314,7 +315,8 @@ void FilterChain::fix_length(Lane& here) {
       map.set(HeaderId::kContentLength, std::to_string(here.held.size()));
   } else if (whole && length.changed) {
     map.set(HeaderId::kContentLength, "0");
-  } else if (length.changed || here.held.size() != here.received || (here.head_end && with_trailers)) {
+  } else if (length.changed || here.held.size() != here.received ||
+             (here.head_end && with_trailers)) {
     map.remove(HeaderId::kContentLength);
   }
 }
@@ -408,7 +410,8 @@ void FilterChain::add_body(int index, Buffer&& data) {
 template <FilterChain::Direction D>
 HeaderMap& FilterChain::add_trailers(int index) {
   Lane& here = lane<D>(index);
-  HeaderMap& map = D == Direction::kRequest ? exchange_->request_trailers : exchange_->response_trailers;
+  HeaderMap& map =
+      D == Direction::kRequest ? exchange_->request_trailers : exchange_->response_trailers;
   bool& seen = D == Direction::kRequest ? request_trailers_seen_ : response_trailers_seen_;
   if (here.in_callback && here.at_end) {
     here.trailers_added = true;
@@ -469,8 +472,9 @@ void FilterChain::exit_head(EndStream end) {
   if (count_ > 1 && end == EndStream::kNo) {
     const auto declared = headers<D>().get(HeaderId::kContentLength);
     const auto value = declared ? base::parse_u64(*declared) : std::nullopt;
-    if (value) (D == Direction::kRequest ? request_length_ : response_length_).declared =
-        static_cast<int64_t>(*value);
+    if (value)
+      (D == Direction::kRequest ? request_length_ : response_length_).declared =
+          static_cast<int64_t>(*value);
   }
   if constexpr (D == Direction::kRequest) {
     if (terminal_ == nullptr) {
@@ -517,14 +521,14 @@ void FilterChain::exit_trailers() {
   }
 }
 
-#define WEIR_INSTANTIATE(D)                                                          \
-  template void FilterChain::run_head<FilterChain::D>(int, EndStream);               \
-  template void FilterChain::run_body<FilterChain::D>(int, Buffer&, EndStream);      \
-  template void FilterChain::run_trailers<FilterChain::D>(int);                      \
-  template void FilterChain::run_due<FilterChain::D>(int);                           \
-  template void FilterChain::continue_from<FilterChain::D>(int);                     \
-  template void FilterChain::add_body<FilterChain::D>(int, Buffer&&);                \
-  template HeaderMap& FilterChain::add_trailers<FilterChain::D>(int);                \
+#define WEIR_INSTANTIATE(D)                                                     \
+  template void FilterChain::run_head<FilterChain::D>(int, EndStream);          \
+  template void FilterChain::run_body<FilterChain::D>(int, Buffer&, EndStream); \
+  template void FilterChain::run_trailers<FilterChain::D>(int);                 \
+  template void FilterChain::run_due<FilterChain::D>(int);                      \
+  template void FilterChain::continue_from<FilterChain::D>(int);                \
+  template void FilterChain::add_body<FilterChain::D>(int, Buffer&&);           \
+  template HeaderMap& FilterChain::add_trailers<FilterChain::D>(int);           \
   template void FilterChain::kill<FilterChain::D>()
 WEIR_INSTANTIATE(Direction::kRequest);
 WEIR_INSTANTIATE(Direction::kResponse);

@@ -17,7 +17,9 @@ class FilterChain::Slot final : public FilterCallbacks {
   HeaderMap* response_trailers() noexcept override;
   void continue_request() override { chain->continue_from<Direction::kRequest>(index); }
   void continue_response() override { chain->continue_from<Direction::kResponse>(index); }
-  Buffer* held_request_body() noexcept override { return request.held.empty() ? nullptr : &request.held; }
+  Buffer* held_request_body() noexcept override {
+    return request.held.empty() ? nullptr : &request.held;
+  }
   Buffer* held_response_body() noexcept override {
     return response.held.empty() ? nullptr : &response.held;
   }

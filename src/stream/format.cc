@@ -58,9 +58,12 @@ tl::unexpected<Error> bad_format(size_t offset, std::string_view why) {
 Result<Command> read_command(std::string_view text, size_t offset) {
   Command command;
   size_t at = 1;
-  while (at < text.size() && (base::is_alpha(text[at]) || base::is_digit(text[at]) || text[at] == '_')) ++at;
+  while (at < text.size() &&
+         (base::is_alpha(text[at]) || base::is_digit(text[at]) || text[at] == '_'))
+    ++at;
   command.name = text.substr(1, at - 1);
-  if (command.name.empty()) return bad_format(offset, "'%' without an operator; write %% for a percent sign");
+  if (command.name.empty())
+    return bad_format(offset, "'%' without an operator; write %% for a percent sign");
   if (at < text.size() && text[at] == '(') {
     const size_t close = text.find(')', at);
     if (close == std::string_view::npos) return bad_format(offset, "'(' is not closed");
@@ -70,8 +73,10 @@ Result<Command> read_command(std::string_view text, size_t offset) {
   }
   if (at < text.size() && text[at] == ':') {
     const size_t end = text.find('%', at);
-    const auto max = base::parse_u64(text.substr(at + 1, end == std::string_view::npos ? end : end - at - 1));
-    if (!max || *max == 0 || *max > kMaxFormatSize) return bad_format(offset, "bad length after ':'");
+    const auto max =
+        base::parse_u64(text.substr(at + 1, end == std::string_view::npos ? end : end - at - 1));
+    if (!max || *max == 0 || *max > kMaxFormatSize)
+      return bad_format(offset, "bad length after ':'");
     command.max = static_cast<size_t>(*max);
     at = end;
   }
@@ -123,7 +128,8 @@ bool Format::constant() const noexcept {
 
 const std::string& Format::source() const noexcept { return source_; }
 
-void Format::append(const FormatContext& context, std::string& out, Escape escape, bool omit_empty) const {
+void Format::append(const FormatContext& context, std::string& out, Escape escape,
+                    bool omit_empty) const {
   for (const Part& part : parts_) {
     if (part.item.op == Op::kLiteral) {
       out += part.item.text;
@@ -164,9 +170,12 @@ ValueKind Format::single_value(const FormatContext& context, std::string& out) c
 const Format& default_access_log_format() {
   static const Format format = [] {
     auto compiled = Format::compile(
-        "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% "
-        "%RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "
-        "\"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" "
+        "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" "
+        "%RESPONSE_CODE% "
+        "%RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% "
+        "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "
+        "\"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" "
+        "\"%REQ(:AUTHORITY)%\" "
         "\"%UPSTREAM_HOST%\"\n");
     return std::move(*compiled);
   }();

@@ -34,7 +34,8 @@ class Format {
   /// Appends the text; an absent value is "-" (or nothing with omit_empty). Control characters and quotes of
   /// values are escaped when `escape` is set (access logs: one line per stream whatever a client sends).
   enum class Escape : bool { kNo, kYes };
-  void append(const FormatContext& context, std::string& out, Escape escape, bool omit_empty = false) const;
+  void append(const FormatContext& context, std::string& out, Escape escape,
+              bool omit_empty = false) const;
   std::string render(const FormatContext& context) const;  // no escaping, absent values are empty
   /// True when the text has no operator.
   bool constant() const noexcept;
@@ -57,7 +58,8 @@ class JsonFormat {
   JsonFormat(JsonFormat&&) noexcept;
   JsonFormat& operator=(JsonFormat&&) noexcept;
   ~JsonFormat();
-  void append(const FormatContext& context, std::string& out, bool omit_empty) const;  // one line, no newline
+  void append(const FormatContext& context, std::string& out,
+              bool omit_empty) const;  // one line, no newline
 
  private:
   struct Node;

@@ -9,7 +9,8 @@ void HeaderOps::apply(HeaderMap& headers, const FormatContext& context) const {
   // Envoy's order: removals first, so that a field can be replaced by a remove and an add.
   for (const std::string& name : remove) headers.remove(name);
   for (const HeaderAdd& item : add) {
-    const bool present = item.action != AppendAction::kAppendOrAdd && headers.get(item.name).has_value();
+    const bool present =
+        item.action != AppendAction::kAppendOrAdd && headers.get(item.name).has_value();
     if (item.action == AppendAction::kAddIfAbsent && present) continue;
     if (item.action == AppendAction::kOverwriteIfExists && !present) continue;
     value.clear();

@@ -9,7 +9,12 @@
 namespace weir::stream {
 
 /// HeaderValueOption.append_action, in Envoy's order of enum values.
-enum class AppendAction : uint8_t { kAppendOrAdd, kAddIfAbsent, kOverwriteOrAdd, kOverwriteIfExists };
+enum class AppendAction : uint8_t {
+  kAppendOrAdd,
+  kAddIfAbsent,
+  kOverwriteOrAdd,
+  kOverwriteIfExists
+};
 
 struct HeaderAdd {
   std::string name;  // lower-case; never a pseudo-header or host

@@ -17,7 +17,8 @@ struct JsonFormat::Node {
   std::string raw;  // a number, a boolean or null
 
   class Reader;
-  void append(const FormatContext& context, base::JsonWriter& writer, bool omit_empty, std::string& scratch) const;
+  void append(const FormatContext& context, base::JsonWriter& writer, bool omit_empty,
+              std::string& scratch) const;
   bool absent(const FormatContext& context, std::string& scratch) const;
 };
 
@@ -32,12 +33,17 @@ class JsonFormat::Node::Reader {
   Reader(std::string_view text, bool sort) : text_(text), sort_(sort) {}
 
   Result<Node> value(int depth) {
-    if (depth > kMaxDepth) return fail(Code::kConfig, Side::kLocal, "json_format is nested too deeply");
+    if (depth > kMaxDepth)
+      return fail(Code::kConfig, Side::kLocal, "json_format is nested too deeply");
     skip_space();
     Node node;
     switch (peek()) {
-      case '{': WEIR_CHECKED(object(node, depth)); break;
-      case '[': WEIR_CHECKED(list(node, depth)); break;
+      case '{':
+        WEIR_CHECKED(object(node, depth));
+        break;
+      case '[':
+        WEIR_CHECKED(list(node, depth));
+        break;
       case '"': {
         node.kind = Kind::kFormat;
         WEIR_TRY(format, Format::compile(text()));
@@ -45,7 +51,8 @@ class JsonFormat::Node::Reader {
         break;
       }
       default:
-        while (at_ < text_.size() && std::string_view(",]} \t\r\n").find(text_[at_]) == std::string_view::npos)
+        while (at_ < text_.size() &&
+               std::string_view(",]} \t\r\n").find(text_[at_]) == std::string_view::npos)
           node.raw += text_[at_++];
     }
     return node;
@@ -55,7 +62,9 @@ class JsonFormat::Node::Reader {
   static constexpr int kMaxDepth = 32;
   char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
   void skip_space() {
-    while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) ++at_;
+    while (at_ < text_.size() &&
+           std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos)
+      ++at_;
   }
   bool next_is(char c) {
     skip_space();
@@ -74,7 +83,8 @@ class JsonFormat::Node::Reader {
       next_is(':');
       WEIR_TRY(field, value(depth + 1));
       // Sorted as they come: json_formats are short.
-      const auto place = sort_ ? std::upper_bound(node.names.begin(), node.names.end(), key) : node.names.end();
+      const auto place =
+          sort_ ? std::upper_bound(node.names.begin(), node.names.end(), key) : node.names.end();
       node.items.insert(node.items.begin() + (place - node.names.begin()), std::move(field));
       node.names.insert(place, std::move(key));
     }
@@ -101,13 +111,26 @@ class JsonFormat::Node::Reader {
         continue;
       }
       switch (text_[++at_]) {
-        case 'n': out += '\n'; break;
-        case 't': out += '\t'; break;
-        case 'r': out += '\r'; break;
-        case 'b': out += '\b'; break;
-        case 'f': out += '\f'; break;
-        case 'u': append_utf8(out, unicode()); break;
-        default: out += text_[at_];
+        case 'n':
+          out += '\n';
+          break;
+        case 't':
+          out += '\t';
+          break;
+        case 'r':
+          out += '\r';
+          break;
+        case 'b':
+          out += '\b';
+          break;
+        case 'f':
+          out += '\f';
+          break;
+        case 'u':
+          append_utf8(out, unicode());
+          break;
+        default:
+          out += text_[at_];
       }
     }
     ++at_;
@@ -116,7 +139,8 @@ class JsonFormat::Node::Reader {
 
   uint32_t four_digits() {
     uint32_t code = 0;
-    for (int i = 0; i < 4; ++i) code = code << 4 | static_cast<uint32_t>(base::hex_value(text_[++at_]) & 15);
+    for (int i = 0; i < 4; ++i)
+      code = code << 4 | static_cast<uint32_t>(base::hex_value(text_[++at_]) & 15);
     return code;
   }
   uint32_t unicode() {
@@ -133,7 +157,8 @@ class JsonFormat::Node::Reader {
       byte(0xe0 | code >> 12), byte(0x80 | (code >> 6 & 63)), byte(0x80 | (code & 63));
       return;
     }
-    byte(0xf0 | code >> 18), byte(0x80 | (code >> 12 & 63)), byte(0x80 | (code >> 6 & 63)), byte(0x80 | (code & 63));
+    byte(0xf0 | code >> 18), byte(0x80 | (code >> 12 & 63)), byte(0x80 | (code >> 6 & 63)),
+        byte(0x80 | (code & 63));
   }
 
   std::string_view text_;
@@ -142,9 +167,11 @@ class JsonFormat::Node::Reader {
 };
 
 Result<JsonFormat> JsonFormat::compile(std::string_view json, bool sort_properties) {
-  if (!base::json_valid(json)) return fail(Code::kConfig, Side::kLocal, "json_format is not valid JSON");
+  if (!base::json_valid(json))
+    return fail(Code::kConfig, Side::kLocal, "json_format is not valid JSON");
   WEIR_TRY(root, Node::Reader(json, sort_properties).value(0));
-  if (root.kind != Node::Kind::kObject) return fail(Code::kConfig, Side::kLocal, "json_format must be an object");
+  if (root.kind != Node::Kind::kObject)
+    return fail(Code::kConfig, Side::kLocal, "json_format must be an object");
   JsonFormat format;
   format.root_ = std::make_unique<Node>(std::move(root));
   return format;
@@ -156,10 +183,12 @@ bool JsonFormat::Node::absent(const FormatContext& context, std::string& scratch
   return format.single_value(context, scratch) == ValueKind::kAbsent;
 }
 
-void JsonFormat::Node::append(const FormatContext& context, base::JsonWriter& writer, bool omit_empty,
-                              std::string& scratch) const {
+void JsonFormat::Node::append(const FormatContext& context, base::JsonWriter& writer,
+                              bool omit_empty, std::string& scratch) const {
   switch (kind) {
-    case Kind::kRaw: writer.raw(raw); return;
+    case Kind::kRaw:
+      writer.raw(raw);
+      return;
     case Kind::kObject:
       writer.begin_object();
       for (size_t i = 0; i < items.size(); ++i) {
@@ -177,13 +206,20 @@ void JsonFormat::Node::append(const FormatContext& context, base::JsonWriter& wr
       }
       writer.end_array();
       return;
-    case Kind::kFormat: break;
+    case Kind::kFormat:
+      break;
   }
   scratch.clear();
   switch (format.single_value(context, scratch)) {
-    case ValueKind::kAbsent: writer.null(); return;
-    case ValueKind::kNumber: writer.raw(scratch); return;
-    case ValueKind::kText: writer.text(scratch); return;
+    case ValueKind::kAbsent:
+      writer.null();
+      return;
+    case ValueKind::kNumber:
+      writer.raw(scratch);
+      return;
+    case ValueKind::kText:
+      writer.text(scratch);
+      return;
   }
 }
 

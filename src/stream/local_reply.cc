@@ -33,7 +33,8 @@ ErrorAnswer downstream_answer(const Error& error) noexcept {
     case kReset:
     case kClosed:
     case kCancelled:
-      return {400, "", "downstream_remote_disconnect", ResponseFlag::kDownstreamConnectionTermination};
+      return {400, "", "downstream_remote_disconnect",
+              ResponseFlag::kDownstreamConnectionTermination};
     default:
       return {400, "Bad Request", "http1.codec_error", dpe};
   }
@@ -49,13 +50,15 @@ ErrorAnswer upstream_answer(const Error& error) noexcept {
     case kNoRoute:
       return {404, "", "route_not_found", ResponseFlag::kNoRouteFound};
     case kTimeout:
-      return {504, "upstream request timeout", "response_timeout", ResponseFlag::kUpstreamRequestTimeout};
+      return {504, "upstream request timeout", "response_timeout",
+              ResponseFlag::kUpstreamRequestTimeout};
     case kConnectFailed:
     case kConnectTimeout:
       return {503, "", "upstream_reset_before_response_started",
               ResponseFlag::kUpstreamConnectionFailure};
     case kReset:
-      return {503, "", "upstream_reset_before_response_started", ResponseFlag::kUpstreamRemoteReset};
+      return {503, "", "upstream_reset_before_response_started",
+              ResponseFlag::kUpstreamRemoteReset};
     case kClosed:
       return {503, "", "upstream_reset_before_response_started",
               ResponseFlag::kUpstreamConnectionTermination};
@@ -68,7 +71,8 @@ ErrorAnswer upstream_answer(const Error& error) noexcept {
     case kTooManyHeaders:
     case kBadVersion:
     case kNotImplemented:
-      return {502, "", "upstream_reset_before_response_started", ResponseFlag::kUpstreamProtocolError};
+      return {502, "", "upstream_reset_before_response_started",
+              ResponseFlag::kUpstreamProtocolError};
     default:
       return {502, "", "upstream_error", std::nullopt};
   }
@@ -128,15 +132,21 @@ bool is_grpc_request(const HeaderMap& headers) noexcept {
 
 int grpc_status_for(int http_status) noexcept {
   switch (http_status) {
-    case 400: return 13;  // INTERNAL
-    case 401: return 16;  // UNAUTHENTICATED
-    case 403: return 7;   // PERMISSION_DENIED
-    case 404: return 12;  // UNIMPLEMENTED
+    case 400:
+      return 13;  // INTERNAL
+    case 401:
+      return 16;  // UNAUTHENTICATED
+    case 403:
+      return 7;  // PERMISSION_DENIED
+    case 404:
+      return 12;  // UNIMPLEMENTED
     case 429:
     case 502:
     case 503:
-    case 504: return 14;  // UNAVAILABLE
-    default: return 2;    // UNKNOWN
+    case 504:
+      return 14;  // UNAVAILABLE
+    default:
+      return 2;  // UNKNOWN
   }
 }
 
@@ -154,18 +164,22 @@ std::string grpc_message_encode(std::string_view text) {
   return out;
 }
 
-void write_reply(LocalReply& reply, bool grpc, std::string_view content_type, ResponseHead& head, Buffer& body) {
+void write_reply(LocalReply& reply, bool grpc, std::string_view content_type, ResponseHead& head,
+                 Buffer& body) {
   head.status = grpc ? 200 : reply.status;
   char digits[24];
   if (grpc) {
     const int status = reply.grpc_status >= 0 ? reply.grpc_status : grpc_status_for(reply.status);
     const auto end = std::to_chars(digits, digits + sizeof digits, status).ptr;
     head.headers.add(HeaderId::kContentType, "application/grpc");
-    head.headers.add(HeaderId::kGrpcStatus, std::string_view(digits, static_cast<size_t>(end - digits)));
-    if (!reply.body.empty()) head.headers.add(HeaderId::kGrpcMessage, grpc_message_encode(reply.body));
+    head.headers.add(HeaderId::kGrpcStatus,
+                     std::string_view(digits, static_cast<size_t>(end - digits)));
+    if (!reply.body.empty())
+      head.headers.add(HeaderId::kGrpcMessage, grpc_message_encode(reply.body));
   } else if (!reply.body.empty()) {
     const auto end = std::to_chars(digits, digits + sizeof digits, reply.body.size()).ptr;
-    head.headers.add(HeaderId::kContentLength, std::string_view(digits, static_cast<size_t>(end - digits)));
+    head.headers.add(HeaderId::kContentLength,
+                     std::string_view(digits, static_cast<size_t>(end - digits)));
     head.headers.add(HeaderId::kContentType, content_type.empty() ? "text/plain" : content_type);
     body.append(reply.body);
   }

@@ -42,6 +42,7 @@ std::string grpc_message_encode(std::string_view text);
 
 /// Fills `head` and `body`: text body with content-type and content-length, an empty one without; for gRPC a 200 with
 /// grpc-status and grpc-message and no body. `content_type` is that of a body of the operator's own.
-void write_reply(LocalReply& reply, bool grpc, std::string_view content_type, ResponseHead& head, Buffer& body);
+void write_reply(LocalReply& reply, bool grpc, std::string_view content_type, ResponseHead& head,
+                 Buffer& body);
 
 }  // namespace weir::stream

@@ -23,7 +23,8 @@ std::optional<base::Regex> read_regex(ConfigView& parent, std::string_view field
   auto view = parent.message(field);
   if (!view) return std::nullopt;
   const std::string pattern = view->text("regex");
-  if (view->has("google_re2")) static_cast<void>(view->json("google_re2"));  // deprecated, says nothing
+  if (view->has("google_re2"))
+    static_cast<void>(view->json("google_re2"));  // deprecated, says nothing
   auto regex = base::Regex::compile(pattern);
   if (regex) return std::move(*regex);
   view->error("regex", regex.error().detail);
@@ -51,7 +52,8 @@ StringMatcher StringMatcher::read(ConfigView& view) {
   int found = 0;
   for (const auto& [name, kind] : kKinds) {
     if (!view.has(name)) continue;
-    if (++found > 1) view.error(name, "only one of exact, prefix, suffix, contains and safe_regex may be set");
+    if (++found > 1)
+      view.error(name, "only one of exact, prefix, suffix, contains and safe_regex may be set");
     made.kind = kind;
     if (kind == Kind::kRegex)
       made.regex = read_regex(view, name);
@@ -59,7 +61,8 @@ StringMatcher StringMatcher::read(ConfigView& view) {
       made.text = view.text(name);
   }
   made.ignore_case = view.boolean("ignore_case", false);
-  if (made.kind == Kind::kRegex && made.ignore_case) view.error("ignore_case", "has no effect on safe_regex");
+  if (made.kind == Kind::kRegex && made.ignore_case)
+    view.error("ignore_case", "has no effect on safe_regex");
   StringMatcher out;
   if (found == 0)
     view.error({}, "one of exact, prefix, suffix, contains and safe_regex must be set");
@@ -73,13 +76,17 @@ bool StringMatcher::matches(std::string_view value) const {
   const std::string& text = private_->text;
   const bool loose = private_->ignore_case;
   switch (private_->kind) {
-    case Kind::kExact: return loose ? base::iequals(value, text) : value == text;
-    case Kind::kPrefix: return loose ? base::istarts_with(value, text) : value.starts_with(text);
+    case Kind::kExact:
+      return loose ? base::iequals(value, text) : value == text;
+    case Kind::kPrefix:
+      return loose ? base::istarts_with(value, text) : value.starts_with(text);
     case Kind::kSuffix:
       if (!loose || value.size() < text.size()) return value.ends_with(text);
       return base::iequals(value.substr(value.size() - text.size()), text);
-    case Kind::kContains: return loose ? base::icontains(value, text) : value.find(text) != std::string_view::npos;
-    case Kind::kRegex: return private_->regex && private_->regex->full_match(value);
+    case Kind::kContains:
+      return loose ? base::icontains(value, text) : value.find(text) != std::string_view::npos;
+    case Kind::kRegex:
+      return private_->regex && private_->regex->full_match(value);
   }
   return false;
 }
@@ -94,7 +101,7 @@ struct HeaderMatchers::One {
   bool invert = false;
   bool missing_is_empty = false;
   int64_t start = 0, end = 0;
-  std::string text;               // of the old "exact_match"
+  std::string text;  // of the old "exact_match"
   StringMatcher string;
 
   static One read(ConfigView& view);
@@ -133,11 +140,16 @@ HeaderMatchers::One HeaderMatchers::One::read(ConfigView& view) {
 bool HeaderMatchers::One::matches(const RequestHead& head) const {
   std::optional<std::string_view> value;
   std::string all;
-  if (name == ":method") value = head.method();
-  else if (name == ":path") value = head.path();
-  else if (name == ":authority" || name == "host") value = head.authority();
-  else if (name == ":scheme") value = head.scheme();
-  else value = head.headers.get(name);
+  if (name == ":method")
+    value = head.method();
+  else if (name == ":path")
+    value = head.path();
+  else if (name == ":authority" || name == "host")
+    value = head.authority();
+  else if (name == ":scheme")
+    value = head.scheme();
+  else
+    value = head.headers.get(name);
   if (value && head.headers.count(name) > 1) value = all = head.headers.joined(name);
   if (!value && missing_is_empty) value = std::string_view();
   if (what == What::kPresent) return (value.has_value() == present) != invert;

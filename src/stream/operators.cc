@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <ctime>
 #include <optional>
-#include <unistd.h>
 #include <utility>
+#include <unistd.h>
 
 #include "base/random.h"
 #include "base/strings.h"
@@ -72,20 +72,24 @@ constexpr Entry kEntries[] = {
     {"UPSTREAM_HOST_NAME", Op::kAddress, Arguments::kNone, Peer::kUpstreamRemote},
     {"UPSTREAM_HOST_NAME_WITHOUT_PORT", Op::kAddressHost, Arguments::kNone, Peer::kUpstreamRemote},
     {"UPSTREAM_REMOTE_ADDRESS", Op::kAddress, Arguments::kNone, Peer::kUpstreamRemote},
-    {"UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", Op::kAddressHost, Arguments::kNone, Peer::kUpstreamRemote},
+    {"UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", Op::kAddressHost, Arguments::kNone,
+     Peer::kUpstreamRemote},
     {"UPSTREAM_REMOTE_PORT", Op::kAddressPort, Arguments::kNone, Peer::kUpstreamRemote},
     {"UPSTREAM_LOCAL_ADDRESS", Op::kAddress, Arguments::kNone, Peer::kUpstreamLocal},
-    {"UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", Op::kAddressHost, Arguments::kNone, Peer::kUpstreamLocal},
+    {"UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", Op::kAddressHost, Arguments::kNone,
+     Peer::kUpstreamLocal},
     {"UPSTREAM_LOCAL_PORT", Op::kAddressPort, Arguments::kNone, Peer::kUpstreamLocal},
     {"DOWNSTREAM_REMOTE_ADDRESS", Op::kAddress, Arguments::kNone, Peer::kDownstreamRemote},
-    {"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", Op::kAddressHost, Arguments::kNone, Peer::kDownstreamRemote},
+    {"DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT", Op::kAddressHost, Arguments::kNone,
+     Peer::kDownstreamRemote},
     {"DOWNSTREAM_REMOTE_PORT", Op::kAddressPort, Arguments::kNone, Peer::kDownstreamRemote},
     {"DOWNSTREAM_DIRECT_REMOTE_ADDRESS", Op::kAddress, Arguments::kNone, Peer::kDownstreamDirect},
     {"DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT", Op::kAddressHost, Arguments::kNone,
      Peer::kDownstreamDirect},
     {"DOWNSTREAM_DIRECT_REMOTE_PORT", Op::kAddressPort, Arguments::kNone, Peer::kDownstreamDirect},
     {"DOWNSTREAM_LOCAL_ADDRESS", Op::kAddress, Arguments::kNone, Peer::kDownstreamLocal},
-    {"DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", Op::kAddressHost, Arguments::kNone, Peer::kDownstreamLocal},
+    {"DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", Op::kAddressHost, Arguments::kNone,
+     Peer::kDownstreamLocal},
     {"DOWNSTREAM_LOCAL_PORT", Op::kAddressPort, Arguments::kNone, Peer::kDownstreamLocal},
     {"DOWNSTREAM_DIRECT_LOCAL_ADDRESS", Op::kAddress, Arguments::kNone, Peer::kDownstreamLocal},
     {"DOWNSTREAM_DIRECT_LOCAL_ADDRESS_WITHOUT_PORT", Op::kAddressHost, Arguments::kNone,
@@ -115,25 +119,48 @@ constexpr Entry kEntries[] = {
     {"SPAN_ID", Op::kAbsent},
 };
 
-constexpr std::array<std::string_view, 30> kLongFlags = {
-    "FailedLocalHealthCheck", "NoHealthyUpstream", "UpstreamRequestTimeout", "LocalReset", "UpstreamRemoteReset",
-    "UpstreamConnectionFailure", "UpstreamConnectionTermination", "UpstreamOverflow", "NoRouteFound",
-    "DelayInjected", "FaultInjected", "RateLimited", "UnauthorizedExternalService", "RateLimitServiceError",
-    "DownstreamConnectionTermination", "UpstreamRetryLimitExceeded", "StreamIdleTimeout",
-    "InvalidEnvoyRequestHeaders", "DownstreamProtocolError", "UpstreamMaxStreamDurationReached",
-    "ResponseFromCacheFilter", "NoFilterConfigFound", "DurationTimeout", "UpstreamProtocolError",
-    "NoClusterFound", "OverloadManagerTerminated", "DnsResolutionFailed", "DropOverload",
-    "DownstreamRemoteReset", "UnconditionalDropOverload"};
+constexpr std::array<std::string_view, 30> kLongFlags = {"FailedLocalHealthCheck",
+                                                         "NoHealthyUpstream",
+                                                         "UpstreamRequestTimeout",
+                                                         "LocalReset",
+                                                         "UpstreamRemoteReset",
+                                                         "UpstreamConnectionFailure",
+                                                         "UpstreamConnectionTermination",
+                                                         "UpstreamOverflow",
+                                                         "NoRouteFound",
+                                                         "DelayInjected",
+                                                         "FaultInjected",
+                                                         "RateLimited",
+                                                         "UnauthorizedExternalService",
+                                                         "RateLimitServiceError",
+                                                         "DownstreamConnectionTermination",
+                                                         "UpstreamRetryLimitExceeded",
+                                                         "StreamIdleTimeout",
+                                                         "InvalidEnvoyRequestHeaders",
+                                                         "DownstreamProtocolError",
+                                                         "UpstreamMaxStreamDurationReached",
+                                                         "ResponseFromCacheFilter",
+                                                         "NoFilterConfigFound",
+                                                         "DurationTimeout",
+                                                         "UpstreamProtocolError",
+                                                         "NoClusterFound",
+                                                         "OverloadManagerTerminated",
+                                                         "DnsResolutionFailed",
+                                                         "DropOverload",
+                                                         "DownstreamRemoteReset",
+                                                         "UnconditionalDropOverload"};
 static_assert(kLongFlags.size() == static_cast<size_t>(ResponseFlag::kCount_));
 
 constexpr std::array<std::string_view, 17> kGrpcCamel = {
-    "OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound", "AlreadyExists",
-    "PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted", "OutOfRange", "Unimplemented",
-    "Internal", "Unavailable", "DataLoss", "Unauthenticated"};
+    "OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+    "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+    "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+    "DataLoss", "Unauthenticated"};
 constexpr std::array<std::string_view, 17> kGrpcSnake = {
-    "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
-    "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
-    "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"};
+    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+    "DATA_LOSS", "UNAUTHENTICATED"};
 
 // ---- compiling -------------------------------------------------------------------------------------------------
 
@@ -163,9 +190,11 @@ std::string time_format(std::string_view text) {
 Result<void> parse_header(Operator& item, std::string_view name, std::string_view arguments) {
   const size_t mark = arguments.find('?');
   item.text = base::lower(base::trim(arguments.substr(0, mark)));
-  if (mark != std::string_view::npos) item.alternative = base::lower(base::trim(arguments.substr(mark + 1)));
+  if (mark != std::string_view::npos)
+    item.alternative = base::lower(base::trim(arguments.substr(mark + 1)));
   if (item.text.empty()) return bad(name, "needs a header name");
-  if (item.alternative.find('?') != std::string::npos) return bad(name, "more than one alternative");
+  if (item.alternative.find('?') != std::string::npos)
+    return bad(name, "more than one alternative");
   return {};
 }
 
@@ -179,7 +208,8 @@ Result<void> parse_choice(Operator& item, std::string_view name, std::string_vie
   // PATH(WQ|NQ:ORIG|PATH|ORIG_OR_PATH): bit 0 without query, bits 1-2 which path
   const size_t colon = arguments.find(':');
   const auto query = arguments.substr(0, colon);
-  const auto which = colon == std::string_view::npos ? std::string_view() : arguments.substr(colon + 1);
+  const auto which =
+      colon == std::string_view::npos ? std::string_view() : arguments.substr(colon + 1);
   if (query == "NQ")
     item.variant |= 1;
   else if (!query.empty() && query != "WQ")
@@ -193,8 +223,8 @@ Result<void> parse_choice(Operator& item, std::string_view name, std::string_vie
   return {};
 }
 
-constexpr std::string_view kPoints[] = {"DS_RX_BEG", "DS_RX_END", "US_TX_BEG", "US_RX_BEG", "US_RX_END",
-                                        "DS_TX_BEG", "DS_TX_END", "US_TX_END"};
+constexpr std::string_view kPoints[] = {"DS_RX_BEG", "DS_RX_END", "US_TX_BEG", "US_RX_BEG",
+                                        "US_RX_END", "DS_TX_BEG", "DS_TX_END", "US_TX_END"};
 
 std::optional<uint8_t> point_index(std::string_view name) {
   for (size_t i = 0; i < std::size(kPoints); ++i)
@@ -224,7 +254,8 @@ Result<void> parse_text(Operator& item, std::string_view name, std::string_view 
   item.text = arguments;
   if (item.op == Op::kFilterState) {
     const size_t colon = arguments.rfind(':');
-    const auto kind = colon == std::string_view::npos ? std::string_view() : arguments.substr(colon + 1);
+    const auto kind =
+        colon == std::string_view::npos ? std::string_view() : arguments.substr(colon + 1);
     if (kind == "PLAIN" || kind == "TYPED") item.text = arguments.substr(0, colon);
   } else if (item.op == Op::kEnvironment) {
     const char* value = std::getenv(item.text.c_str());
@@ -261,14 +292,22 @@ MonotonicTime end_of(const FormatContext& context) {
 MonotonicTime point(const FormatContext& context, uint8_t index) {
   const StreamInfo& info = context.info;
   switch (index) {
-    case 0: return info.start;
-    case 1: return info.request_end;
-    case 2: return info.upstream_first_tx;
-    case 3: return info.upstream_first_rx;
-    case 4: return info.upstream_last_rx;
-    case 5: return info.first_tx;
-    case 6: return end_of(context);
-    default: return {};
+    case 0:
+      return info.start;
+    case 1:
+      return info.request_end;
+    case 2:
+      return info.upstream_first_tx;
+    case 3:
+      return info.upstream_first_rx;
+    case 4:
+      return info.upstream_last_rx;
+    case 5:
+      return info.first_tx;
+    case 6:
+      return end_of(context);
+    default:
+      return {};
   }
 }
 
@@ -311,12 +350,15 @@ ValueKind first_header(const Operator& item, std::string& out, Find&& find) {
 ValueKind append_header(const Operator& item, const FormatContext& context, std::string& out) {
   if (item.op == Op::kResponseHeader) {
     if (context.response == nullptr) return ValueKind::kAbsent;
-    if (item.text == ":status" && context.response->status > 0) return number(context.response->status, out);
-    return first_header(item, out, [&](std::string_view name) { return context.response->headers.get(name); });
+    if (item.text == ":status" && context.response->status > 0)
+      return number(context.response->status, out);
+    return first_header(item, out,
+                        [&](std::string_view name) { return context.response->headers.get(name); });
   }
   if (item.op == Op::kResponseTrailer) {
     if (context.response_trailers == nullptr) return ValueKind::kAbsent;
-    return first_header(item, out, [&](std::string_view name) { return context.response_trailers->get(name); });
+    return first_header(
+        item, out, [&](std::string_view name) { return context.response_trailers->get(name); });
   }
   if (context.request == nullptr) return ValueKind::kAbsent;
   return first_header(item, out, [&](std::string_view name) -> std::optional<std::string_view> {
@@ -348,7 +390,8 @@ ValueKind append_query(const Operator& item, const FormatContext& context, std::
     const std::string_view pair = query.substr(0, query.find('&'));
     const size_t equals = pair.find('=');
     if (pair.substr(0, equals) == item.text)
-      return equals == std::string_view::npos ? ValueKind::kAbsent : text_or_absent(pair.substr(equals + 1), out);
+      return equals == std::string_view::npos ? ValueKind::kAbsent
+                                              : text_or_absent(pair.substr(equals + 1), out);
     query.remove_prefix(std::min(query.size(), pair.size() + 1));
   }
   return ValueKind::kAbsent;
@@ -356,11 +399,16 @@ ValueKind append_query(const Operator& item, const FormatContext& context, std::
 
 std::string_view address_of(Peer peer, const StreamInfo& info) {
   switch (peer) {
-    case Peer::kDownstreamRemote: return info.downstream_remote_address;
-    case Peer::kDownstreamDirect: return info.downstream_direct_remote_address;
-    case Peer::kDownstreamLocal: return info.downstream_local_address;
-    case Peer::kUpstreamRemote: return info.upstream_host;
-    case Peer::kUpstreamLocal: return info.upstream_local_address;
+    case Peer::kDownstreamRemote:
+      return info.downstream_remote_address;
+    case Peer::kDownstreamDirect:
+      return info.downstream_direct_remote_address;
+    case Peer::kDownstreamLocal:
+      return info.downstream_local_address;
+    case Peer::kUpstreamRemote:
+      return info.upstream_host;
+    case Peer::kUpstreamLocal:
+      return info.upstream_local_address;
   }
   return {};
 }
@@ -378,7 +426,8 @@ ValueKind append_address(const Operator& item, const StreamInfo& info, std::stri
     return ValueKind::kNumber;
   }
   if (with_port) text = text.substr(0, colon);
-  if (text.size() > 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
+  if (text.size() > 2 && text.front() == '[' && text.back() == ']')
+    text = text.substr(1, text.size() - 2);
   return text_or_absent(text, out);
 }
 
@@ -395,8 +444,10 @@ ValueKind append_flags(uint32_t flags, bool with_long_names, std::string& out) {
 
 ValueKind append_grpc(const Operator& item, const FormatContext& context, std::string& out) {
   std::optional<std::string_view> text;
-  if (context.response_trailers != nullptr) text = context.response_trailers->get(HeaderId::kGrpcStatus);
-  if (!text && context.response != nullptr) text = context.response->headers.get(HeaderId::kGrpcStatus);
+  if (context.response_trailers != nullptr)
+    text = context.response_trailers->get(HeaderId::kGrpcStatus);
+  if (!text && context.response != nullptr)
+    text = context.response->headers.get(HeaderId::kGrpcStatus);
   if (!text) return ValueKind::kAbsent;
   const auto code = base::parse_u64(*text);
   if (!code) return text_or_absent(*text, out);
@@ -418,40 +469,65 @@ const std::string& host_name() {
 ValueKind append_fact(const Operator& item, const FormatContext& context, std::string& out) {
   const StreamInfo& info = context.info;
   switch (item.op) {
-    case Op::kBytesReceived: return number(info.bytes_received, out);
-    case Op::kBytesSent: return number(info.bytes_sent, out);
-    case Op::kRequestHeadersBytes: return number(info.request_headers_bytes, out);
-    case Op::kResponseHeadersBytes: return number(info.response_headers_bytes, out);
+    case Op::kBytesReceived:
+      return number(info.bytes_received, out);
+    case Op::kBytesSent:
+      return number(info.bytes_sent, out);
+    case Op::kRequestHeadersBytes:
+      return number(info.request_headers_bytes, out);
+    case Op::kResponseHeadersBytes:
+      return number(info.response_headers_bytes, out);
     case Op::kResponseTrailersBytes:
-      return number(context.response_trailers == nullptr ? size_t{0} : context.response_trailers->byte_size(), out);
-    case Op::kProtocol: return text_or_absent(protocol_name(info.protocol), out);
-    case Op::kUpstreamProtocol: return text_or_absent(info.upstream_protocol, out);
-    case Op::kResponseCode: return number(info.response_code, out);
-    case Op::kResponseCodeDetails: return text_or_absent(info.response_code_details(), out);
-    case Op::kTerminationDetails: return text_or_absent(info.connection_termination_details, out);
-    case Op::kFlags: return append_flags(info.flags, false, out);
-    case Op::kFlagsLong: return append_flags(info.flags, true, out);
-    case Op::kLocalReplyBody: return text_or_absent(info.local_reply_body, out);
-    case Op::kAttemptCount: return number(info.upstream_attempt_count, out);
-    case Op::kRouteName: return text_or_absent(info.route_name, out);
-    case Op::kVirtualHostName: return text_or_absent(info.virtual_host_name, out);
-    case Op::kUpstreamCluster: return text_or_absent(info.upstream_cluster, out);
-    case Op::kFilterChainName: return text_or_absent(info.filter_chain_name, out);
-    case Op::kListenerName: return text_or_absent(info.listener_name, out);
-    case Op::kTransportFailure: return text_or_absent(info.upstream_transport_failure_reason, out);
-    case Op::kConnectionId: return number(info.connection_id, out);
-    case Op::kStreamId: return number(info.stream_id, out);
+      return number(
+          context.response_trailers == nullptr ? size_t{0} : context.response_trailers->byte_size(),
+          out);
+    case Op::kProtocol:
+      return text_or_absent(protocol_name(info.protocol), out);
+    case Op::kUpstreamProtocol:
+      return text_or_absent(info.upstream_protocol, out);
+    case Op::kResponseCode:
+      return number(info.response_code, out);
+    case Op::kResponseCodeDetails:
+      return text_or_absent(info.response_code_details(), out);
+    case Op::kTerminationDetails:
+      return text_or_absent(info.connection_termination_details, out);
+    case Op::kFlags:
+      return append_flags(info.flags, false, out);
+    case Op::kFlagsLong:
+      return append_flags(info.flags, true, out);
+    case Op::kLocalReplyBody:
+      return text_or_absent(info.local_reply_body, out);
+    case Op::kAttemptCount:
+      return number(info.upstream_attempt_count, out);
+    case Op::kRouteName:
+      return text_or_absent(info.route_name, out);
+    case Op::kVirtualHostName:
+      return text_or_absent(info.virtual_host_name, out);
+    case Op::kUpstreamCluster:
+      return text_or_absent(info.upstream_cluster, out);
+    case Op::kFilterChainName:
+      return text_or_absent(info.filter_chain_name, out);
+    case Op::kListenerName:
+      return text_or_absent(info.listener_name, out);
+    case Op::kTransportFailure:
+      return text_or_absent(info.upstream_transport_failure_reason, out);
+    case Op::kConnectionId:
+      return number(info.connection_id, out);
+    case Op::kStreamId:
+      return number(info.stream_id, out);
     case Op::kFilterState: {
       const std::string* value = info.filter_state(item.text);
       return value == nullptr ? ValueKind::kAbsent : text_or_absent(*value, out);
     }
-    default: return ValueKind::kAbsent;
+    default:
+      return ValueKind::kAbsent;
   }
 }
 
 }  // namespace
 
-Result<Operator> parse_operator(std::string_view name, std::string_view arguments, bool has_arguments) {
+Result<Operator> parse_operator(std::string_view name, std::string_view arguments,
+                                bool has_arguments) {
   const Entry* found = nullptr;
   for (const Entry& entry : kEntries)
     if (entry.name == name) found = &entry;
@@ -461,12 +537,23 @@ Result<Operator> parse_operator(std::string_view name, std::string_view argument
   item.peer = found->peer;
   if (has_arguments && found->arguments == Arguments::kNone) return bad(name, "takes no arguments");
   switch (found->arguments) {
-    case Arguments::kTime: item.text = time_format(arguments); break;
-    case Arguments::kHeader: WEIR_CHECKED(parse_header(item, name, arguments)); break;
-    case Arguments::kChoice: WEIR_CHECKED(parse_choice(item, name, arguments)); break;
-    case Arguments::kDuration: WEIR_CHECKED(parse_duration(item, name, arguments)); break;
-    case Arguments::kText: WEIR_CHECKED(parse_text(item, name, arguments)); break;
-    default: break;
+    case Arguments::kTime:
+      item.text = time_format(arguments);
+      break;
+    case Arguments::kHeader:
+      WEIR_CHECKED(parse_header(item, name, arguments));
+      break;
+    case Arguments::kChoice:
+      WEIR_CHECKED(parse_choice(item, name, arguments));
+      break;
+    case Arguments::kDuration:
+      WEIR_CHECKED(parse_duration(item, name, arguments));
+      break;
+    case Arguments::kText:
+      WEIR_CHECKED(parse_text(item, name, arguments));
+      break;
+    default:
+      break;
   }
   return item;
 }
@@ -475,34 +562,56 @@ ValueKind append_value(const Operator& item, const FormatContext& context, std::
   const StreamInfo& info = context.info;
   switch (item.op) {
     case Op::kLiteral:
-    case Op::kEnvironment: out += item.text; return ValueKind::kText;
-    case Op::kAbsent: return ValueKind::kAbsent;
-    case Op::kStartTime: return append_time(item, info.start_time, false, out);
-    case Op::kStartTimeLocal: return append_time(item, info.start_time, true, out);
-    case Op::kEmitTime: return append_time(item, std::chrono::system_clock::now(), false, out);
-    case Op::kEmitTimeLocal: return append_time(item, std::chrono::system_clock::now(), true, out);
-    case Op::kDuration: return between(info.start, end_of(context), out);
-    case Op::kRequestDuration: return between(info.start, info.request_end, out);
-    case Op::kResponseDuration: return between(info.start, info.upstream_first_rx, out);
-    case Op::kResponseTxDuration: return between(info.upstream_first_rx, end_of(context), out);
+    case Op::kEnvironment:
+      out += item.text;
+      return ValueKind::kText;
+    case Op::kAbsent:
+      return ValueKind::kAbsent;
+    case Op::kStartTime:
+      return append_time(item, info.start_time, false, out);
+    case Op::kStartTimeLocal:
+      return append_time(item, info.start_time, true, out);
+    case Op::kEmitTime:
+      return append_time(item, std::chrono::system_clock::now(), false, out);
+    case Op::kEmitTimeLocal:
+      return append_time(item, std::chrono::system_clock::now(), true, out);
+    case Op::kDuration:
+      return between(info.start, end_of(context), out);
+    case Op::kRequestDuration:
+      return between(info.start, info.request_end, out);
+    case Op::kResponseDuration:
+      return between(info.start, info.upstream_first_rx, out);
+    case Op::kResponseTxDuration:
+      return between(info.upstream_first_rx, end_of(context), out);
     case Op::kCommonDuration:
       return between(point(context, item.from), point(context, item.to), out, item.variant);
     case Op::kGrpcStatus:
-    case Op::kGrpcStatusNumber: return append_grpc(item, context, out);
+    case Op::kGrpcStatusNumber:
+      return append_grpc(item, context, out);
     case Op::kRequestHeader:
     case Op::kResponseHeader:
     case Op::kResponseTrailer:
-    case Op::kRequestWithoutQuery: return append_header(item, context, out);
-    case Op::kPath: return append_path(item, context, out);
+    case Op::kRequestWithoutQuery:
+      return append_header(item, context, out);
+    case Op::kPath:
+      return append_path(item, context, out);
     case Op::kQueryParam:
-    case Op::kQueryParams: return append_query(item, context, out);
+    case Op::kQueryParams:
+      return append_query(item, context, out);
     case Op::kAddress:
     case Op::kAddressHost:
-    case Op::kAddressPort: return append_address(item, info, out);
-    case Op::kAccessLogType: out += "DownstreamEnd"; return ValueKind::kText;
-    case Op::kHostname: return text_or_absent(host_name(), out);
-    case Op::kUniqueId: out += base::uuid4(); return ValueKind::kText;
-    default: return append_fact(item, context, out);
+    case Op::kAddressPort:
+      return append_address(item, info, out);
+    case Op::kAccessLogType:
+      out += "DownstreamEnd";
+      return ValueKind::kText;
+    case Op::kHostname:
+      return text_or_absent(host_name(), out);
+    case Op::kUniqueId:
+      out += base::uuid4();
+      return ValueKind::kText;
+    default:
+      return append_fact(item, context, out);
   }
 }
 

@@ -8,7 +8,8 @@ uint32_t ContextTable::add(Context& context) {
   if (size_ * 2 >= entries_.size()) grow();
   do {
     ++last_id_;
-  } while (last_id_ == 0 || find(last_id_) != nullptr);  // after 2^32 contexts the numbers begin again
+  } while (last_id_ == 0 ||
+           find(last_id_) != nullptr);  // after 2^32 contexts the numbers begin again
   size_t at = place(last_id_);
   while (entries_[at].id != 0) at = (at + 1) & (entries_.size() - 1);
   entries_[at] = Entry{last_id_, &context};

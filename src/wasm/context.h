@@ -17,7 +17,7 @@ struct Context {
   Context& operator=(const Context&) = delete;
 
   const Kind kind;
-  uint32_t id = 0;  // 0 = unknown to the guest
+  uint32_t id = 0;              // 0 = unknown to the guest
   RootContext* root = nullptr;  // itself for a root
 
  protected:

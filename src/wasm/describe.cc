@@ -15,7 +15,9 @@ std::string_view state_name(VmState state) noexcept {
   return kNames[static_cast<unsigned>(state)];
 }
 
-uint64_t relaxed(const std::atomic<uint64_t>& value) noexcept { return value.load(std::memory_order_relaxed); }
+uint64_t relaxed(const std::atomic<uint64_t>& value) noexcept {
+  return value.load(std::memory_order_relaxed);
+}
 
 struct Totals {
   uint64_t vms = 0;
@@ -45,14 +47,16 @@ void write_vm(base::JsonWriter& json, const VmRecord& vm) {
 }
 
 /// Since the process started, VMs that are gone included.
-void write_plugin(base::JsonWriter& json, const stats::Store& store, const std::string& label, const Totals& totals) {
+void write_plugin(base::JsonWriter& json, const stats::Store& store, const std::string& label,
+                  const Totals& totals) {
   const auto count = [&store, &label](std::string_view name) {
     return store.counter_value(base::concat("wasm.", label, ".", name));
   };
   json.begin_object().key("name").text(label);
   json.key("vms").number(totals.vms).key("streams").number(totals.streams);
-  for (const std::string_view name : {"calls", "traps", "timeouts", "vm_reload", "vm_reload_success", "vm_reload_failure",
-                                      "vm_reload_backoff", "failed_streams", "bypassed_streams"})
+  for (const std::string_view name :
+       {"calls", "traps", "timeouts", "vm_reload", "vm_reload_success", "vm_reload_failure",
+        "vm_reload_backoff", "failed_streams", "bypassed_streams"})
     json.key(name).number(count(name));
   json.key("limit_hits").begin_object();
   for (unsigned i = 0; i < static_cast<unsigned>(LimitKind::kCount_); ++i) {
@@ -89,7 +93,9 @@ std::string describe(const Services& services) {
     json.begin_object().key("generation").number(generation);
     json.key("vms").number(totals.vms).key("streams").number(totals.streams).end_object();
   }
-  json.end_array().key("shared_data_stores").number(static_cast<uint64_t>(services.shared_data.size()));
+  json.end_array()
+      .key("shared_data_stores")
+      .number(static_cast<uint64_t>(services.shared_data.size()));
   json.key("watchdog_interruptions").number(services.watchdog.terminations()).end_object();
   return out;
 }

@@ -43,7 +43,8 @@ struct ExportInfo {
 class Module {
  public:
   virtual ~Module() = default;
-  virtual const std::vector<ImportInfo>& imports() const noexcept = 0;  // one entry per slot; duplicates kept
+  virtual const std::vector<ImportInfo>& imports()
+      const noexcept = 0;  // one entry per slot; duplicates kept
   virtual const std::vector<ExportInfo>& exports() const noexcept = 0;
   virtual size_t code_bytes() const noexcept = 0;
 };
@@ -108,7 +109,7 @@ class Instance {
 
 struct EngineLimits {
   uint64_t max_memory_bytes = 134217728;
-  uint64_t max_heap_bytes = 64 * 1024 * 1024;   // the isolate's heap
+  uint64_t max_heap_bytes = 64 * 1024 * 1024;  // the isolate's heap
   uint32_t max_table_elements = 1000000;
   uint64_t max_module_bytes = 64 * 1024 * 1024;
 };

@@ -76,8 +76,8 @@ Result<void> EngineThread::compile(VmGroup& group) {
   return {};
 }
 
-std::unique_ptr<Vm> EngineThread::build(const std::shared_ptr<const VmGroup>& group, Vm::Role role, unsigned worker,
-                                        StartFailure& failure) {
+std::unique_ptr<Vm> EngineThread::build(const std::shared_ptr<const VmGroup>& group, Vm::Role role,
+                                        unsigned worker, StartFailure& failure) {
   auto vm = std::make_unique<Vm>(group, services_, role, worker);
   auto failed = vm->start(services_.watchdog.cell(watch_cell_));
   if (!failed) return vm;

@@ -57,8 +57,8 @@ class EngineThread {
   /// Loads the engine (once) and compiles the group's module (once per digest and limit).
   Result<void> compile(VmGroup& group);
   /// Builds and starts a VM; null: `failure` says why.
-  std::unique_ptr<Vm> build(const std::shared_ptr<const VmGroup>& group, Vm::Role role, unsigned worker,
-                            StartFailure& failure);
+  std::unique_ptr<Vm> build(const std::shared_ptr<const VmGroup>& group, Vm::Role role,
+                            unsigned worker, StartFailure& failure);
   /// Forgets compiled modules that no VM and no plugin uses.
   void drop_unused_modules();
 

@@ -36,7 +36,8 @@ constexpr Known kKnown[] = {
     {"proxy_on_http_call_response", &Exports::http_call_response, 5, 5},
     {"proxy_on_grpc_receive_initial_metadata", &Exports::grpc_initial_metadata, 3, 3},
     {"proxy_on_grpc_receive", &Exports::grpc_receive, 3, 3},
-    {"proxy_on_grpc_trailing_metadata", &Exports::grpc_trailing_metadata, 3, 3},  // AssemblyScript's name for the next
+    {"proxy_on_grpc_trailing_metadata", &Exports::grpc_trailing_metadata, 3,
+     3},  // AssemblyScript's name for the next
     {"proxy_on_grpc_receive_trailing_metadata", &Exports::grpc_trailing_metadata, 3, 3},
     {"proxy_on_grpc_close", &Exports::grpc_close, 3, 3},
     {"proxy_on_foreign_function", &Exports::foreign_function, 3, 3},
@@ -47,9 +48,14 @@ constexpr Known kKnown[] = {
 
 // Callbacks that are known but not called: an allow-list may name them.
 constexpr std::string_view kOtherCallbacks[] = {
-    "proxy_on_new_connection",          "proxy_on_downstream_data",           "proxy_on_upstream_data",
-    "proxy_on_downstream_connection_close", "proxy_on_upstream_connection_close", "proxy_on_request_metadata",
-    "proxy_on_response_metadata",       "proxy_validate_configuration",
+    "proxy_on_new_connection",
+    "proxy_on_downstream_data",
+    "proxy_on_upstream_data",
+    "proxy_on_downstream_connection_close",
+    "proxy_on_upstream_connection_close",
+    "proxy_on_request_metadata",
+    "proxy_on_response_metadata",
+    "proxy_validate_configuration",
 };
 
 AbiVersion version_of(std::string_view name) {
@@ -63,12 +69,14 @@ AbiVersion version_of(std::string_view name) {
 Result<ExportFunction> bind(const ExportInfo& info, const Known& known, const Instance& instance) {
   const auto& params = info.signature.params;
   const auto is_i32 = [](ValueType type) { return type == ValueType::kI32; };
-  const bool fits = params.size() >= known.min_params && params.size() <= known.max_params &&
-                    std::all_of(params.begin(), params.end(), is_i32) && info.signature.results.size() <= 1 &&
-                    std::all_of(info.signature.results.begin(), info.signature.results.end(), is_i32);
+  const bool fits =
+      params.size() >= known.min_params && params.size() <= known.max_params &&
+      std::all_of(params.begin(), params.end(), is_i32) && info.signature.results.size() <= 1 &&
+      std::all_of(info.signature.results.begin(), info.signature.results.end(), is_i32);
   if (!fits) {
     return fail(Code::kConfig, Side::kLocal,
-                base::concat("export \"", info.name, "\" has ", params.size(), " parameters or a type that no version of the ABI has"));
+                base::concat("export \"", info.name, "\" has ", params.size(),
+                             " parameters or a type that no version of the ABI has"));
   }
   ExportFunction out;
   out.handle = instance.find_function(info.name);
@@ -83,7 +91,8 @@ Result<ExportFunction> bind(const ExportInfo& info, const Known& known, const In
 bool is_callback_name(std::string_view name) {
   return std::any_of(std::begin(kKnown), std::end(kKnown),
                      [name](const Known& known) { return known.callback && known.name == name; }) ||
-         std::find(std::begin(kOtherCallbacks), std::end(kOtherCallbacks), name) != std::end(kOtherCallbacks);
+         std::find(std::begin(kOtherCallbacks), std::end(kOtherCallbacks), name) !=
+             std::end(kOtherCallbacks);
 }
 
 Result<Exports> resolve_exports(const Module& module, const Instance& instance,
@@ -95,16 +104,18 @@ Result<Exports> resolve_exports(const Module& module, const Instance& instance,
   }
   if (out.version == AbiVersion::kNone) {
     return fail(Code::kConfig, Side::kLocal,
-                "the module exports no proxy_abi_version_0_1_0, _0_2_0 or _0_2_1: it is no Proxy-Wasm filter");
+                "the module exports no proxy_abi_version_0_1_0, _0_2_0 or _0_2_1: it is no "
+                "Proxy-Wasm filter");
   }
   for (const Known& known : kKnown) {
     if (known.callback && !capabilities.empty() &&
         !std::binary_search(capabilities.begin(), capabilities.end(), known.name))
       continue;
     const auto& exports = module.exports();
-    const auto found = std::find_if(exports.begin(), exports.end(), [&known](const ExportInfo& info) {
-      return info.kind == ImportInfo::Kind::kFunction && info.name == known.name;
-    });
+    const auto found =
+        std::find_if(exports.begin(), exports.end(), [&known](const ExportInfo& info) {
+          return info.kind == ImportInfo::Kind::kFunction && info.name == known.name;
+        });
     if (found == exports.end()) continue;
     auto bound = bind(*found, known, instance);
     if (!bound && known.member == &Exports::main) continue;  // a "main" of another language's
@@ -112,7 +123,8 @@ Result<Exports> resolve_exports(const Module& module, const Instance& instance,
     out.*known.member = *bound;
   }
   if (!out.allocate) {
-    return fail(Code::kConfig, Side::kLocal, "the module exports neither proxy_on_memory_allocate nor malloc");
+    return fail(Code::kConfig, Side::kLocal,
+                "the module exports neither proxy_on_memory_allocate nor malloc");
   }
   return out;
 }

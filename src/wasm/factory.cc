@@ -1,6 +1,6 @@
 // envoy.extensions.filters.http.wasm.v3.Wasm
-#include "wasm/http_filter.h"
 #include "wasm/host.h"
+#include "wasm/http_filter.h"
 #include "wasm/worker_vms.h"
 
 namespace weir::wasm {
@@ -10,7 +10,9 @@ namespace {
 class WasmFactory final : public HttpFilterFactory {
  public:
   WasmFactory(std::shared_ptr<const Plugin> plugin, Host* host)
-      : plugin_(std::move(plugin)), host_(host), stats_(host != nullptr ? &host->plugin_stats(plugin_->label()) : nullptr) {}
+      : plugin_(std::move(plugin)),
+        host_(host),
+        stats_(host != nullptr ? &host->plugin_stats(plugin_->label()) : nullptr) {}
 
   std::unique_ptr<HttpFilter> create(unsigned worker) const override {
     if (host_ == nullptr) return nullptr;
@@ -27,7 +29,8 @@ class WasmFactory final : public HttpFilterFactory {
 
 }  // namespace
 
-std::shared_ptr<const HttpFilterFactory> make_wasm_factory(ConfigView& config, FactoryContext& context) {
+std::shared_ptr<const HttpFilterFactory> make_wasm_factory(ConfigView& config,
+                                                           FactoryContext& context) {
   const auto view = config.message("config");
   if (!view) {
     config.error("config", "required: the plugin");

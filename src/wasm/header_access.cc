@@ -36,15 +36,17 @@ class LowerName {
 
 /// The codec makes these; what guests say of them is taken without effect.
 bool is_framing(std::string_view lower) noexcept {
-  constexpr std::string_view kFraming[] = {"transfer-encoding", "connection",       "keep-alive", "proxy-connection",
-                                           "upgrade",           "http2-settings", "te"};
+  constexpr std::string_view kFraming[] = {
+      "transfer-encoding", "connection",     "keep-alive", "proxy-connection",
+      "upgrade",           "http2-settings", "te"};
   return std::find(std::begin(kFraming), std::end(kFraming), lower) != std::end(kFraming);
 }
 
 bool valid_path(std::string_view path) noexcept {
   if (path.empty() || (path[0] != '/' && path != "*")) return false;
-  return std::none_of(path.begin(), path.end(),
-                      [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == '\x7f' || c == '#'; });
+  return std::none_of(path.begin(), path.end(), [](char c) {
+    return static_cast<unsigned char>(c) <= ' ' || c == '\x7f' || c == '#';
+  });
 }
 
 }  // namespace
@@ -72,7 +74,8 @@ bool HeaderAccess::is_pseudo(std::string_view lower) const noexcept {
 std::optional<std::string_view> HeaderAccess::get(std::string_view name) {
   const LowerName lower(name);
   if (!is_pseudo(lower.text())) return map_->get(lower.text());
-  const std::string_view wanted = lower.text() == "host" ? std::string_view(":authority") : lower.text();
+  const std::string_view wanted =
+      lower.text() == "host" ? std::string_view(":authority") : lower.text();
   std::optional<std::string_view> found;
   for_each_pseudo([&found, wanted](std::string_view each, std::string_view value) {
     if (each == wanted) found = value;
@@ -90,14 +93,16 @@ void HeaderAccess::measure(size_t& count, size_t& bytes) {
 }
 
 void HeaderAccess::write_pairs(PairsWriter& writer) {
-  for_each_pseudo([&writer](std::string_view name, std::string_view value) { writer.put(name, value); });
+  for_each_pseudo(
+      [&writer](std::string_view name, std::string_view value) { writer.put(name, value); });
   for (const HeaderMap::Entry& entry : *map_) writer.put(entry.name, entry.value);
 }
 
 Status HeaderAccess::set_pseudo(std::string_view lower, std::string_view value, bool really) {
   if (response_ != nullptr) {
     const auto status = base::parse_u64(value);
-    if (lower != ":status" || !status || value.size() != 3 || *status < 200 || *status > 599) return Status::kBadArgument;
+    if (lower != ":status" || !status || value.size() != 3 || *status < 200 || *status > 599)
+      return Status::kBadArgument;
     if (really) response_->status = static_cast<int>(*status);
     return Status::kOk;
   }
@@ -120,7 +125,8 @@ Status HeaderAccess::set_pseudo(std::string_view lower, std::string_view value, 
 }
 
 Status HeaderAccess::check(std::string_view lower, std::string_view value) const {
-  if (!http::valid_header_name(lower) || !http::valid_header_value(value)) return Status::kBadArgument;
+  if (!http::valid_header_name(lower) || !http::valid_header_value(value))
+    return Status::kBadArgument;
   if (lower == "content-length" && !base::parse_u64(value)) return Status::kBadArgument;
   return Status::kOk;
 }
@@ -161,8 +167,8 @@ Status HeaderAccess::set_all(const PairViews& pairs) {
   for (const auto& [name, value] : pairs) {
     const LowerName lower(name);
     bytes += name.size() + value.size();
-    const Status status =
-        is_pseudo(lower.text()) ? set_pseudo(lower.text(), value, false) : check(lower.text(), value);
+    const Status status = is_pseudo(lower.text()) ? set_pseudo(lower.text(), value, false)
+                                                  : check(lower.text(), value);
     if (status != Status::kOk) return status;
   }
   if (bytes > kMaxHeaderMapBytes || map_->arena_bytes() + bytes > kMaxArenaBytes) {

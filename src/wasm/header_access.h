@@ -17,8 +17,13 @@ struct Direction;
 class HeaderAccess {
  public:
   HeaderAccess() = default;
-  HeaderAccess(HeaderMap& map, RequestHead* request, ResponseHead* response, Direction* direction, bool writable) noexcept
-      : map_(&map), request_(request), response_(response), direction_(direction), writable_(writable) {}
+  HeaderAccess(HeaderMap& map, RequestHead* request, ResponseHead* response, Direction* direction,
+               bool writable) noexcept
+      : map_(&map),
+        request_(request),
+        response_(response),
+        direction_(direction),
+        writable_(writable) {}
   explicit operator bool() const noexcept { return map_ != nullptr; }
   bool writable() const noexcept { return writable_; }
 

@@ -26,7 +26,8 @@ struct Preparation {
   std::vector<std::shared_ptr<const VmGroup>> groups;  // all of the generation
   unsigned plugins_swapped = 0;
   // Written by the engine thread before it reports.
-  std::vector<std::vector<std::pair<std::shared_ptr<const VmGroup>, std::unique_ptr<Vm>>>> vms;  // by worker
+  std::vector<std::vector<std::pair<std::shared_ptr<const VmGroup>, std::unique_ptr<Vm>>>>
+      vms;  // by worker
   std::vector<PluginError> errors;
   unsigned not_adopted = 0;  // workers; under the host's mutex
   bool reported = false;     // main's
@@ -50,7 +51,8 @@ struct Host::Private final : VmBuilder {
         services(store, host.workers() + 1),
         engine(std::make_unique<EngineThread>(services, host.workers(), options.load_engine)) {
     for (unsigned i = 0; i < host.workers(); ++i)
-      workers.push_back(std::make_unique<WorkerVms>(host, options.make_callouts, *this, services, i));
+      workers.push_back(
+          std::make_unique<WorkerVms>(host, options.make_callouts, *this, services, i));
   }
 
   ~Private() override {
@@ -82,7 +84,7 @@ struct Host::Private final : VmBuilder {
 
   std::vector<std::shared_ptr<const Plugin>> loading;
   std::vector<std::shared_ptr<const VmGroup>> current;  // of the committed generation
-  std::vector<SharedStores::Use> shared_data;           // keeps guests' data while no VM of theirs lives
+  std::vector<SharedStores::Use> shared_data;  // keeps guests' data while no VM of theirs lives
   std::mutex mutex;
   std::map<uint64_t, std::unique_ptr<Preparation>> preparations;  // under the mutex
 };
@@ -91,13 +93,15 @@ struct Host::Private final : VmBuilder {
 
 void Host::Private::build_all(Preparation& preparation, const std::shared_ptr<VmGroup>& group) {
   const auto error = [&preparation](const Plugin& plugin, std::string message) {
-    preparation.errors.push_back(PluginError{std::string(plugin.label()), plugin.config_path, std::move(message)});
+    preparation.errors.push_back(
+        PluginError{std::string(plugin.label()), plugin.config_path, std::move(message)});
   };
   if (auto compiled = engine->compile(*group); !compiled)
     return error(*group->plugins.front(), std::move(compiled.error().detail));
   StartFailure failure;
   // What a canary does is seen by nobody; when it starts, the copies for the workers will.
-  if (!engine->build(group, Vm::Role::kCanary, 0, failure)) return error(*failure.plugin, std::move(failure.message));
+  if (!engine->build(group, Vm::Role::kCanary, 0, failure))
+    return error(*failure.plugin, std::move(failure.message));
   for (unsigned i = 0; i < workers.size() && !preparation.abandoned; ++i) {
     auto vm = engine->build(group, Vm::Role::kWorker, i, failure);
     if (!vm) return error(*failure.plugin, std::move(failure.message));
@@ -153,27 +157,36 @@ void Host::Private::report(uint64_t generation) {
   outcome.generation = generation;
   outcome.errors = std::move(preparation->errors);
   outcome.plugins_swapped = preparation->plugins_swapped;
-  outcome.took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - preparation->begun);
+  outcome.took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - preparation->begun);
   preparation->reported = true;
   PrepareObserver* observer = preparation->observer;
   if (!outcome.errors.empty()) discard(take(generation));
   observer->on_wasm_prepared(std::move(outcome));
 }
 
-Host::Host(event::Loop& main_loop, router::FilterHost& filter_host, stats::Store& stats, Options options)
+Host::Host(event::Loop& main_loop, router::FilterHost& filter_host, stats::Store& stats,
+           Options options)
     : private_(std::make_unique<Private>(main_loop, filter_host, stats, std::move(options))) {}
 
 Host::~Host() = default;
 
-void Host::set_node(NodeInfo node) { private_->node = std::make_shared<const NodeProperty>(std::move(node)); }
+void Host::set_node(NodeInfo node) {
+  private_->node = std::make_shared<const NodeProperty>(std::move(node));
+}
 
 void Host::begin_load() { private_->loading.clear(); }
 
-void Host::register_plugin(std::shared_ptr<const Plugin> plugin) { private_->loading.push_back(std::move(plugin)); }
+void Host::register_plugin(std::shared_ptr<const Plugin> plugin) {
+  private_->loading.push_back(std::move(plugin));
+}
 
-std::vector<std::shared_ptr<const Plugin>> Host::take_loaded() { return std::exchange(private_->loading, {}); }
+std::vector<std::shared_ptr<const Plugin>> Host::take_loaded() {
+  return std::exchange(private_->loading, {});
+}
 
-void Host::prepare(uint64_t generation, std::vector<std::shared_ptr<const Plugin>> plugins, PrepareObserver& observer) {
+void Host::prepare(uint64_t generation, std::vector<std::shared_ptr<const Plugin>> plugins,
+                   PrepareObserver& observer) {
   auto preparation = std::make_unique<Preparation>();
   preparation->generation = generation;
   preparation->observer = &observer;
@@ -220,7 +233,8 @@ void Host::commit(uint64_t generation) {
   if (found == private_->preparations.end()) return;
   private_->current = found->second->groups;
   std::vector<SharedStores::Use> uses;
-  for (const auto& group : private_->current) uses.push_back(private_->services.shared_data.use(group->vm().vm_id));
+  for (const auto& group : private_->current)
+    uses.push_back(private_->services.shared_data.use(group->vm().vm_id));
   private_->shared_data = std::move(uses);
 }
 
@@ -242,7 +256,9 @@ void Host::adopt(unsigned worker, uint64_t generation) {
   private_->workers[worker]->adopt(generation, std::move(prepared));
 }
 
-void Host::expire(unsigned worker, uint64_t generation) { private_->workers[worker]->expire(generation); }
+void Host::expire(unsigned worker, uint64_t generation) {
+  private_->workers[worker]->expire(generation);
+}
 
 void Host::stop_worker(unsigned worker) { private_->workers[worker]->stop(); }
 
@@ -250,6 +266,8 @@ WorkerVms& Host::vms(unsigned worker) noexcept { return *private_->workers[worke
 
 std::string Host::describe_json() const { return describe(private_->services); }
 
-PluginStats& Host::plugin_stats(std::string_view label) { return private_->services.stats.plugin(label); }
+PluginStats& Host::plugin_stats(std::string_view label) {
+  return private_->services.stats.plugin(label);
+}
 
 }  // namespace weir::wasm

@@ -35,14 +35,15 @@ struct PluginError {
 /// What became of prepare().
 struct PrepareOutcome {
   uint64_t generation = 0;
-  std::vector<PluginError> errors;       // empty = ready
+  std::vector<PluginError> errors;  // empty = ready
   std::chrono::milliseconds took{0};
-  unsigned plugins_swapped = 0;          // plugins that get a fresh VM
+  unsigned plugins_swapped = 0;  // plugins that get a fresh VM
 };
 class PrepareObserver {
  public:
   virtual ~PrepareObserver() = default;
-  virtual void on_wasm_prepared(PrepareOutcome outcome) = 0;  // on the main loop, never inside prepare()
+  virtual void on_wasm_prepared(
+      PrepareOutcome outcome) = 0;  // on the main loop, never inside prepare()
 };
 
 /// Owner: the server. Thread: main, unless a member says otherwise.
@@ -63,7 +64,8 @@ class Host {
     EngineLoader load_engine = &wasm::load_engine;  // tests bring an engine of their own
     CalloutMaker make_callouts = &make_callout_client;
   };
-  Host(event::Loop& main_loop, router::FilterHost& filter_host, stats::Store& stats, Options options);
+  Host(event::Loop& main_loop, router::FilterHost& filter_host, stats::Store& stats,
+       Options options);
   ~Host();
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
@@ -76,7 +78,8 @@ class Host {
 
   /// Compiles what is new, starts a canary per changed VM and then one VM for each worker; all on the engine thread. `observer`
   /// outlives the preparation. With no plugin that is new it answers on the next turn of the main loop.
-  void prepare(uint64_t generation, std::vector<std::shared_ptr<const Plugin>> plugins, PrepareObserver& observer);
+  void prepare(uint64_t generation, std::vector<std::shared_ptr<const Plugin>> plugins,
+               PrepareObserver& observer);
   /// The prepared generation becomes the one that the next prepare() compares with.
   void commit(uint64_t generation);
   /// Throws the prepared VMs away (also while the preparation still runs: its answer is then not delivered).

@@ -116,7 +116,8 @@ void WasmFilter::send_reply() {
 
 /// Turns what the guest asked for about its own stream into the result of the callback.
 Flow WasmFilter::effects_of_callback(Direction& direction, Flow flow) {
-  if (!has_effects()) [[likely]] return flow;
+  if (!has_effects()) [[likely]]
+    return flow;
   if (std::exchange(clear_route, false)) callbacks->clear_route_cache();
   if (reply && !replied) {
     send_reply();
@@ -180,7 +181,8 @@ void WasmFilter::pass_head(Direction& direction) {
   if (&direction == &response) {
     const ResponseHead* head = callbacks->response_head();
     const RequestHead* asked = callbacks->request_head();
-    if (head == nullptr || head->status == 304 || (asked != nullptr && asked->method() == "HEAD")) return;
+    if (head == nullptr || head->status == 304 || (asked != nullptr && asked->method() == "HEAD"))
+      return;
   }
   HeaderMap* headers = headers_of(direction);
   if (headers != nullptr && headers->get(HeaderId::kContentLength).value_or("0") != "0")
@@ -192,7 +194,8 @@ void WasmFilter::pass_head(Direction& direction) {
 bool WasmFilter::pass_body(Direction& direction, size_t size) {
   const bool first = direction.passed == 0;
   direction.passed += size;
-  if (!direction.body_changed) [[likely]] return true;
+  if (!direction.body_changed) [[likely]]
+    return true;
   HeaderMap* headers = headers_of(direction);
   if (headers == nullptr) return true;
   if (direction.head_open && direction.length_dropped && direction.ended && first) {
@@ -202,7 +205,8 @@ bool WasmFilter::pass_body(Direction& direction, size_t size) {
   const auto announced = headers->get(HeaderId::kContentLength);
   if (!announced) return true;
   const auto length = base::parse_u64(*announced);
-  if (length && (direction.ended ? direction.passed == *length : direction.passed <= *length)) return true;
+  if (length && (direction.ended ? direction.passed == *length : direction.passed <= *length))
+    return true;
   replied = true;
   callbacks->reset("wasm_body_length_mismatch");
   return false;
@@ -210,7 +214,8 @@ bool WasmFilter::pass_body(Direction& direction, size_t size) {
 
 // ---- callbacks --------------------------------------------------------------------------------------
 
-Flow WasmFilter::run_headers(const ExportFunction& callback, Direction& direction, size_t count, EndStream end) {
+Flow WasmFilter::run_headers(const ExportFunction& callback, Direction& direction, size_t count,
+                             EndStream end) {
   if (state_ != State::kActive) return inactive(direction);
   in_callback = true;
   direction.head_open = true;
@@ -222,7 +227,8 @@ Flow WasmFilter::run_headers(const ExportFunction& callback, Direction& directio
     const Vm::Outcome outcome = vm_->call(*this, callback, args);
     alive = outcome.ok;
     if (callback.returns) {
-      const bool literal = plugin_.allow_on_headers_stop_iteration || vm_->exports().version == AbiVersion::kHigress;
+      const bool literal =
+          plugin_.allow_on_headers_stop_iteration || vm_->exports().version == AbiVersion::kHigress;
       flow = headers_flow(outcome.value, literal);
     }
   }
@@ -237,16 +243,19 @@ Flow WasmFilter::run_headers(const ExportFunction& callback, Direction& directio
 
 Flow WasmFilter::on_request_head(RequestHead& head, EndStream end) {
   static const ExportFunction kNone;
-  return run_headers(vm_ != nullptr ? vm_->exports().request_headers : kNone, request, head.headers.size() + 4, end);
+  return run_headers(vm_ != nullptr ? vm_->exports().request_headers : kNone, request,
+                     head.headers.size() + 4, end);
 }
 
 Flow WasmFilter::on_response_head(ResponseHead& head, EndStream end) {
   static const ExportFunction kNone;
   response = Direction{};  // an answer may follow a response that was given up
-  return run_headers(vm_ != nullptr ? vm_->exports().response_headers : kNone, response, head.headers.size() + 1, end);
+  return run_headers(vm_ != nullptr ? vm_->exports().response_headers : kNone, response,
+                     head.headers.size() + 1, end);
 }
 
-Flow WasmFilter::run_body(const ExportFunction& callback, Direction& direction, Buffer& data, EndStream end) {
+Flow WasmFilter::run_body(const ExportFunction& callback, Direction& direction, Buffer& data,
+                          EndStream end) {
   if (state_ != State::kActive) return inactive(direction);
   Flow flow = Flow::kContinue;
   direction.ended = end == EndStream::kYes;
@@ -258,7 +267,8 @@ Flow WasmFilter::run_body(const ExportFunction& callback, Direction& direction, 
     const Vm::Outcome outcome = vm_->call(*this, callback, args);
     direction.body = nullptr;
     direction.body_end = false;
-    flow = outcome.ok ? effects_of_callback(direction, callback.returns ? body_flow(outcome.value) : Flow::kContinue)
+    flow = outcome.ok ? effects_of_callback(direction, callback.returns ? body_flow(outcome.value)
+                                                                        : Flow::kContinue)
                       : failed(direction);
     in_callback = false;
   }
@@ -288,11 +298,13 @@ Flow WasmFilter::run_trailers(const ExportFunction& callback, Direction& directi
     const Value args[] = {id, count};
     const Vm::Outcome outcome = vm_->call(*this, callback, args);
     const bool paused = callback.returns && outcome.value != 0;
-    flow = outcome.ok ? effects_of_callback(direction, paused ? Flow::kPauseAll : Flow::kContinue) : failed(direction);
+    flow = outcome.ok ? effects_of_callback(direction, paused ? Flow::kPauseAll : Flow::kContinue)
+                      : failed(direction);
     in_callback = false;
   }
   if (flow != Flow::kContinue || state_ != State::kActive) return flow;
-  Buffer* held = &direction == &request ? callbacks->held_request_body() : callbacks->held_response_body();
+  Buffer* held =
+      &direction == &request ? callbacks->held_request_body() : callbacks->held_response_body();
   if (!pass_body(direction, held != nullptr ? held->size() : 0)) return Flow::kReplied;
   direction.head_open = direction.trailers_open = false;
   return flow;
@@ -300,19 +312,22 @@ Flow WasmFilter::run_trailers(const ExportFunction& callback, Direction& directi
 
 Flow WasmFilter::on_request_trailers(HeaderMap& trailers) {
   static const ExportFunction kNone;
-  return run_trailers(vm_ != nullptr ? vm_->exports().request_trailers : kNone, request, trailers.size());
+  return run_trailers(vm_ != nullptr ? vm_->exports().request_trailers : kNone, request,
+                      trailers.size());
 }
 
 Flow WasmFilter::on_response_trailers(HeaderMap& trailers) {
   static const ExportFunction kNone;
-  return run_trailers(vm_ != nullptr ? vm_->exports().response_trailers : kNone, response, trailers.size());
+  return run_trailers(vm_ != nullptr ? vm_->exports().response_trailers : kNone, response,
+                      trailers.size());
 }
 
 void WasmFilter::on_stream_end(const StreamInfo&) noexcept {
   if (state_ == State::kActive && vm_ != nullptr) {
     in_callback = logging = true;
     request.head_open = response.head_open = false;
-    bool alive = enter();  // a stream that was answered before it came here is known to the guest for its log alone
+    bool alive =
+        enter();  // a stream that was answered before it came here is known to the guest for its log alone
     const Value args[] = {id};
     const Exports& exports = vm_->exports();
     for (const ExportFunction* callback : {&exports.done, &exports.log, &exports.remove})

@@ -40,7 +40,8 @@ class WasmFilter final : public HttpFilter, public StreamContext {
   bool enter();  // the guest knows of the stream; false: the policy holds
   Flow failed(const Direction& direction);
   Flow inactive(const Direction& direction) const noexcept;
-  Flow run_headers(const ExportFunction& callback, Direction& direction, size_t count, EndStream end);
+  Flow run_headers(const ExportFunction& callback, Direction& direction, size_t count,
+                   EndStream end);
   Flow run_body(const ExportFunction& callback, Direction& direction, Buffer& data, EndStream end);
   Flow run_trailers(const ExportFunction& callback, Direction& direction, size_t count);
   Flow effects_of_callback(Direction& direction, Flow flow);

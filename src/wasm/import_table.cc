@@ -28,7 +28,8 @@ Value always(void* data, const Value* args, size_t) noexcept {
 template <abi::Function F>
 Value guarded(void* data, const Value* args, size_t) noexcept {
   Vm& vm = *static_cast<Vm*>(data);
-  if (vm.restricted()) [[unlikely]] return answer(Status::kInternalFailure);
+  if (vm.restricted()) [[unlikely]]
+    return answer(Status::kInternalFailure);
   return answer(F(vm, args));
 }
 template <abi::WasiFunction F>
@@ -42,7 +43,9 @@ Value wasi_answer(void*, const Value*, size_t) noexcept {
 Value refused(void*, const Value*, size_t) noexcept { return answer(Status::kInternalFailure); }
 Value nothing(void*, const Value*, size_t) noexcept { return 0; }
 
-Value pthread_equal(void*, const Value* args, size_t) noexcept { return abi::u32(args[0]) == abi::u32(args[1]) ? 1 : 0; }
+Value pthread_equal(void*, const Value* args, size_t) noexcept {
+  return abi::u32(args[0]) == abi::u32(args[1]) ? 1 : 0;
+}
 
 Value seed(void*, const Value*, size_t) noexcept {
   return std::bit_cast<Value>(static_cast<double>(base::random_u64() >> 11) * 0x1.0p-53);
@@ -62,8 +65,9 @@ std::string script_text(const GuestMemory& memory, Value at) {
 Value script_abort(void* data, const Value* args, size_t) noexcept {
   Vm& vm = *static_cast<Vm*>(data);
   std::string text = "abort: ";
-  base::append_all(text, script_text(vm.memory(), args[0]), " at ", script_text(vm.memory(), args[1]), ":",
-                   abi::u32(args[2]), ":", abi::u32(args[3]));
+  base::append_all(text, script_text(vm.memory(), args[0]), " at ",
+                   script_text(vm.memory(), args[1]), ":", abi::u32(args[2]), ":",
+                   abi::u32(args[3]));
   vm.log(4, text);
   vm.exit(255);
   return 0;
@@ -142,7 +146,8 @@ constexpr Entry kWasi[] = {
     {"fd_fdstat_get", "ii", &wasi<abi::fd_fdstat_get>},
     {"fd_fdstat_set_flags", "ii", &wasi<abi::standard_only>},
     {"fd_fdstat_set_rights", "iII", &wasi<abi::standard_only>},
-    {"fd_prestat_get", "ii", &wasi_answer<Errno::kBadf>},  // ends the scan for folders; another errno makes Go panic
+    {"fd_prestat_get", "ii",
+     &wasi_answer<Errno::kBadf>},  // ends the scan for folders; another errno makes Go panic
     {"fd_prestat_dir_name", "iii", &wasi_answer<Errno::kBadf>},
     {"fd_filestat_get", "ii", &wasi<abi::fd_filestat_get>},
     {"fd_filestat_set_size", "iI", &wasi<abi::standard_only>},
@@ -193,18 +198,23 @@ std::string describe(const Signature& signature) {
   for (size_t i = 0; i < signature.params.size(); ++i)
     base::append_all(out, i == 0 ? "" : ", ", kNames[static_cast<size_t>(signature.params[i])]);
   out += ")";
-  for (const ValueType type : signature.results) base::append_all(out, " -> ", kNames[static_cast<size_t>(type)]);
+  for (const ValueType type : signature.results)
+    base::append_all(out, " -> ", kNames[static_cast<size_t>(type)]);
   return out;
 }
 
-bool is_wasi(std::string_view module) { return module == "wasi_snapshot_preview1" || module == "wasi_unstable"; }
+bool is_wasi(std::string_view module) {
+  return module == "wasi_snapshot_preview1" || module == "wasi_unstable";
+}
 
 HostFunction find(const ImportInfo& import, bool& name_known) {
-  const std::span<const Entry> table = is_wasi(import.module) ? std::span<const Entry>(kWasi) : kEnv;
+  const std::span<const Entry> table =
+      is_wasi(import.module) ? std::span<const Entry>(kWasi) : kEnv;
   for (const Entry& entry : table) {
     if (entry.name != import.name) continue;
     name_known = true;
-    if (same_params(import.signature.params, entry.params) && import.signature.results.size() <= 1) return entry.function;
+    if (same_params(import.signature.params, entry.params) && import.signature.results.size() <= 1)
+      return entry.function;
   }
   return nullptr;
 }
@@ -217,11 +227,13 @@ bool is_known_capability(std::string_view name) {
          std::any_of(std::begin(kWasi), std::end(kWasi), named) || is_callback_name(name);
 }
 
-Result<std::vector<HostFunction>> link_imports(const Module& module, const std::vector<std::string>& capabilities) {
+Result<std::vector<HostFunction>> link_imports(const Module& module,
+                                               const std::vector<std::string>& capabilities) {
   std::vector<HostFunction> functions;
   std::string problems;
   const auto problem = [&problems](const ImportInfo& import, std::string_view why) {
-    base::append_all(problems, problems.empty() ? "" : ", ", import.module, ".", import.name, " ", why);
+    base::append_all(problems, problems.empty() ? "" : ", ", import.module, ".", import.name, " ",
+                     why);
   };
   for (const ImportInfo& import : module.imports()) {
     functions.push_back(&refused);
@@ -236,7 +248,9 @@ Result<std::vector<HostFunction>> link_imports(const Module& module, const std::
     const bool allowed = capabilities.empty() || (!is_proxy && !is_wasi(import.module)) ||
                          std::binary_search(capabilities.begin(), capabilities.end(), import.name);
     if (function != nullptr) {
-      functions.back() = allowed ? function : is_proxy ? &refused : &wasi_answer<Errno::kNotcapable>;
+      functions.back() = allowed    ? function
+                         : is_proxy ? &refused
+                                    : &wasi_answer<Errno::kNotcapable>;
     } else if (is_wasi(import.module) && !name_known && import.signature.results.size() <= 1) {
       // Runtimes list functions that they never call.
       functions.back() = &wasi_answer<Errno::kNosys>;
@@ -245,7 +259,8 @@ Result<std::vector<HostFunction>> link_imports(const Module& module, const std::
     }
   }
   if (!problems.empty())
-    return fail(Code::kConfig, Side::kLocal, base::concat("imports that this host does not have: ", problems));
+    return fail(Code::kConfig, Side::kLocal,
+                base::concat("imports that this host does not have: ", problems));
   return functions;
 }
 

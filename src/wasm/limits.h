@@ -8,11 +8,13 @@
 namespace weir::wasm {
 
 struct Limits {
-  std::chrono::nanoseconds call_timeout{std::chrono::milliseconds(100)};  // CPU time of one guest call; 0 = none
-  std::chrono::nanoseconds start_timeout{std::chrono::seconds(5)};        // each guest call while the VM starts; 0 = none
+  std::chrono::nanoseconds call_timeout{
+      std::chrono::milliseconds(100)};  // CPU time of one guest call; 0 = none
+  std::chrono::nanoseconds start_timeout{
+      std::chrono::seconds(5)};  // each guest call while the VM starts; 0 = none
   uint64_t max_memory_bytes = 128ull * 1024 * 1024;
   uint32_t max_log_lines_per_second = 1000;
-  uint32_t max_callouts = 64;  // in flight, per VM
+  uint32_t max_callouts = 64;                            // in flight, per VM
   uint64_t max_shared_data_bytes = 16ull * 1024 * 1024;  // keys and values of one vm_id
   uint32_t max_metrics = 1000;                           // per VM
   bool operator==(const Limits&) const = default;
@@ -20,10 +22,18 @@ struct Limits {
 
 /// Which limit a guest has reached; each is the stat "wasm.<plugin>.limit.<name>".
 enum class LimitKind : uint8_t {
-  kLogLines, kCallouts, kSharedData, kMetrics, kMemory, kHeaders, kQueue, kCount_
+  kLogLines,
+  kCallouts,
+  kSharedData,
+  kMetrics,
+  kMemory,
+  kHeaders,
+  kQueue,
+  kCount_
 };
 constexpr std::string_view limit_name(LimitKind kind) noexcept {
-  constexpr std::string_view kNames[] = {"log_lines", "callouts", "shared_data", "metrics", "memory", "headers", "queue"};
+  constexpr std::string_view kNames[] = {"log_lines", "callouts", "shared_data", "metrics",
+                                         "memory",    "headers",  "queue"};
   return kNames[static_cast<unsigned>(kind)];
 }
 

@@ -26,7 +26,8 @@ Result<Engine*> load_engine(std::string_view name) {
   const std::string folder = folder_of_executable();
   std::vector<std::string> places = {folder + "/" + file, folder + "/../lib/weir/" + file,
                                      folder + "/../" + file};
-  if (const char* own = std::getenv("WEIR_ENGINE_PATH")) places.insert(places.begin(), own + ("/" + file));
+  if (const char* own = std::getenv("WEIR_ENGINE_PATH"))
+    places.insert(places.begin(), own + ("/" + file));
   std::string reasons;
   for (const std::string& place : places) {
     if (::access(place.c_str(), R_OK) != 0) continue;
@@ -40,10 +41,11 @@ Result<Engine*> load_engine(std::string_view name) {
     if (engine != nullptr) return engine;
     reasons += place + " is of another version";
   }
-  return fail(Code::kConfig, Side::kLocal,
-              "the Wasm engine " + file + " cannot be loaded" +
-                  (reasons.empty() ? " (not found beside the binary, in ../lib/weir or $WEIR_ENGINE_PATH)"
-                                   : ": " + reasons));
+  return fail(
+      Code::kConfig, Side::kLocal,
+      "the Wasm engine " + file + " cannot be loaded" +
+          (reasons.empty() ? " (not found beside the binary, in ../lib/weir or $WEIR_ENGINE_PATH)"
+                           : ": " + reasons));
 }
 
 }  // namespace weir::wasm

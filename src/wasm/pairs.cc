@@ -9,9 +9,12 @@ namespace weir::wasm {
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "guests are little endian");
 
-size_t pairs_size(size_t count, size_t text_bytes) noexcept { return 4 + count * (8 + 2) + text_bytes; }
+size_t pairs_size(size_t count, size_t text_bytes) noexcept {
+  return 4 + count * (8 + 2) + text_bytes;
+}
 
-PairsWriter::PairsWriter(char* to, size_t count) noexcept : sizes_(to + 4), texts_(to + 4 + count * 8) {
+PairsWriter::PairsWriter(char* to, size_t count) noexcept
+    : sizes_(to + 4), texts_(to + 4 + count * 8) {
   put_u32(to, count);
 }
 
@@ -70,7 +73,8 @@ std::optional<PairViews> decode_pairs(std::string_view bytes) {
   for (uint64_t i = 0; i < count; ++i, sizes += 8) {
     std::string_view key;
     std::string_view value;
-    if (!take_text(rest, load_u32(sizes), key) || !take_text(rest, load_u32(sizes + 4), value)) return std::nullopt;
+    if (!take_text(rest, load_u32(sizes), key) || !take_text(rest, load_u32(sizes + 4), value))
+      return std::nullopt;
     pairs.emplace_back(key, value);
   }
   if (!rest.empty()) return std::nullopt;

@@ -17,7 +17,8 @@ size_t pairs_size(size_t count, size_t text_bytes) noexcept;
 class PairsWriter {
  public:
   PairsWriter(char* to, size_t count) noexcept;
-  void put(std::string_view key, std::string_view value) noexcept;  // writes size and text of the next pair
+  void put(std::string_view key,
+           std::string_view value) noexcept;  // writes size and text of the next pair
 
  private:
   void put_u32(char* at, size_t value) noexcept;

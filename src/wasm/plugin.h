@@ -64,7 +64,9 @@ struct Plugin {
   Key key;  // of the plugin; made by seal()
   void seal();
   /// The name in stats and logs; "unnamed" stands for none.
-  std::string_view label() const noexcept { return name.empty() ? std::string_view("unnamed") : std::string_view(name); }
+  std::string_view label() const noexcept {
+    return name.empty() ? std::string_view("unnamed") : std::string_view(name);
+  }
 };
 
 /// Reads a PluginConfig message. Null when it is in error (reported on the view).
@@ -72,7 +74,8 @@ std::shared_ptr<const Plugin> read_plugin(ConfigView& config, std::string_view t
 
 /// envoy.extensions.filters.http.wasm.v3.Wasm. FactoryContext::host is a router::FilterHost; without one (a configuration that is
 /// only validated) the factory makes no filters.
-std::shared_ptr<const HttpFilterFactory> make_wasm_factory(ConfigView& config, FactoryContext& context);
+std::shared_ptr<const HttpFilterFactory> make_wasm_factory(ConfigView& config,
+                                                           FactoryContext& context);
 inline constexpr std::string_view kWasmFilterType = "envoy.extensions.filters.http.wasm.v3.Wasm";
 
 }  // namespace weir::wasm

@@ -40,7 +40,8 @@ void read_environment(ConfigView& vm, VmConfig& out) {
   std::set<std::string> names;
   for (const std::string& name : view->texts("host_env_keys")) {
     names.insert(name);
-    if (const char* value = std::getenv(name.c_str()); value != nullptr) out.environment.emplace_back(name, value);
+    if (const char* value = std::getenv(name.c_str()); value != nullptr)
+      out.environment.emplace_back(name, value);
   }
   if (const auto pairs = view->message("key_values")) {
     for (const std::string& name : pairs->keys()) {
@@ -57,13 +58,15 @@ void read_limits(ConfigView& vm, Limits& out) {
   constexpr int64_t kMany = 1'000'000'000;
   out.call_timeout = view->duration("call_timeout", out.call_timeout);
   out.start_timeout = view->duration("start_timeout", out.start_timeout);
-  out.max_memory_bytes = static_cast<uint64_t>(
-      view->integer("max_memory_bytes", static_cast<int64_t>(out.max_memory_bytes), 65536, int64_t{4} << 30));
-  out.max_log_lines_per_second =
-      static_cast<uint32_t>(view->integer("max_log_lines_per_second", out.max_log_lines_per_second, 0, kMany));
-  out.max_callouts = static_cast<uint32_t>(view->integer("max_callouts", out.max_callouts, 0, kMany));
-  out.max_shared_data_bytes = static_cast<uint64_t>(view->integer(
-      "max_shared_data_bytes", static_cast<int64_t>(out.max_shared_data_bytes), 0, int64_t{1} << 40));
+  out.max_memory_bytes = static_cast<uint64_t>(view->integer(
+      "max_memory_bytes", static_cast<int64_t>(out.max_memory_bytes), 65536, int64_t{4} << 30));
+  out.max_log_lines_per_second = static_cast<uint32_t>(
+      view->integer("max_log_lines_per_second", out.max_log_lines_per_second, 0, kMany));
+  out.max_callouts =
+      static_cast<uint32_t>(view->integer("max_callouts", out.max_callouts, 0, kMany));
+  out.max_shared_data_bytes = static_cast<uint64_t>(
+      view->integer("max_shared_data_bytes", static_cast<int64_t>(out.max_shared_data_bytes), 0,
+                    int64_t{1} << 40));
   out.max_metrics = static_cast<uint32_t>(view->integer("max_metrics", out.max_metrics, 0, kMany));
 }
 
@@ -75,7 +78,8 @@ void read_code(ConfigView& vm, VmConfig& out) {
   }
   code->unsupported("remote", "modules are loaded from local files or inline");
   if (!code->has("local")) {
-    if (!code->has("remote")) code->error("local", "required: filename, inline_bytes or inline_string");
+    if (!code->has("remote"))
+      code->error("local", "required: filename, inline_bytes or inline_string");
     return;
   }
   auto bytes = code->data_source("local");
@@ -95,7 +99,8 @@ void read_capabilities(ConfigView& view, VmConfig& out) {
   const auto allowed = message->message("allowed_capabilities");
   if (!allowed) return;
   for (const std::string& name : allowed->keys()) {
-    if (!is_known_capability(name)) allowed->error(name, "no host function or callback of that name");
+    if (!is_known_capability(name))
+      allowed->error(name, "no host function or callback of that name");
     out.capabilities.push_back(name);
     if (auto empty = allowed->message(name)) empty.reset();  // SanitizationConfig has no fields
   }
@@ -121,7 +126,8 @@ void read_vm(ConfigView& plugin, VmConfig& out) {
 }
 
 void read_policy(ConfigView& view, Plugin& out) {
-  const size_t policy = view.enumeration("failure_policy", {"UNSPECIFIED", "FAIL_RELOAD", "FAIL_CLOSED", "FAIL_OPEN"}, 0);
+  const size_t policy = view.enumeration(
+      "failure_policy", {"UNSPECIFIED", "FAIL_RELOAD", "FAIL_CLOSED", "FAIL_OPEN"}, 0);
   if (policy == 3) out.failure_policy = FailurePolicy::kOpen;
   if (view.boolean("fail_open", false)) {
     if (view.has("failure_policy")) view.error("fail_open", "cannot stand beside failure_policy");
@@ -133,10 +139,13 @@ void read_policy(ConfigView& view, Plugin& out) {
   if (!backoff) return;
   using std::chrono::duration_cast;
   using std::chrono::milliseconds;
-  out.backoff_base = duration_cast<milliseconds>(backoff->duration("base_interval", out.backoff_base));
-  out.backoff_max = duration_cast<milliseconds>(backoff->duration("max_interval", std::max(out.backoff_max, out.backoff_base)));
+  out.backoff_base =
+      duration_cast<milliseconds>(backoff->duration("base_interval", out.backoff_base));
+  out.backoff_max = duration_cast<milliseconds>(
+      backoff->duration("max_interval", std::max(out.backoff_max, out.backoff_base)));
   if (out.backoff_base < milliseconds(1)) backoff->error("base_interval", "must be at least 1ms");
-  if (out.backoff_max < out.backoff_base) backoff->error("max_interval", "must not be less than base_interval");
+  if (out.backoff_max < out.backoff_base)
+    backoff->error("max_interval", "must not be less than base_interval");
 }
 
 }  // namespace
@@ -151,7 +160,9 @@ std::shared_ptr<const Plugin> read_plugin(ConfigView& view, std::string_view tra
   read_policy(view, *plugin);
   read_capabilities(view, plugin->vm);
   plugin->allow_on_headers_stop_iteration = view.boolean("allow_on_headers_stop_iteration", false);
-  plugin->traffic_direction = traffic_direction == "INBOUND" ? 1 : traffic_direction == "OUTBOUND" ? 2 : 0;
+  plugin->traffic_direction = traffic_direction == "INBOUND"    ? 1
+                              : traffic_direction == "OUTBOUND" ? 2
+                                                                : 0;
   if (view.failed() || !plugin->vm.code) return nullptr;
   plugin->seal();
   return std::shared_ptr<const Plugin>(std::move(plugin));

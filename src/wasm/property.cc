@@ -32,7 +32,8 @@ Status put_number(std::string& out, uint64_t value) { return put_raw<uint64_t>(o
 Status put_bool(std::string& out, bool value) { return put_raw<uint8_t>(out, value ? 1 : 0); }
 Status put_duration(std::string& out, MonotonicTime from, MonotonicTime to) {
   if (from == MonotonicTime{} || to == MonotonicTime{}) return Status::kNotFound;
-  return put_raw<int64_t>(out, std::chrono::duration_cast<std::chrono::nanoseconds>(to - from).count());
+  return put_raw<int64_t>(out,
+                          std::chrono::duration_cast<std::chrono::nanoseconds>(to - from).count());
 }
 Status put_struct(std::string& out, const StructValue& value) {
   switch (value.kind()) {
@@ -52,14 +53,16 @@ Status put_struct(std::string& out, const StructValue& value) {
 /// "1.2.3.4:80" and "[::1]:80".
 Status put_port(std::string& out, std::string_view address) {
   const size_t colon = address.rfind(':');
-  const auto port = colon == std::string_view::npos ? std::nullopt : base::parse_u64(address.substr(colon + 1));
+  const auto port =
+      colon == std::string_view::npos ? std::nullopt : base::parse_u64(address.substr(colon + 1));
   return port ? put_number(out, *port) : Status::kNotFound;
 }
 
 using MapTexts = std::map<std::string, std::string, std::less<>>;
 
 /// A whole map, or the entry that the next segment names.
-Status put_headers(std::string& out, const HeaderMap& headers, const PairViews& pseudo, std::string_view name, bool all) {
+Status put_headers(std::string& out, const HeaderMap& headers, const PairViews& pseudo,
+                   std::string_view name, bool all) {
   if (!all) {
     const std::string lower = base::lower(name);
     for (const auto& [key, value] : pseudo)
@@ -90,7 +93,8 @@ Status read_request_head(const RequestHead& head, const PropertyPath& path, std:
   if (name == "path") return put_text(out, target);
   if (name == "url_path") return put_text(out, target.substr(0, query));
   if (name == "query")
-    return put_text(out, query == std::string_view::npos ? std::string_view() : target.substr(query + 1));
+    return put_text(
+        out, query == std::string_view::npos ? std::string_view() : target.substr(query + 1));
   if (name == "host") return put_text(out, head.authority());
   if (name == "scheme") return put_text(out, head.scheme());
   if (name == "method") return put_text(out, head.method());
@@ -112,24 +116,28 @@ Status read_request(const Request& about, const PropertyPath& path, std::string&
   const StreamInfo& info = about.info;
   const RequestHead* head = about.callbacks.request_head();
   if (name == "time") {
-    const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(info.start_time.time_since_epoch());
+    const auto ns =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(info.start_time.time_since_epoch());
     return put_raw<int64_t>(out, ns.count());
   }
   if (name == "protocol") return put_text(out, protocol_name(info.protocol));
   if (name == "duration") return put_duration(out, info.start, info.end);
   if (name == "size") {
-    const auto announced = head != nullptr ? head->headers.get(HeaderId::kContentLength) : std::nullopt;
+    const auto announced =
+        head != nullptr ? head->headers.get(HeaderId::kContentLength) : std::nullopt;
     const auto length = announced ? base::parse_u64(*announced) : std::nullopt;
     return put_number(out, length.value_or(info.bytes_received));
   }
-  if (name == "total_size") return put_number(out, info.bytes_received + info.request_headers_bytes);
+  if (name == "total_size")
+    return put_number(out, info.bytes_received + info.request_headers_bytes);
   if (name == "headers_bytes") return put_number(out, info.request_headers_bytes);
   return head != nullptr ? read_request_head(*head, path, out) : Status::kNotFound;
 }
 
 Status read_grpc_status(FilterCallbacks& callbacks, std::string& out) {
   std::optional<std::string_view> text;
-  if (const HeaderMap* trailers = callbacks.response_trailers()) text = trailers->get(HeaderId::kGrpcStatus);
+  if (const HeaderMap* trailers = callbacks.response_trailers())
+    text = trailers->get(HeaderId::kGrpcStatus);
   if (const ResponseHead* head = callbacks.response_head(); !text && head != nullptr)
     text = head->headers.get(HeaderId::kGrpcStatus);
   const auto status = text ? base::parse_u64(*text) : std::nullopt;
@@ -150,7 +158,8 @@ Status read_response(const Request& about, const PropertyPath& path, std::string
   if (name == "size") return put_number(out, info.bytes_sent);
   if (name == "total_size") return put_number(out, info.bytes_sent + info.response_headers_bytes);
   if (name == "headers_bytes") return put_number(out, info.response_headers_bytes);
-  if (name == "backend_latency") return put_duration(out, info.upstream_first_tx, info.upstream_last_rx);
+  if (name == "backend_latency")
+    return put_duration(out, info.upstream_first_tx, info.upstream_last_rx);
   if (name == "headers" && head != nullptr) {
     const std::string status = std::to_string(head->status);
     return put_headers(out, head->headers, {{":status", status}}, path.at(2), path.size() == 2);
@@ -176,7 +185,8 @@ Status read_connection(const StreamInfo& info, std::string_view name, std::strin
 Status read_upstream(const StreamInfo& info, std::string_view name, std::string& out) {
   if (name == "address" || name == "port") return read_address(info.upstream_host, name, out);
   if (name == "local_address") return put_some(out, info.upstream_local_address);
-  if (name == "transport_failure_reason") return put_some(out, info.upstream_transport_failure_reason);
+  if (name == "transport_failure_reason")
+    return put_some(out, info.upstream_transport_failure_reason);
   if (name == "request_attempt_count") return put_number(out, info.upstream_attempt_count);
   return Status::kNotFound;
 }
@@ -279,7 +289,8 @@ Status read_property(Vm& vm, const PropertyPath& path, std::string& out) {
   if (stream != nullptr && stream->callbacks != nullptr) {
     status = read_stream(*stream, path, out, known);
     if (known) return status;
-    const std::string* kept = stream->callbacks->stream_info().filter_state(filter_state_key(path.whole()));
+    const std::string* kept =
+        stream->callbacks->stream_info().filter_state(filter_state_key(path.whole()));
     if (kept != nullptr) return put_text(out, *kept);
   }
   const auto& own = vm.root().properties;

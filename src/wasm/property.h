@@ -25,7 +25,9 @@ struct NodeProperty {
 class PropertyPath {
  public:
   explicit PropertyPath(std::string_view path);
-  std::string_view at(size_t i) const noexcept { return i < parts_.size() ? parts_[i] : std::string_view(); }
+  std::string_view at(size_t i) const noexcept {
+    return i < parts_.size() ? parts_[i] : std::string_view();
+  }
   size_t size() const noexcept { return parts_.size(); }
   /// Without the terminator: the key of what set_property stores.
   std::string_view whole() const noexcept { return whole_; }

@@ -23,10 +23,12 @@ std::optional<SharedStore::Item> SharedStore::get(std::string_view key) const {
   return found->second->item;
 }
 
-Status SharedStore::set(std::string_view key, std::string_view value, uint32_t cas, uint64_t max_bytes, bool& evicted) {
+Status SharedStore::set(std::string_view key, std::string_view value, uint32_t cas,
+                        uint64_t max_bytes, bool& evicted) {
   const std::lock_guard lock(mutex_);
   auto found = index_.find(key);
-  if (found != index_.end() && cas != 0 && cas != found->second->item.cas) return Status::kCasMismatch;
+  if (found != index_.end() && cas != 0 && cas != found->second->item.cas)
+    return Status::kCasMismatch;
   if (found != index_.end()) forget(found->second);
   const size_t bytes = key.size() + value.size();
   if (bytes > max_bytes) {

@@ -24,7 +24,8 @@ class SharedStore {
   };
   std::optional<Item> get(std::string_view key) const;
   /// `cas` 0 or an absent key: unconditional. `evicted` is set when something had to go (or the item itself is too big to keep).
-  Status set(std::string_view key, std::string_view value, uint32_t cas, uint64_t max_bytes, bool& evicted);
+  Status set(std::string_view key, std::string_view value, uint32_t cas, uint64_t max_bytes,
+             bool& evicted);
   size_t bytes() const;
   size_t size() const;
 
@@ -47,7 +48,9 @@ class SharedStores {
   class Use {
    public:
     Use() = default;
-    Use(Use&& other) noexcept : stores_(other.stores_), entry_(other.entry_) { other.stores_ = nullptr; }
+    Use(Use&& other) noexcept : stores_(other.stores_), entry_(other.entry_) {
+      other.stores_ = nullptr;
+    }
     Use& operator=(Use&& other) noexcept;
     ~Use() { reset(); }
     void reset() noexcept;

@@ -2,8 +2,8 @@
 
 namespace weir::wasm {
 
-uint32_t SharedQueues::add(std::string_view vm_id, std::string_view name, QueueListener* listener, uint64_t vm_serial,
-                           uint32_t root_id) {
+uint32_t SharedQueues::add(std::string_view vm_id, std::string_view name, QueueListener* listener,
+                           uint64_t vm_serial, uint32_t root_id) {
   const std::lock_guard lock(mutex_);
   auto found = ids_.find({std::string(vm_id), std::string(name)});
   if (found == ids_.end()) {
@@ -16,7 +16,8 @@ uint32_t SharedQueues::add(std::string_view vm_id, std::string_view name, QueueL
   queue.listener = listener;
   queue.vm_serial = vm_serial;
   queue.root_id = root_id;
-  for (size_t i = 0; i < queue.items.size(); ++i) listener->on_queue_item(vm_serial, root_id, found->second);
+  for (size_t i = 0; i < queue.items.size(); ++i)
+    listener->on_queue_item(vm_serial, root_id, found->second);
   return found->second;
 }
 
@@ -36,7 +37,8 @@ Status SharedQueues::enqueue(uint32_t id, std::string_view value, bool& dropped)
     dropped = true;
     return Status::kOk;
   }
-  while (!queue.items.empty() && (queue.items.size() >= kMaxItems || queue.bytes + value.size() > kMaxBytes)) {
+  while (!queue.items.empty() &&
+         (queue.items.size() >= kMaxItems || queue.bytes + value.size() > kMaxBytes)) {
     dropped = true;
     queue.bytes -= queue.items.front().size();
     queue.items.pop_front();

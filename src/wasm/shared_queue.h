@@ -30,7 +30,8 @@ class SharedQueues {
   static constexpr size_t kMaxQueues = 1024;
 
   /// Makes the queue or takes over its notification; items that wait are announced again. 0 when there are too many queues.
-  uint32_t add(std::string_view vm_id, std::string_view name, QueueListener* listener, uint64_t vm_serial, uint32_t root_id);
+  uint32_t add(std::string_view vm_id, std::string_view name, QueueListener* listener,
+               uint64_t vm_serial, uint32_t root_id);
   std::optional<uint32_t> resolve(std::string_view vm_id, std::string_view name) const;
   /// Beyond the bounds the oldest items go, and `dropped` is set.
   Status enqueue(uint32_t id, std::string_view value, bool& dropped);

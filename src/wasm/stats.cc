@@ -15,7 +15,8 @@ const ClockAnchor kAnchor;
 
 uint64_t ticks_to_ns(uint64_t ticks) noexcept {
 #if defined(__x86_64__)
-  const auto elapsed_ns = static_cast<double>((std::chrono::steady_clock::now() - kAnchor.time).count());
+  const auto elapsed_ns =
+      static_cast<double>((std::chrono::steady_clock::now() - kAnchor.time).count());
   const auto elapsed_ticks = static_cast<double>(read_ticks() - kAnchor.ticks);
   if (elapsed_ticks <= 0) return 0;
   return static_cast<uint64_t>(static_cast<double>(ticks) * (elapsed_ns / elapsed_ticks));
@@ -41,7 +42,8 @@ PluginStats::PluginStats(stats::Store& store, std::string_view label)
       failed_streams(named(store, label, "failed_streams")),
       bypassed_streams(named(store, label, "bypassed_streams")) {
   for (unsigned i = 0; i < static_cast<unsigned>(LimitKind::kCount_); ++i)
-    limits.push_back(&named(store, label, base::concat("limit.", limit_name(static_cast<LimitKind>(i)))));
+    limits.push_back(
+        &named(store, label, base::concat("limit.", limit_name(static_cast<LimitKind>(i)))));
 }
 
 VmRecord& VmRecords::add() {
@@ -67,7 +69,8 @@ PluginStats& HostStats::plugin(std::string_view label) {
   const std::lock_guard lock(mutex_);
   auto found = plugins_.find(label);
   if (found == plugins_.end())
-    found = plugins_.emplace(std::string(label), std::make_unique<PluginStats>(store_, label)).first;
+    found =
+        plugins_.emplace(std::string(label), std::make_unique<PluginStats>(store_, label)).first;
   return *found->second;
 }
 

@@ -42,9 +42,9 @@ struct PluginStats {
   Counter& vm_reload;  // a dead VM is to be replaced
   Counter& vm_reload_success;
   Counter& vm_reload_failure;
-  Counter& vm_reload_backoff;  // its replacement had to wait
-  Counter& failed_streams;     // streams that got 503 or a reset by FAIL_CLOSED
-  Counter& bypassed_streams;   // streams that went on without the filter by FAIL_OPEN
+  Counter& vm_reload_backoff;    // its replacement had to wait
+  Counter& failed_streams;       // streams that got 503 or a reset by FAIL_CLOSED
+  Counter& bypassed_streams;     // streams that went on without the filter by FAIL_OPEN
   std::vector<Counter*> limits;  // by LimitKind
 };
 
@@ -60,7 +60,8 @@ struct PluginCell {
   void count(uint64_t call_ticks) noexcept {
     calls.store(calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     ticks.store(ticks.load(std::memory_order_relaxed) + call_ticks, std::memory_order_relaxed);
-    if (call_ticks > worst_ticks.load(std::memory_order_relaxed)) worst_ticks.store(call_ticks, std::memory_order_relaxed);
+    if (call_ticks > worst_ticks.load(std::memory_order_relaxed))
+      worst_ticks.store(call_ticks, std::memory_order_relaxed);
   }
 };
 
@@ -106,7 +107,7 @@ class HostStats {
  public:
   explicit HostStats(stats::Store& store);
   PluginStats& plugin(std::string_view label);
-  Counter& created;   // "wasm.envoy.wasm.runtime.v8.created"
+  Counter& created;  // "wasm.envoy.wasm.runtime.v8.created"
   Gauge& active;
   Counter& compiled;  // "wasm.modules_compiled"
   Gauge& vm_count;    // "wasm.wasm_vm_count"

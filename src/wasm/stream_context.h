@@ -22,14 +22,17 @@ struct Direction {
   bool resume = false;         // continue_stream was called
   bool ended = false;          // the last byte came here
   bool body_changed = false;   // the guest changed the body or its announced length
-  bool length_dropped = false; // content-length was removed because the body changed; restored when the size is known
-  Buffer* body = nullptr;      // in a body callback: what it is about
-  uint64_t passed = 0;         // body bytes that went on
+  bool length_dropped =
+      false;  // content-length was removed because the body changed; restored when the size is known
+  Buffer* body = nullptr;  // in a body callback: what it is about
+  uint64_t passed = 0;     // body bytes that went on
 };
 
 /// Owner: the filter that it is a part of. Thread: the worker's. Effects of host calls are noted here: the filter makes those of its own
 /// callback that callback's result; apply_effects() does the others at the end of the loop's turn.
-class StreamContext : public Context, public base::ListNode<StreamsTag>, public base::ListNode<EffectsTag> {
+class StreamContext : public Context,
+                      public base::ListNode<StreamsTag>,
+                      public base::ListNode<EffectsTag> {
  public:
   StreamContext() noexcept : Context(Kind::kStream) {}
   virtual ~StreamContext() = default;
@@ -42,7 +45,7 @@ class StreamContext : public Context, public base::ListNode<StreamsTag>, public 
   bool in_callback = false;  // of this stream; its result carries the effects
   bool logging = false;      // in on_done or on_log: nothing may be changed
   bool clear_route = false;
-  bool replied = false;      // an answer was given or the stream reset; later ones are ignored
+  bool replied = false;  // an answer was given or the stream reset; later ones are ignored
   bool reset_wanted = false;
   std::unique_ptr<LocalReply> reply;
 

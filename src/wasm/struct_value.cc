@@ -55,7 +55,8 @@ class StructValue::Parser {
 
  private:
   void space() {
-    while (!rest_.empty() && (rest_[0] == ' ' || rest_[0] == '\t' || rest_[0] == '\n' || rest_[0] == '\r'))
+    while (!rest_.empty() &&
+           (rest_[0] == ' ' || rest_[0] == '\t' || rest_[0] == '\n' || rest_[0] == '\r'))
       rest_.remove_prefix(1);
   }
   bool take(std::string_view word) {
@@ -156,7 +157,8 @@ class StructValue::Parser {
 
 Result<StructValue> StructValue::parse(std::string_view json) {
   StructValue out;
-  if (!Parser(json).document(out)) return fail(Code::kInvalidArgument, Side::kLocal, "not a JSON value");
+  if (!Parser(json).document(out))
+    return fail(Code::kInvalidArgument, Side::kLocal, "not a JSON value");
   return out;
 }
 

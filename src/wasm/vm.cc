@@ -33,18 +33,21 @@ Vm::~Vm() {
 
 std::optional<StartFailure> Vm::start(WatchCell& cell) {
   cell_ = &cell;
-  if (auto done = instantiate(); !done) return StartFailure{group_->plugins.front(), done.error().detail};
+  if (auto done = instantiate(); !done)
+    return StartFailure{group_->plugins.front(), done.error().detail};
   std::optional<StartFailure> failure;
-  if (auto done = run_start(); !done) failure = StartFailure{group_->plugins.front(), done.error().detail};
+  if (auto done = run_start(); !done)
+    failure = StartFailure{group_->plugins.front(), done.error().detail};
   phase_ = Phase::kConfiguring;
   for (const auto& plugin : group_->plugins) {
     if (failure) break;
     PluginCell& plugin_cell = record_.plugins.emplace_back();
     plugin_cell.label = plugin->label();
     plugin_cell.root_id = plugin->root_id;
-    roots_.push_back(
-        std::make_unique<RootContext>(*this, plugin, services_.stats.plugin(plugin->label()), plugin_cell));
-    if (auto done = start_root(*roots_.back()); !done) failure = StartFailure{plugin, done.error().detail};
+    roots_.push_back(std::make_unique<RootContext>(
+        *this, plugin, services_.stats.plugin(plugin->label()), plugin_cell));
+    if (auto done = start_root(*roots_.back()); !done)
+      failure = StartFailure{plugin, done.error().detail};
   }
   record_.memory_bytes.store(instance_->memory().size(), std::memory_order_relaxed);
   record_.heap_bytes.store(instance_->heap_bytes(), std::memory_order_relaxed);
@@ -81,7 +84,8 @@ Result<void> Vm::instantiate() {
   }
   instance_->release_from_this_thread();
   instance_->set_sequence(0);
-  return fail_start(done ? std::string("the module's start failed") : std::move(done.error().detail));
+  return fail_start(done ? std::string("the module's start failed")
+                         : std::move(done.error().detail));
 }
 
 Result<void> Vm::run(const ExportFunction& function, std::span<const Value> args) {

@@ -78,7 +78,8 @@ class Vm {
   Context& context() noexcept { return effective_ != nullptr ? *effective_ : *current_; }
   RootContext& root() noexcept { return *context().root; }
   StreamContext* stream() noexcept {
-    return context().kind == Context::Kind::kStream ? static_cast<StreamContext*>(&context()) : nullptr;
+    return context().kind == Context::Kind::kStream ? static_cast<StreamContext*>(&context())
+                                                    : nullptr;
   }
   /// True while the module's own start or the guest's allocator runs: only log, clocks and inert WASI are served then.
   bool restricted() const noexcept { return allocating_ || phase_ == Phase::kInitializing; }
@@ -93,11 +94,15 @@ class Vm {
   /// Effects of this stream are to be applied at the end of the turn.
   void defer(StreamContext& stream);
   /// A root has something to do at the end of the turn.
-  void defer_root() { if (owner_ != nullptr) owner_->on_vm_work(*this); }
+  void defer_root() {
+    if (owner_ != nullptr) owner_->on_vm_work(*this);
+  }
   bool set_effective(uint32_t id) noexcept;
   /// False when as many are in flight as may be.
   bool may_start_callout();
-  uint32_t next_callout_id() noexcept { return ++last_callout_id_ != 0 ? last_callout_id_ : ++last_callout_id_; }
+  uint32_t next_callout_id() noexcept {
+    return ++last_callout_id_ != 0 ? last_callout_id_ : ++last_callout_id_;
+  }
 
   // ---- streams ------------------------------------------------------------------------------------
   void enter_stream(StreamContext& stream) noexcept;
@@ -147,10 +152,14 @@ class Vm {
   };
   StandardStreams& standard_streams() noexcept { return standard_; }
   /// Queues that a starting guest has registered, with its root: announced when a worker adopts the VM.
-  std::vector<std::pair<std::string, uint32_t>>& pending_queues() noexcept { return pending_queues_; }
+  std::vector<std::pair<std::string, uint32_t>>& pending_queues() noexcept {
+    return pending_queues_;
+  }
 
  private:
-  static Result<void> fail_start(std::string why) { return weir::fail(Error{Code::kGuestFault, Side::kLocal, false, std::move(why)}); }
+  static Result<void> fail_start(std::string why) {
+    return weir::fail(Error{Code::kGuestFault, Side::kLocal, false, std::move(why)});
+  }
   Result<void> instantiate();
   Result<void> run_start();
   Result<void> start_root(RootContext& root);
@@ -178,7 +187,8 @@ class Vm {
   Context* current_ = nullptr;
   Context* effective_ = nullptr;
   bool allocating_ = false;
-  bool doomed_ = false;  // the allocator failed inside a host function: the call ends, and the VM with it
+  bool doomed_ =
+      false;  // the allocator failed inside a host function: the call ends, and the VM with it
   CallEnd doom_ = CallEnd::kOk;
   bool exiting_ = false;
   uint32_t exit_code_ = 0;

@@ -20,7 +20,8 @@ int64_t coarse_second() noexcept {
 
 }  // namespace
 
-Vm::Outcome Vm::call(Context& context, const ExportFunction& function, std::span<const Value> args) {
+Vm::Outcome Vm::call(Context& context, const ExportFunction& function,
+                     std::span<const Value> args) {
   WEIR_CHECK(current_ == nullptr);  // guest calls never nest
   if (dead_) return {};
   current_ = &context;
@@ -36,7 +37,10 @@ Vm::Outcome Vm::call(Context& context, const ExportFunction& function, std::span
   current_ = nullptr;
   account(context, last_call_ticks_);
   if (result.end != CallEnd::kOk || doomed_ || exiting_) [[unlikely]] {
-    fail(doomed_ ? doom_ : result.end == CallEnd::kOk ? CallEnd::kExit : result.end, context, function);
+    fail(doomed_                      ? doom_
+         : result.end == CallEnd::kOk ? CallEnd::kExit
+                                      : result.end,
+         context, function);
     return {};
   }
   return Outcome{true, static_cast<uint32_t>(result.value)};
@@ -69,9 +73,11 @@ void Vm::fail(CallEnd end, const Context& context, const ExportFunction& functio
       break;
   }
   death_ = base::concat(function.name, ": ", why);
-  const bool clean_exit = phase_ == Phase::kInitializing && end == CallEnd::kExit && exit_code_ == 0;
+  const bool clean_exit =
+      phase_ == Phase::kInitializing && end == CallEnd::kExit && exit_code_ == 0;
   if (clean_exit) return;  // run() takes it as success
-  const Plugin& plugin = context.root != nullptr ? context.root->plugin() : *group_->plugins.front();
+  const Plugin& plugin =
+      context.root != nullptr ? context.root->plugin() : *group_->plugins.front();
   PluginStats& stats = services_.stats.plugin(plugin.label());
   (end == CallEnd::kTerminated ? stats.timeouts : stats.traps).inc();
   if (instance_->out_of_memory()) stats.limits[static_cast<size_t>(LimitKind::kMemory)]->inc();
@@ -103,7 +109,8 @@ uint32_t Vm::allocate(size_t size) {
 char* Vm::give_room(size_t size, Value pointer_at, Value size_at, Status& status) {
   GuestMemory before = memory();
   status = Status::kInvalidMemoryAccess;
-  if (!before.contains(static_cast<uint32_t>(pointer_at), 4) || !before.contains(static_cast<uint32_t>(size_at), 4))
+  if (!before.contains(static_cast<uint32_t>(pointer_at), 4) ||
+      !before.contains(static_cast<uint32_t>(size_at), 4))
     return nullptr;
   if (size == 0) {
     before.store<uint32_t>(pointer_at, 0);
@@ -144,7 +151,8 @@ void Vm::log(uint32_t level, std::string_view text) {
   const int64_t second = coarse_second();
   if (second != log_second_) {
     if (log_dropped_ > 0) {
-      WEIR_LOG(kWasm, kWarn, "guest log lines dropped", {{"plugin", speaker().label()}, {"count", log_dropped_}});
+      WEIR_LOG(kWasm, kWarn, "guest log lines dropped",
+               {{"plugin", speaker().label()}, {"count", log_dropped_}});
     }
     log_second_ = second;
     log_lines_ = 0;
@@ -154,14 +162,18 @@ void Vm::log(uint32_t level, std::string_view text) {
     if (log_dropped_++ == 0) {
       count_limit(LimitKind::kLogLines);
     } else {
-      services_.stats.plugin(speaker().label()).limits[static_cast<size_t>(LimitKind::kLogLines)]->inc();
+      services_.stats.plugin(speaker().label())
+          .limits[static_cast<size_t>(LimitKind::kLogLines)]
+          ->inc();
     }
     return;
   }
   if (text.size() > kMaxLogLineBytes) text = text.substr(0, kMaxLogLineBytes);
   const Context* about = effective_ != nullptr ? effective_ : current_;
   base::write_log(base::Component::kWasm, wanted, "guest",
-                  {{"plugin", speaker().label()}, {"context", about != nullptr ? about->id : 0}, {"text", text}});
+                  {{"plugin", speaker().label()},
+                   {"context", about != nullptr ? about->id : 0},
+                   {"text", text}});
 }
 
 void Vm::count_limit(LimitKind kind) {

@@ -26,7 +26,8 @@ struct Services {
   SharedQueues queues;
   CustomMetrics metrics;
   Watchdog watchdog;
-  Services(stats::Store& to, unsigned watch_cells) : store(to), stats(to), metrics(to), watchdog(watch_cells) {}
+  Services(stats::Store& to, unsigned watch_cells)
+      : store(to), stats(to), metrics(to), watchdog(watch_cells) {}
 };
 
 /// The plugins of one VM key in one generation. Immutable once prepared; shared by the workers' slots and their VMs.

@@ -10,11 +10,13 @@
 namespace weir::wasm {
 
 void CostWindow::move_to(MonotonicTime now) noexcept {
-  const int64_t second = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  const int64_t second =
+      std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
   if (second - second_ >= kSeconds) {
     by_second_.fill(0);
   } else {
-    for (int64_t each = second_ + 1; each <= second; ++each) by_second_[static_cast<size_t>(each % kSeconds)] = 0;
+    for (int64_t each = second_ + 1; each <= second; ++each)
+      by_second_[static_cast<size_t>(each % kSeconds)] = 0;
   }
   second_ = std::max(second, second_);
 }
@@ -29,7 +31,8 @@ bool CostWindow::exhausted(MonotonicTime now) noexcept {
   return std::accumulate(by_second_.begin(), by_second_.end(), uint64_t{0}) > kBudgetNs;
 }
 
-VmSlot::VmSlot(VmOwner& owner, VmBuilder& builder, unsigned worker, std::shared_ptr<const VmGroup> group)
+VmSlot::VmSlot(VmOwner& owner, VmBuilder& builder, unsigned worker,
+               std::shared_ptr<const VmGroup> group)
     : owner_(owner),
       builder_(builder),
       worker_(worker),
@@ -70,7 +73,8 @@ void VmSlot::build_failed(const std::string& why, uint64_t cost_ns) {
 std::unique_ptr<Vm> VmSlot::replace_dead() {
   std::unique_ptr<Vm> dead = std::move(current_);
   keep_spare_ = true;
-  for (const auto& plugin : group_->plugins) dead->services().stats.plugin(plugin->label()).vm_reload.inc();
+  for (const auto& plugin : group_->plugins)
+    dead->services().stats.plugin(plugin->label()).vm_reload.inc();
   count_cost(dead->last_call_ns());
   if (costs_.exhausted(owner_.loop().now())) {
     for (const auto& plugin : group_->plugins)
@@ -102,17 +106,20 @@ std::chrono::milliseconds VmSlot::next_backoff() noexcept {
   // A minute beyond the longest wait without trouble: it begins anew.
   if (now - last_backoff_ > plugin.backoff_max + std::chrono::minutes(1)) failures_ = 0;
   last_backoff_ = now;
-  const auto wait = std::min(plugin.backoff_max, plugin.backoff_base * (int64_t{1} << std::min(failures_, 20u)));
+  const auto wait =
+      std::min(plugin.backoff_max, plugin.backoff_base * (int64_t{1} << std::min(failures_, 20u)));
   ++failures_;
   // A tenth of jitter, so that workers do not start their VMs at the same time.
-  return wait + std::chrono::milliseconds(base::random_below(static_cast<uint64_t>(wait.count()) / 10 + 1));
+  return wait + std::chrono::milliseconds(
+                    base::random_below(static_cast<uint64_t>(wait.count()) / 10 + 1));
 }
 
 void VmSlot::wait_backoff() {
   if (backoff_.armed()) return;
   const auto wait = next_backoff();
-  WEIR_LOG(kWasm, kWarn, "a VM waits before it is started again",
-           {{"plugin", group_->plugins.front()->label()}, {"worker", worker_}, {"ms", wait.count()}});
+  WEIR_LOG(
+      kWasm, kWarn, "a VM waits before it is started again",
+      {{"plugin", group_->plugins.front()->label()}, {"worker", worker_}, {"ms", wait.count()}});
   backoff_.arm(wait);
 }
 

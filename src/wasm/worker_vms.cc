@@ -57,15 +57,18 @@ void WorkerVms::adopt(uint64_t generation, PreparedVms prepared) {
   if (!attached_) {
     services_.watchdog.attach(worker_);
     attached_ = true;
-    if (auto made = make_callouts_ != nullptr ? make_callouts_(host_, worker_) : nullptr) callouts_ = std::move(made);
+    if (auto made = make_callouts_ != nullptr ? make_callouts_(host_, worker_) : nullptr)
+      callouts_ = std::move(made);
   }
   const uint64_t old_generation = std::exchange(generation_, generation);
   std::map<Key, std::unique_ptr<VmSlot>> slots;
   places_.clear();
   for (const auto& group : prepared.groups) {
     auto kept = slots_.extract(group->key);
-    std::unique_ptr<VmSlot> slot = kept ? std::move(kept.mapped()) : std::make_unique<VmSlot>(*this, builder_, worker_, group);
-    for (const auto& plugin : group->plugins) places_.emplace(plugin->key, Place{slot.get(), 0, nullptr});
+    std::unique_ptr<VmSlot> slot =
+        kept ? std::move(kept.mapped()) : std::make_unique<VmSlot>(*this, builder_, worker_, group);
+    for (const auto& plugin : group->plugins)
+      places_.emplace(plugin->key, Place{slot.get(), 0, nullptr});
     slots.emplace(group->key, std::move(slot));
   }
   for (auto& [key, slot] : slots_)
@@ -144,7 +147,8 @@ void WorkerVms::sweep() {
 void WorkerVms::stop() {
   places_.clear();
   for (auto& [key, slot] : slots_)
-    if (auto vm = slot->retire()) retired_.push_back(Retired{std::move(vm), generation_, false, nullptr});
+    if (auto vm = slot->retire())
+      retired_.push_back(Retired{std::move(vm), generation_, false, nullptr});
   slots_.clear();
   for (Retired& each : retired_) {
     each.vm->fail_streams();
@@ -162,7 +166,8 @@ void WorkerVms::stop() {
   deliveries_.clear();
 }
 
-void WorkerVms::deliver(std::shared_ptr<const VmGroup> group, std::unique_ptr<Vm> vm, std::string why, uint64_t cost_ns) {
+void WorkerVms::deliver(std::shared_ptr<const VmGroup> group, std::unique_ptr<Vm> vm,
+                        std::string why, uint64_t cost_ns) {
   {
     const std::lock_guard lock(mutex_);
     deliveries_.push_back(Delivery{std::move(group), std::move(vm), std::move(why), cost_ns});
@@ -184,7 +189,8 @@ void WorkerVms::take_deliveries() {
       found->second->count_cost(each.cost_ns);
       found->second->install(std::move(each.vm));
     } else {
-      for (const auto& plugin : each.group->plugins) services_.stats.plugin(plugin->label()).vm_reload_failure.inc();
+      for (const auto& plugin : each.group->plugins)
+        services_.stats.plugin(plugin->label()).vm_reload_failure.inc();
       found->second->build_failed(each.why, each.cost_ns);
     }
   }

@@ -26,8 +26,8 @@ struct PreparedVms {
 /// and the engine thread disposes of them.
 class WorkerVms final : public VmOwner, public QueueListener {
  public:
-  WorkerVms(router::FilterHost& host, Host::CalloutMaker make_callouts, VmBuilder& builder, Services& services,
-            unsigned worker);
+  WorkerVms(router::FilterHost& host, Host::CalloutMaker make_callouts, VmBuilder& builder,
+            Services& services, unsigned worker);
   ~WorkerVms() override;
 
   /// The VM for a new stream of this plugin and its root there; null when there is none now.
@@ -38,7 +38,8 @@ class WorkerVms final : public VmOwner, public QueueListener {
   void stop();
 
   /// From the engine thread: a VM that a slot asked for (null: `why` it failed).
-  void deliver(std::shared_ptr<const VmGroup> group, std::unique_ptr<Vm> vm, std::string why, uint64_t cost_ns);
+  void deliver(std::shared_ptr<const VmGroup> group, std::unique_ptr<Vm> vm, std::string why,
+               uint64_t cost_ns);
 
   // VmOwner
   void on_vm_failed(Vm& vm) override;
@@ -51,18 +52,19 @@ class WorkerVms final : public VmOwner, public QueueListener {
   // QueueListener
   void on_queue_item(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id) override;
 
-  static constexpr std::chrono::seconds kRootGrace{5};  // for roots that answered false to proxy_on_done
+  static constexpr std::chrono::seconds kRootGrace{
+      5};  // for roots that answered false to proxy_on_done
 
  private:
   struct Place {
     VmSlot* slot;
-    uint64_t serial;    // of the VM for which `root` was looked up
+    uint64_t serial;  // of the VM for which `root` was looked up
     RootContext* root;
   };
   struct Retired {
     std::unique_ptr<Vm> vm;
-    uint64_t generation;   // the last that used it
-    bool ending = false;   // its roots have been asked to end
+    uint64_t generation;  // the last that used it
+    bool ending = false;  // its roots have been asked to end
     std::unique_ptr<event::Timer> grace;
   };
   struct Delivery {

@@ -7,7 +7,8 @@
 namespace weir::test {
 namespace {
 
-constexpr const char* kDirect = "- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: ok}}\n";
+constexpr const char* kDirect =
+    "- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: ok}}\n";
 
 std::string yaml() {
   Yaml yaml;
@@ -18,8 +19,9 @@ std::string yaml() {
 TEST(Admin, ShowsStateAndJsonIsValid) {
   TestProxy proxy(yaml());
   EXPECT_EQ(proxy.admin("/ready"), "LIVE\n");
-  for (const char* page : {"/server_info", "/config_dump", "/memory", "/reload", "/wasm", "/clusters?format=json",
-                           "/listeners?format=json", "/stats?format=json"}) {
+  for (const char* page :
+       {"/server_info", "/config_dump", "/memory", "/reload", "/wasm", "/clusters?format=json",
+        "/listeners?format=json", "/stats?format=json"}) {
     const Peer::Message answer = proxy.admin_message(page);
     EXPECT_EQ(answer.status(), 200) << page;
     EXPECT_EQ(answer.header("content-type"), "application/json") << page;
@@ -38,11 +40,15 @@ TEST(Admin, CountsRequestsAndResets) {
   EXPECT_EQ(client.read_message().body, "ok");
   client.close();
   proxy.wait_for("the request is counted", [&proxy] {
-    return proxy.admin("/stats?filter=downstream_rq_2xx").find("http.ingress.downstream_rq_2xx: 1") != std::string::npos;
+    return proxy.admin("/stats?filter=downstream_rq_2xx")
+               .find("http.ingress.downstream_rq_2xx: 1") != std::string::npos;
   });
-  EXPECT_NE(proxy.admin("/stats/prometheus").find("envoy_http_downstream_rq_xx{"), std::string::npos);
+  EXPECT_NE(proxy.admin("/stats/prometheus").find("envoy_http_downstream_rq_xx{"),
+            std::string::npos);
   EXPECT_EQ(proxy.admin("/reset_counters", "POST"), "OK\n");
-  EXPECT_NE(proxy.admin("/stats?filter=downstream_rq_2xx").find("http.ingress.downstream_rq_2xx: 0"), std::string::npos);
+  EXPECT_NE(
+      proxy.admin("/stats?filter=downstream_rq_2xx").find("http.ingress.downstream_rq_2xx: 0"),
+      std::string::npos);
 }
 
 TEST(Admin, GetReadsAndPostChanges) {
@@ -81,7 +87,8 @@ TEST(Admin, HealthCheckFailTakesTheProcessOut) {
 TEST(Admin, LoggingChangesLevels) {
   TestProxy proxy(yaml());
   EXPECT_NE(proxy.admin("/logging?http=trace", "POST").find("http: trace"), std::string::npos);
-  EXPECT_NE(proxy.admin("/logging?level=critical", "POST").find("http: critical"), std::string::npos);
+  EXPECT_NE(proxy.admin("/logging?level=critical", "POST").find("http: critical"),
+            std::string::npos);
   EXPECT_EQ(proxy.admin_message("/logging?nothing=trace", "POST").status(), 400);
 }
 
@@ -109,9 +116,11 @@ TEST(Admin, PipelinedAdminRequestsAreAnsweredInOrder) {
   TestProxy proxy(yaml());
   std::string address;
   proxy.on_main([&proxy, &address] { address = proxy.server().admin_address(); });
-  Peer peer = Peer::connect(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  Peer peer =
+      Peer::connect(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
   std::string both;
-  for (const char* page : {"/ready", "/nothing"}) both += "GET " + std::string(page) + " HTTP/1.1\r\nHost: " + address + "\r\n\r\n";
+  for (const char* page : {"/ready", "/nothing"})
+    both += "GET " + std::string(page) + " HTTP/1.1\r\nHost: " + address + "\r\n\r\n";
   peer.send(both);
   EXPECT_EQ(peer.read_message().status(), 200);
   EXPECT_EQ(peer.read_message().status(), 404);

@@ -49,7 +49,8 @@ TEST(H1Proxy, StreamsAPostBothWays) {
   TestProxy proxy(yaml.text());
   Peer client = proxy.connect();
   const std::string body(300'000, 'b');
-  client.send("POST /p HTTP/1.1\r\nHost: a\r\ncontent-length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  client.send("POST /p HTTP/1.1\r\nHost: a\r\ncontent-length: " + std::to_string(body.size()) +
+              "\r\n\r\n" + body);
   Peer upstream = origin.accept();
   const Peer::Message request = upstream.read_message();
   EXPECT_EQ(request.body, body);
@@ -67,7 +68,8 @@ TEST(H1Proxy, AnswersWhenNobodyListensUpstream) {
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   const Peer::Message answer = client.read_message();
   EXPECT_EQ(answer.status(), 503);
-  EXPECT_NE(answer.body.find("upstream connect error or disconnect/reset before headers"), std::string::npos);
+  EXPECT_NE(answer.body.find("upstream connect error or disconnect/reset before headers"),
+            std::string::npos);
 }
 
 TEST(H1Proxy, RefusesSmugglingAndTellsTheOriginNothing) {
@@ -76,7 +78,9 @@ TEST(H1Proxy, RefusesSmugglingAndTellsTheOriginNothing) {
   yaml.origin_port = origin.port();
   TestProxy proxy(yaml.text());
   Peer client = proxy.connect();
-  client.send("POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n");
+  client.send(
+      "POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 4\r\ntransfer-encoding: "
+      "chunked\r\n\r\n0\r\n\r\n");
   const Peer::Message answer = client.read_message();
   EXPECT_EQ(answer.status(), 400);
   EXPECT_TRUE(client.closed());

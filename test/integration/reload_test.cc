@@ -16,7 +16,8 @@ std::string get(Peer& client, std::string_view path = "/") {
 }
 
 std::string direct(std::string_view body) {
-  return "- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: '" + std::string(body) + "'}}\n";
+  return "- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: '" +
+         std::string(body) + "'}}\n";
 }
 
 std::string yaml_with(std::string_view body) {
@@ -36,8 +37,12 @@ TEST_P(ReloadWriteTest, NextRequestOnAnOpenConnectionIsTheNewOnes) {
   Peer client = proxy.connect();
   EXPECT_EQ(get(client), "one");
   switch (GetParam()) {
-    case Write::kInPlace: proxy.folder().write("weir.yaml", yaml_with("two")); break;
-    case Write::kRename: proxy.folder().write_renamed("weir.yaml", yaml_with("two")); break;
+    case Write::kInPlace:
+      proxy.folder().write("weir.yaml", yaml_with("two"));
+      break;
+    case Write::kRename:
+      proxy.folder().write_renamed("weir.yaml", yaml_with("two"));
+      break;
     case Write::kLinkFlip: {
       namespace fs = std::filesystem;
       const fs::path root = proxy.folder().path();
@@ -65,8 +70,8 @@ TEST(Reload, KubernetesFlipOfTheDataLinkIsSeen) {
   fs::create_directory_symlink("..v1", root / "..data");
   fs::create_symlink("..data/body.txt", root / "body.txt");
   Yaml yaml;
-  yaml.routes = "- match: {prefix: /}\n  direct_response: {status: 200, body: {filename: " + (root / "body.txt").string() +
-                "}}\n";
+  yaml.routes = "- match: {prefix: /}\n  direct_response: {status: 200, body: {filename: " +
+                (root / "body.txt").string() + "}}\n";
   TestProxy proxy(yaml.text(), kFromFile);
   Peer client = proxy.connect();
   EXPECT_EQ(get(client), "one");
@@ -159,8 +164,9 @@ TEST(Reload, StreamInFlightEndsOnItsOwnGeneration) {
   Origin origin;
   Yaml yaml;
   yaml.origin_port = origin.port();
-  yaml.routes = "- match: {prefix: /}\n  route: {cluster: origin}\n"
-                "  response_headers_to_add: [{header: {key: x-generation, value: one}}]\n";
+  yaml.routes =
+      "- match: {prefix: /}\n  route: {cluster: origin}\n"
+      "  response_headers_to_add: [{header: {key: x-generation, value: one}}]\n";
   TestProxy proxy(yaml.text(), TestProxy::Options{.workers = 1, .from_file = true});
   Peer client = proxy.connect();
   client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");

@@ -44,20 +44,27 @@ TEST_P(HostileOrigin, IsA502AndNeverPooled) {
 using namespace std::string_literals;
 INSTANTIATE_TEST_SUITE_P(
     Heads, HostileOrigin,
-    ::testing::Values(BadResponse{"ClAndTe", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"},
-                      BadResponse{"TwoLengths", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd"},
-                      BadResponse{"UnknownCoding", "HTTP/1.1 200 OK\r\ntransfer-encoding: magic\r\n\r\n"},
-                      BadResponse{"Status000", "HTTP/1.1 000 X\r\ncontent-length: 0\r\n\r\n"},
-                      BadResponse{"Status9999", "HTTP/1.1 9999 X\r\ncontent-length: 0\r\n\r\n"},
-                      BadResponse{"Status2", "HTTP/1.1 2 X\r\ncontent-length: 0\r\n\r\n"},
-                      BadResponse{"Http09", "<html>hello</html>\r\n\r\n"},
-                      BadResponse{"NulInHeader", "HTTP/1.1 200 OK\r\nx: a\0b\r\ncontent-length: 0\r\n\r\n"s},
-                      BadResponse{"Unasked101", "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"},
-                      BadResponse{"ManyHeaders", [] {
-                                    std::string head = "HTTP/1.1 200 OK\r\n";
-                                    for (int i = 0; i < 5000; ++i) head += "x-" + std::to_string(i) + ": 1\r\n";
-                                    return head + "content-length: 0\r\n\r\n";
-                                  }()}),
+    ::testing::Values(
+        BadResponse{
+            "ClAndTe",
+            "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"},
+        BadResponse{"TwoLengths",
+                    "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd"},
+        BadResponse{"UnknownCoding", "HTTP/1.1 200 OK\r\ntransfer-encoding: magic\r\n\r\n"},
+        BadResponse{"Status000", "HTTP/1.1 000 X\r\ncontent-length: 0\r\n\r\n"},
+        BadResponse{"Status9999", "HTTP/1.1 9999 X\r\ncontent-length: 0\r\n\r\n"},
+        BadResponse{"Status2", "HTTP/1.1 2 X\r\ncontent-length: 0\r\n\r\n"},
+        BadResponse{"Http09", "<html>hello</html>\r\n\r\n"},
+        BadResponse{"NulInHeader", "HTTP/1.1 200 OK\r\nx: a\0b\r\ncontent-length: 0\r\n\r\n"s},
+        BadResponse{
+            "Unasked101",
+            "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"},
+        BadResponse{"ManyHeaders",
+                    [] {
+                      std::string head = "HTTP/1.1 200 OK\r\n";
+                      for (int i = 0; i < 5000; ++i) head += "x-" + std::to_string(i) + ": 1\r\n";
+                      return head + "content-length: 0\r\n\r\n";
+                    }()}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(UpstreamFaults, CloseBeforeTheHeadIsA503) {

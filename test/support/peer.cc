@@ -33,7 +33,8 @@ sockaddr_in loopback(uint16_t port) {
 int listen_anywhere(uint16_t& port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = loopback(0);
-  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || ::listen(fd, 512) != 0)
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(fd, 512) != 0)
     throw std::runtime_error("cannot listen");
   sockaddr_in bound{};
   socklen_t size = sizeof bound;
@@ -49,7 +50,8 @@ Peer Peer::connect(uint16_t port) {
   const sockaddr_in address = loopback(port);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     ::close(fd);
-    throw std::runtime_error("connect to port " + std::to_string(port) + ": " + std::strerror(errno));
+    throw std::runtime_error("connect to port " + std::to_string(port) + ": " +
+                             std::strerror(errno));
   }
   const int one = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -80,12 +82,15 @@ void Peer::reset() {
 
 void Peer::half_close() { ::shutdown(fd_, SHUT_WR); }
 
-void Peer::set_receive_buffer(int bytes) { ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); }
+void Peer::set_receive_buffer(int bytes) {
+  ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
 
 void Peer::send(std::string_view bytes) {
   while (!bytes.empty()) {
     pollfd waiting{fd_, POLLOUT, 0};
-    if (::poll(&waiting, 1, milliseconds(kDeadline)) <= 0) throw std::runtime_error("send: timed out");
+    if (::poll(&waiting, 1, milliseconds(kDeadline)) <= 0)
+      throw std::runtime_error("send: timed out");
     const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0) return;  // the reader finds out
     bytes.remove_prefix(static_cast<size_t>(sent));
@@ -151,7 +156,8 @@ std::string Peer::Message::header(std::string_view name) const {
   const size_t at = lower.find("\r\n" + base::lower(name) + ":");
   if (at == std::string::npos) return {};
   const size_t begin = at + 3 + name.size();
-  return std::string(base::trim(std::string_view(head).substr(begin, head.find("\r\n", begin) - begin)));
+  return std::string(
+      base::trim(std::string_view(head).substr(begin, head.find("\r\n", begin) - begin)));
 }
 
 Peer::Message Peer::read_message(bool with_body) {
@@ -159,7 +165,8 @@ Peer::Message Peer::read_message(bool with_body) {
   message.head = read_head();
   const bool is_response = message.head.starts_with("HTTP/");
   const int status = is_response ? message.status() : 0;
-  if (!with_body || status == 204 || status == 304 || (status >= 100 && status < 200)) return message;
+  if (!with_body || status == 204 || status == 304 || (status >= 100 && status < 200))
+    return message;
   if (base::icontains(message.header("transfer-encoding"), "chunked")) {
     for (;;) {
       size_t end;
@@ -237,8 +244,9 @@ void AutoOrigin::serve(int fd) {
 }
 
 std::string response(std::string_view body, int status, std::string_view headers) {
-  return "HTTP/1.1 " + std::to_string(status) + " X\r\ncontent-length: " + std::to_string(body.size()) +
-         "\r\n" + std::string(headers) + "\r\n" + std::string(body);
+  return "HTTP/1.1 " + std::to_string(status) +
+         " X\r\ncontent-length: " + std::to_string(body.size()) + "\r\n" + std::string(headers) +
+         "\r\n" + std::string(body);
 }
 
 }  // namespace weir::test

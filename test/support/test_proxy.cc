@@ -104,7 +104,8 @@ void TestProxy::on_main(const std::function<void()>& task) {
     changed.notify_all();
   });
   std::unique_lock lock(mutex);
-  if (!changed.wait_for(lock, kDeadline, [&done] { return done; })) throw std::runtime_error("main thread hangs");
+  if (!changed.wait_for(lock, kDeadline, [&done] { return done; }))
+    throw std::runtime_error("main thread hangs");
 }
 
 uint16_t TestProxy::port(std::string_view listener) {
@@ -125,8 +126,10 @@ Peer TestProxy::connect(std::string_view listener) { return Peer::connect(port(l
 Peer::Message TestProxy::admin_message(std::string_view target, std::string_view method) {
   std::string address;
   on_main([this, &address] { address = server_->admin_address(); });
-  Peer peer = Peer::connect(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
-  peer.send(std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nhost: " + address + "\r\n\r\n");
+  Peer peer =
+      Peer::connect(static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  peer.send(std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nhost: " + address +
+            "\r\n\r\n");
   return peer.read_message();
 }
 
@@ -137,14 +140,16 @@ std::string TestProxy::admin(std::string_view target, std::string_view method) {
 void TestProxy::wait_for(std::string_view what, const std::function<bool()>& condition) {
   const auto deadline = std::chrono::steady_clock::now() + kDeadline;
   while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("never: " + std::string(what));
+    if (std::chrono::steady_clock::now() > deadline)
+      throw std::runtime_error("never: " + std::string(what));
     on_main([] {});  // lets the server make progress
     std::this_thread::yield();
   }
 }
 
 void TestProxy::wait_for_generation(uint64_t wanted) {
-  wait_for("generation " + std::to_string(wanted), [this, wanted] { return generation() >= wanted; });
+  wait_for("generation " + std::to_string(wanted),
+           [this, wanted] { return generation() >= wanted; });
 }
 
 void TestProxy::wait_for_rejection(uint64_t count) {
@@ -156,25 +161,32 @@ std::string Yaml::text() const {
          "static_resources:\n  listeners:\n  - name: main\n"
          "    address: {socket_address: {address: 127.0.0.1, port_value: 0}}\n" +
          indent(listener, 4) +
-         "    filter_chains:\n    - filters:\n      - name: envoy.filters.network.http_connection_manager\n"
+         "    filter_chains:\n    - filters:\n      - name: "
+         "envoy.filters.network.http_connection_manager\n"
          "        typed_config:\n"
-         "          \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
+         "          \"@type\": "
+         "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
          "HttpConnectionManager\n"
          "          stat_prefix: ingress\n" +
          indent(hcm, 10) +
-         "          route_config:\n            virtual_hosts:\n            - name: all\n              domains: ['*']\n"
+         "          route_config:\n            virtual_hosts:\n            - name: all\n           "
+         "   domains: ['*']\n"
          "              routes:\n" +
          indent(routes, 14) + "          http_filters:\n" + indent(filters, 10) +
          "          - name: envoy.filters.http.router\n            typed_config:\n"
-         "              \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router\n"
+         "              \"@type\": "
+         "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router\n"
          "  clusters:\n  - name: origin\n    connect_timeout: 1s\n" +
          indent(cluster, 4) +
-         "    load_assignment:\n      cluster_name: origin\n      endpoints:\n      - lb_endpoints:\n"
+         "    load_assignment:\n      cluster_name: origin\n      endpoints:\n      - "
+         "lb_endpoints:\n"
          "        - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: " +
          std::to_string(origin_port) + "}}}\n" + indent(more_clusters, 2);
 }
 
-std::string source_path(std::string_view relative) { return std::string(WEIR_SOURCE_DIR) + "/" + std::string(relative); }
+std::string source_path(std::string_view relative) {
+  return std::string(WEIR_SOURCE_DIR) + "/" + std::string(relative);
+}
 
 std::string guest_path(std::string_view name) {
   return std::string(WEIR_BINARY_DIR) + "/guests/" + std::string(name) + ".wasm";

@@ -42,7 +42,7 @@ class Peer {
   /// A response with its body by content-length, chunked or close. HEAD: pass false.
   struct Message {
     std::string head, body;
-    int status() const;                           // of a response
+    int status() const;                               // of a response
     std::string header(std::string_view name) const;  // first value; empty if missing
     bool has(std::string_view name) const;
     std::string first_line() const;
@@ -109,8 +109,9 @@ class TempFolder {
   TempFolder();
   ~TempFolder();
   const std::string& path() const noexcept { return path_; }
-  std::string write(const std::string& name, std::string_view content) const;         // in place
-  std::string write_renamed(const std::string& name, std::string_view content) const;  // rename over
+  std::string write(const std::string& name, std::string_view content) const;  // in place
+  std::string write_renamed(const std::string& name,
+                            std::string_view content) const;  // rename over
 
  private:
   std::string path_;
@@ -165,12 +166,12 @@ class TestProxy {
 /// space indented block texts), a cluster "origin" at the port, and an admin listener.
 struct Yaml {
   std::string routes = "- match: {prefix: /}\n  route: {cluster: origin}\n";
-  std::string filters;      // before the router
-  std::string hcm;          // further fields of the HttpConnectionManager
-  std::string listener;     // further fields of the listener
-  std::string cluster;      // further fields of the cluster
+  std::string filters;        // before the router
+  std::string hcm;            // further fields of the HttpConnectionManager
+  std::string listener;       // further fields of the listener
+  std::string cluster;        // further fields of the cluster
   std::string more_clusters;  // list items
-  std::string bootstrap;    // further top-level fields
+  std::string bootstrap;      // further top-level fields
   uint16_t origin_port = 9;
   std::string text() const;
 };

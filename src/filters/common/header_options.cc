@@ -5,12 +5,14 @@ namespace weir::filters {
 namespace {
 
 const std::vector<std::string_view> kActions = {"APPEND_IF_EXISTS_OR_ADD", "ADD_IF_ABSENT",
-                                                "OVERWRITE_IF_EXISTS_OR_ADD", "OVERWRITE_IF_EXISTS"};
+                                                "OVERWRITE_IF_EXISTS_OR_ADD",
+                                                "OVERWRITE_IF_EXISTS"};
 
 bool token(std::string_view name) noexcept {
   for (const char c : name) {
     const bool alnum = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
-    if (!alnum && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos) return false;
+    if (!alnum && std::string_view("!#$%&'*+-.^_`|~").find(c) == std::string_view::npos)
+      return false;
   }
   return !name.empty();
 }
@@ -55,7 +57,8 @@ HeaderOption HeaderOption::read(ConfigView& view) {
   }
   out.action = static_cast<AppendAction>(view.enumeration("append_action", kActions, 0));
   if (view.has("append")) {  // deprecated, still common
-    if (view.has("append_action")) view.error("append", "only one of append and append_action may be set");
+    if (view.has("append_action"))
+      view.error("append", "only one of append and append_action may be set");
     if (!view.boolean("append", true)) out.action = AppendAction::kOverwriteOrAdd;
   }
   out.keep_empty = view.boolean("keep_empty_value", false);

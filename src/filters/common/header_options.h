@@ -12,7 +12,12 @@
 namespace weir::filters {
 
 /// In the order of Envoy's enum values.
-enum class AppendAction : uint8_t { kAppendOrAdd, kAddIfAbsent, kOverwriteOrAdd, kOverwriteIfExists };
+enum class AppendAction : uint8_t {
+  kAppendOrAdd,
+  kAddIfAbsent,
+  kOverwriteOrAdd,
+  kOverwriteIfExists
+};
 
 struct HeaderOption {
   std::string name;  // lower-case

@@ -55,9 +55,9 @@ Status get_metric(Vm& vm, const Value* args);
 
 // callouts.cc
 Status http_call(Vm& vm, const Value* args);
-Status grpc_call(Vm& vm, const Value* args);        // 12 parameters
-Status grpc_call_short(Vm& vm, const Value* args);  // 10: without metadata
-Status grpc_stream(Vm& vm, const Value* args);      // 9
+Status grpc_call(Vm& vm, const Value* args);          // 12 parameters
+Status grpc_call_short(Vm& vm, const Value* args);    // 10: without metadata
+Status grpc_stream(Vm& vm, const Value* args);        // 9
 Status grpc_stream_short(Vm& vm, const Value* args);  // 7
 Status grpc_send(Vm& vm, const Value* args);
 Status grpc_close(Vm& vm, const Value* args);

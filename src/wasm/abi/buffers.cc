@@ -17,12 +17,15 @@ struct Source {
 
 Source stream_body(Vm& vm, bool request) {
   StreamContext* stream = vm.stream();
-  if (stream == nullptr || stream->callbacks == nullptr) return Source{Status::kNotFound, nullptr, {}, nullptr};
+  if (stream == nullptr || stream->callbacks == nullptr)
+    return Source{Status::kNotFound, nullptr, {}, nullptr};
   Direction& direction = request ? stream->request : stream->response;
   Buffer* body = direction.body;
   if (body == nullptr)
-    body = request ? stream->callbacks->held_request_body() : stream->callbacks->held_response_body();
-  return Source{Status::kOk, body, {}, &direction};  // without a body: empty, as other hosts have it
+    body =
+        request ? stream->callbacks->held_request_body() : stream->callbacks->held_response_body();
+  return Source{
+      Status::kOk, body, {}, &direction};  // without a body: empty, as other hosts have it
 }
 
 Source resolve(Vm& vm, Value number) {
@@ -34,7 +37,8 @@ Source resolve(Vm& vm, Value number) {
     case BufferType::kResponseBody:
       return stream_body(vm, false);
     case BufferType::kCalloutBody:
-      if (root.callout_response != nullptr) return Source{Status::kOk, &root.callout_response->body, {}, nullptr};
+      if (root.callout_response != nullptr)
+        return Source{Status::kOk, &root.callout_response->body, {}, nullptr};
       break;
     case BufferType::kVmConfiguration:
       return Source{Status::kOk, nullptr, vm.vm_config().configuration, nullptr};
@@ -87,10 +91,12 @@ Status set_buffer(Vm& vm, const Value* args) {
   const Source source = resolve(vm, args[0]);
   if (source.status != Status::kOk) return source.status;
   StreamContext* stream = vm.stream();
-  if (source.direction == nullptr || source.body == nullptr || stream->logging) return Status::kBadArgument;
+  if (source.direction == nullptr || source.body == nullptr || stream->logging)
+    return Status::kBadArgument;
   const size_t offset = std::min<size_t>(u32(args[1]), source.size());
   const size_t length = std::min<size_t>(u32(args[2]), source.size() - offset);
-  if (source.size() - length + data->size() > std::max(kMaxBodyWriteBytes, source.size())) return Status::kBadArgument;
+  if (source.size() - length + data->size() > std::max(kMaxBodyWriteBytes, source.size()))
+    return Status::kBadArgument;
   if (length == source.size()) {
     source.body->clear();
     source.body->append(*data);
@@ -105,7 +111,8 @@ Status set_buffer(Vm& vm, const Value* args) {
   // The head still stands here: the length that it announces is no longer the body's.
   if (source.direction->head_open) {
     HeaderMap* headers = headers_of(*stream, *source.direction);
-    if (headers != nullptr && headers->remove(HeaderId::kContentLength) > 0) source.direction->length_dropped = true;
+    if (headers != nullptr && headers->remove(HeaderId::kContentLength) > 0)
+      source.direction->length_dropped = true;
   }
   return Status::kOk;
 }

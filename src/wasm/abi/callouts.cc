@@ -31,7 +31,8 @@ bool copy_fields(const PairViews& pairs, bool head, Fields& out) {
       if (lower == ":authority") required |= 4;
     } else if (!http::valid_header_name(lower) || !http::valid_header_value(value)) {
       return false;
-    } else if (lower == "content-length" || lower == "transfer-encoding" || lower == "connection" || lower == "upgrade") {
+    } else if (lower == "content-length" || lower == "transfer-encoding" || lower == "connection" ||
+               lower == "upgrade") {
       continue;
     }
     out.emplace_back(std::move(lower), value);
@@ -54,7 +55,8 @@ Status http_call(Vm& vm, const Value* args) {
   const auto timeout = static_cast<int32_t>(u32(args[8]));
   CalloutOrder order;
   if (!header_pairs || !trailer_pairs || timeout < 0 || cluster->empty() ||
-      !copy_fields(*header_pairs, true, order.headers) || !copy_fields(*trailer_pairs, false, order.trailers))
+      !copy_fields(*header_pairs, true, order.headers) ||
+      !copy_fields(*trailer_pairs, false, order.trailers))
     return Status::kBadArgument;
   VmOwner* owner = vm.owner();
   if (owner != nullptr && !owner->callouts().knows_cluster(*cluster)) return Status::kBadArgument;
@@ -67,7 +69,8 @@ Status http_call(Vm& vm, const Value* args) {
   // A canary's callouts get an id and never complete.
   if (!vm.canary()) {
     if (auto started = vm.root().start_callout(std::move(order)); !started)
-      return started.error().code == Code::kNoCluster ? Status::kBadArgument : Status::kInternalFailure;
+      return started.error().code == Code::kNoCluster ? Status::kBadArgument
+                                                      : Status::kInternalFailure;
   }
   memory.store<uint32_t>(args[9], id);
   return Status::kOk;
@@ -79,7 +82,8 @@ namespace {
 Status refuse_grpc(Vm& vm, const Value* args, size_t ranges, size_t id_at) {
   const GuestMemory memory = vm.memory();
   for (size_t i = 0; i < ranges; ++i)
-    if (!memory.contains(u32(args[2 * i]), u32(args[2 * i + 1]))) return Status::kInvalidMemoryAccess;
+    if (!memory.contains(u32(args[2 * i]), u32(args[2 * i + 1])))
+      return Status::kInvalidMemoryAccess;
   if (!memory.contains(u32(args[id_at]), 4)) return Status::kInvalidMemoryAccess;
   return Status::kInternalFailure;  // one of the two answers that every SDK survives
 }

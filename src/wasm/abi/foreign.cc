@@ -6,7 +6,9 @@ namespace {
 
 using Foreign = Status (*)(Vm& vm, std::string_view argument, std::string& result);
 
-Status foreign_clear_route_cache(Vm& vm, std::string_view, std::string&) { return clear_route_cache(vm, nullptr); }
+Status foreign_clear_route_cache(Vm& vm, std::string_view, std::string&) {
+  return clear_route_cache(vm, nullptr);
+}
 
 struct Named {
   std::string_view name;

@@ -25,7 +25,8 @@ Status stream_map(StreamContext& stream, MapType type, bool to_write, HeaderAcce
   bool writable = direction.trailers_open;
   // In the callback that carries the end of a body trailers may be made.
   if (to_write && direction.body_end) {
-    if (trailers == nullptr) trailers = request ? &callbacks->add_request_trailers() : &callbacks->add_response_trailers();
+    if (trailers == nullptr)
+      trailers = request ? &callbacks->add_request_trailers() : &callbacks->add_response_trailers();
     writable = true;
   }
   if (trailers != nullptr) out = HeaderAccess(*trailers, nullptr, nullptr, nullptr, writable);
@@ -46,7 +47,8 @@ Status resolve(Vm& vm, Value number, bool to_write, HeaderAccess& out) {
     return Status::kOk;
   }
   StreamContext* stream = vm.stream();
-  if (stream == nullptr || type == MapType::kGrpcInitialMetadata || type == MapType::kGrpcTrailingMetadata)
+  if (stream == nullptr || type == MapType::kGrpcInitialMetadata ||
+      type == MapType::kGrpcTrailingMetadata)
     return Status::kBadArgument;
   return stream_map(*stream, type, to_write, out);
 }
@@ -85,9 +87,13 @@ Status get_header(Vm& vm, const Value* args) {
   return Status::kNotFound;
 }
 
-Status add_header(Vm& vm, const Value* args) { return change(vm, args, HeaderAccess::Change::kAdd); }
+Status add_header(Vm& vm, const Value* args) {
+  return change(vm, args, HeaderAccess::Change::kAdd);
+}
 
-Status replace_header(Vm& vm, const Value* args) { return change(vm, args, HeaderAccess::Change::kReplace); }
+Status replace_header(Vm& vm, const Value* args) {
+  return change(vm, args, HeaderAccess::Change::kReplace);
+}
 
 Status remove_header(Vm& vm, const Value* args) {
   const auto name = vm.memory().view(args[1], args[2]);

@@ -27,7 +27,8 @@ Status get_log_level(Vm& vm, const Value* args) {
 
 Status get_current_time(Vm& vm, const Value* args) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto ns = static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+  const auto ns =
+      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
   return vm.memory().store<uint64_t>(args[0], ns) ? Status::kOk : Status::kInvalidMemoryAccess;
 }
 

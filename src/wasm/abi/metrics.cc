@@ -50,7 +50,8 @@ Status increment_metric(Vm& vm, const Value* args) {
   Vm::Metric* metric = find(vm, args[0]);
   if (metric == nullptr) return Status::kNotFound;
   const auto delta = static_cast<int64_t>(args[1]);
-  if (metric->type == MetricType::kHistogram || (metric->type == MetricType::kCounter && delta <= 0))
+  if (metric->type == MetricType::kHistogram ||
+      (metric->type == MetricType::kCounter && delta <= 0))
     return Status::kBadArgument;
   return metric->metric != nullptr ? metric->metric->increment(delta) : Status::kOk;
 }

@@ -28,14 +28,16 @@ Status set_property(Vm& vm, const Value* args) {
   StreamContext* stream = vm.stream();
   if (stream == nullptr || stream->callbacks == nullptr) {
     auto& own = vm.root().properties;
-    if (own.size() >= kMaxProperties && own.find(path.whole()) == own.end()) return Status::kBadArgument;
+    if (own.size() >= kMaxProperties && own.find(path.whole()) == own.end())
+      return Status::kBadArgument;
     own.insert_or_assign(std::string(path.whole()), std::string(*value));
     return Status::kOk;
   }
   StreamInfo& info = stream->callbacks->stream_info();
   const std::string key = filter_state_key(path.whole());
   const auto* all = info.all_filter_state();
-  if (all != nullptr && all->size() >= kMaxProperties && info.filter_state(key) == nullptr) return Status::kBadArgument;
+  if (all != nullptr && all->size() >= kMaxProperties && info.filter_state(key) == nullptr)
+    return Status::kBadArgument;
   info.set_filter_state(key, *value);
   return Status::kOk;
 }

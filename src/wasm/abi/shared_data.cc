@@ -12,7 +12,8 @@ Status get_shared_data(Vm& vm, const Value* args) {
   if (!item) return Status::kNotFound;
   const Status status = vm.give(item->value, args[2], args[3]);
   if (status != Status::kOk) return status;
-  return vm.memory().store<uint32_t>(args[4], item->cas) ? Status::kOk : Status::kInvalidMemoryAccess;
+  return vm.memory().store<uint32_t>(args[4], item->cas) ? Status::kOk
+                                                         : Status::kInvalidMemoryAccess;
 }
 
 Status set_shared_data(Vm& vm, const Value* args) {
@@ -25,7 +26,8 @@ Status set_shared_data(Vm& vm, const Value* args) {
   if (vm.canary()) {
     // What a canary writes is seen by it alone.
     const auto real = vm.shared_data().get(*key);
-    if (cas != 0 && real && !vm.canary_data()->get(*key) && real->cas != cas) return Status::kCasMismatch;
+    if (cas != 0 && real && !vm.canary_data()->get(*key) && real->cas != cas)
+      return Status::kCasMismatch;
     return vm.canary_data()->set(*key, *value, real && real->cas == cas ? 0 : cas, limit, evicted);
   }
   const Status status = vm.shared_data().set(*key, *value, cas, limit, evicted);
@@ -38,8 +40,8 @@ Status register_queue(Vm& vm, const Value* args) {
   if (!name || !vm.memory().contains(u32(args[2]), 4)) return Status::kInvalidMemoryAccess;
   // A starting guest hears of items when a worker has adopted it.
   QueueListener* listener = vm.owner() != nullptr ? &vm.owner()->queue_listener() : nullptr;
-  const uint32_t id =
-      vm.services().queues.add(vm.vm_config().vm_id, *name, listener, vm.record().serial, vm.root().id);
+  const uint32_t id = vm.services().queues.add(vm.vm_config().vm_id, *name, listener,
+                                               vm.record().serial, vm.root().id);
   if (id == 0) {
     vm.count_limit(LimitKind::kQueue);
     return Status::kInternalFailure;
@@ -51,7 +53,8 @@ Status register_queue(Vm& vm, const Value* args) {
 Status resolve_queue(Vm& vm, const Value* args) {
   const auto vm_id = vm.memory().view(args[0], args[1]);
   const auto name = vm.memory().view(args[2], args[3]);
-  if (!vm_id || !name || !vm.memory().contains(u32(args[4]), 4)) return Status::kInvalidMemoryAccess;
+  if (!vm_id || !name || !vm.memory().contains(u32(args[4]), 4))
+    return Status::kInvalidMemoryAccess;
   const std::string_view scope = vm_id->empty() ? std::string_view(vm.vm_config().vm_id) : *vm_id;
   const auto id = vm.services().queues.resolve(scope, *name);
   if (!id) return Status::kNotFound;
@@ -70,7 +73,8 @@ Status enqueue(Vm& vm, const Value* args) {
 
 Status dequeue(Vm& vm, const Value* args) {
   const GuestMemory memory = vm.memory();
-  if (!memory.contains(u32(args[1]), 4) || !memory.contains(u32(args[2]), 4)) return Status::kInvalidMemoryAccess;
+  if (!memory.contains(u32(args[1]), 4) || !memory.contains(u32(args[2]), 4))
+    return Status::kInvalidMemoryAccess;
   if (vm.canary()) return Status::kEmpty;
   std::string value;
   const Status status = vm.services().queues.dequeue(u32(args[0]), value);

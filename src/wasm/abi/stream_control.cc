@@ -75,16 +75,19 @@ Status send_local_response(Vm& vm, const Value* args) {
   const auto pairs = decode_pairs(*headers);
   auto reply = std::make_unique<LocalReply>();
   const uint32_t status = u32(args[0]);
-  if (!pairs || status < 200 || status > 599 || !copy_headers(*pairs, *reply)) return Status::kBadArgument;
+  if (!pairs || status < 200 || status > 599 || !copy_headers(*pairs, *reply))
+    return Status::kBadArgument;
   StreamContext* stream = vm.stream();
   // Without a stream, after its answer or while it is logged there is nobody to answer; no host calls that an error.
   if (stream == nullptr || stream->replied || stream->logging || stream->reply) return Status::kOk;
   reply->status = static_cast<int>(status);
   reply->body = *body;
   reply->details_text = *details;
-  std::replace_if(reply->details_text.begin(), reply->details_text.end(),
-                  [](unsigned char c) { return std::isspace(c) != 0; }, '_');
-  if (const uint32_t grpc = u32(args[7]); grpc <= kMaxGrpcStatus) reply->grpc_status = static_cast<int>(grpc);
+  std::replace_if(
+      reply->details_text.begin(), reply->details_text.end(),
+      [](unsigned char c) { return std::isspace(c) != 0; }, '_');
+  if (const uint32_t grpc = u32(args[7]); grpc <= kMaxGrpcStatus)
+    reply->grpc_status = static_cast<int>(grpc);
   stream->reply = std::move(reply);
   note(vm, *stream);
   return Status::kOk;

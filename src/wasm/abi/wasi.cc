@@ -56,7 +56,9 @@ Errno write_vectors(Vm& vm, const Value* args, size_t written_at) {
 
 Errno stored(bool ok) noexcept { return ok ? Errno::kOk : Errno::kFault; }
 
-uint64_t nanoseconds(std::chrono::nanoseconds time) noexcept { return static_cast<uint64_t>(time.count()); }
+uint64_t nanoseconds(std::chrono::nanoseconds time) noexcept {
+  return static_cast<uint64_t>(time.count());
+}
 
 }  // namespace
 
@@ -70,8 +72,12 @@ Errno fd_read(Vm& vm, const Value* args) {
 
 Errno fd_close(Vm&, const Value* args) { return standard(args[0]) ? Errno::kOk : Errno::kBadf; }
 Errno fd_seek(Vm&, const Value* args) { return standard(args[0]) ? Errno::kSpipe : Errno::kBadf; }
-Errno standard_only(Vm&, const Value* args) { return standard(args[0]) ? Errno::kOk : Errno::kBadf; }
-Errno fd_renumber(Vm&, const Value* args) { return standard(args[0]) ? Errno::kNotsup : Errno::kBadf; }
+Errno standard_only(Vm&, const Value* args) {
+  return standard(args[0]) ? Errno::kOk : Errno::kBadf;
+}
+Errno fd_renumber(Vm&, const Value* args) {
+  return standard(args[0]) ? Errno::kNotsup : Errno::kBadf;
+}
 
 Errno fd_fdstat_get(Vm& vm, const Value* args) {
   if (!standard(args[0])) return Errno::kBadf;
@@ -113,7 +119,8 @@ Errno environ_get(Vm& vm, const Value* args) {
   uint64_t text_at = u32(args[1]);
   for (const auto& [name, value] : vm.vm_config().environment) {
     const std::string text = name + "=" + value + '\0';
-    if (!memory.contains(pointer_at, 4) || !memory.contains(text_at, text.size())) return Errno::kFault;
+    if (!memory.contains(pointer_at, 4) || !memory.contains(text_at, text.size()))
+      return Errno::kFault;
     memory.store<uint32_t>(pointer_at, static_cast<uint32_t>(text_at));
     memory.write(text_at, text);
     pointer_at += 4;

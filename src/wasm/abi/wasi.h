@@ -22,7 +22,7 @@ Errno clock_res_get(Vm& vm, const Value* args);
 Errno random_get(Vm& vm, const Value* args);
 Errno poll_oneoff(Vm& vm, const Value* args);
 Errno path_readlink(Vm& vm, const Value* args);
-Errno standard_only(Vm& vm, const Value* args);      // 0 for descriptors 0..2, EBADF for others
+Errno standard_only(Vm& vm, const Value* args);  // 0 for descriptors 0..2, EBADF for others
 Errno proc_exit(Vm& vm, const Value* args);
 
 }  // namespace weir::wasm::abi

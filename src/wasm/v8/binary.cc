@@ -12,7 +12,12 @@ constexpr uint8_t kLimitShared = 2;
 constexpr uint8_t kLimit64 = 4;
 
 enum Section : uint8_t {
-  kTypes = 1, kImports = 2, kFunctions = 3, kTables = 4, kMemories = 5, kExports = 7
+  kTypes = 1,
+  kImports = 2,
+  kFunctions = 3,
+  kTables = 4,
+  kMemories = 5,
+  kExports = 7
 };
 
 auto malformed(std::string_view what) {
@@ -64,11 +69,16 @@ void write_leb(std::string& out, uint64_t value) {
 
 ValueType value_type(uint8_t code) {
   switch (code) {
-    case 0x7f: return ValueType::kI32;
-    case 0x7e: return ValueType::kI64;
-    case 0x7d: return ValueType::kF32;
-    case 0x7c: return ValueType::kF64;
-    default: return ValueType::kOther;
+    case 0x7f:
+      return ValueType::kI32;
+    case 0x7e:
+      return ValueType::kI64;
+    case 0x7d:
+      return ValueType::kF32;
+    case 0x7c:
+      return ValueType::kF64;
+    default:
+      return ValueType::kOther;
   }
 }
 
@@ -99,8 +109,9 @@ class Walker {
 
   Result<Binary> walk() {
     if (wasm_.size() > limits_.max_module_bytes)
-      return fail(Code::kConfig, Side::kLocal, "the module is larger than " +
-                                                   std::to_string(limits_.max_module_bytes) + " bytes");
+      return fail(
+          Code::kConfig, Side::kLocal,
+          "the module is larger than " + std::to_string(limits_.max_module_bytes) + " bytes");
     if (wasm_.substr(0, 8) != std::string_view("\0asm\1\0\0\0", 8))
       return malformed("bad magic or version");
     Reader reader(wasm_);
@@ -127,13 +138,24 @@ class Walker {
     Reader reader(body);
     Result<void> outcome{};
     switch (id) {
-      case kTypes: outcome = types(reader); break;
-      case kImports: outcome = imports(reader); break;
-      case kFunctions: functions(reader); break;
-      case kTables: return tables(reader);
-      case kMemories: return memories(reader);
-      case kExports: exports(reader); break;
-      default: break;
+      case kTypes:
+        outcome = types(reader);
+        break;
+      case kImports:
+        outcome = imports(reader);
+        break;
+      case kFunctions:
+        functions(reader);
+        break;
+      case kTables:
+        return tables(reader);
+      case kMemories:
+        return memories(reader);
+      case kExports:
+        exports(reader);
+        break;
+      default:
+        break;
     }
     if (!outcome) return outcome;
     if (!reader.ok()) return malformed("section " + std::to_string(id) + " is truncated");
@@ -148,14 +170,17 @@ class Walker {
       Signature signature;
       for (auto* list : {&signature.params, &signature.results}) {
         const uint64_t size = reader.leb();
-        for (uint64_t k = 0; k < size && reader.ok(); ++k) list->push_back(value_type(reader.byte()));
+        for (uint64_t k = 0; k < size && reader.ok(); ++k)
+          list->push_back(value_type(reader.byte()));
       }
       types_.push_back(std::move(signature));
     }
     return {};
   }
 
-  Signature type(uint64_t index) const { return index < types_.size() ? types_[index] : Signature{}; }
+  Signature type(uint64_t index) const {
+    return index < types_.size() ? types_[index] : Signature{};
+  }
 
   Result<void> imports(Reader& reader) {
     const uint64_t count = reader.leb();
@@ -189,7 +214,8 @@ class Walker {
       Limits limits = read_limits(reader);
       if (limits.min > limits_.max_table_elements)
         return fail(Code::kConfig, Side::kLocal,
-                    "a table needs " + std::to_string(limits.min) + " elements at start, the limit is " +
+                    "a table needs " + std::to_string(limits.min) +
+                        " elements at start, the limit is " +
                         std::to_string(limits_.max_table_elements));
       const uint64_t cap = limits_.max_table_elements;
       limits.max = (limits.flags & kLimitHasMax) != 0 ? std::min(limits.max, cap) : cap;
@@ -230,8 +256,10 @@ class Walker {
       info.name = std::string(reader.name());
       const uint8_t kind = reader.byte();
       const uint64_t index = reader.leb();
-      info.kind = kind <= 3 ? static_cast<ImportInfo::Kind>(kind_order(kind)) : ImportInfo::Kind::kOther;
-      if (kind == 0 && index < function_types_.size()) info.signature = type(function_types_[index]);
+      info.kind =
+          kind <= 3 ? static_cast<ImportInfo::Kind>(kind_order(kind)) : ImportInfo::Kind::kOther;
+      if (kind == 0 && index < function_types_.size())
+        info.signature = type(function_types_[index]);
       binary_.exports.push_back(std::move(info));
     }
   }

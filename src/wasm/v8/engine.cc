@@ -51,12 +51,13 @@ class V8Engine : public Engine {
     const v8::Local<v8::Context> context = v8::Context::New(isolate);
     const v8::Context::Scope context_scope(context);
     v8::TryCatch caught(isolate);
-    const v8::MemorySpan<const uint8_t> bytes(
-        reinterpret_cast<const uint8_t*>(binary.bytes.data()), binary.bytes.size());
+    const v8::MemorySpan<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(binary.bytes.data()),
+                                              binary.bytes.size());
     v8::Local<v8::WasmModuleObject> module;
     if (!v8::WasmModuleObject::Compile(isolate, bytes).ToLocal(&module)) {
       const v8::String::Utf8Value why(isolate, caught.Exception());
-      return fail(Code::kConfig, Side::kLocal, *why != nullptr ? *why : "the module does not compile");
+      return fail(Code::kConfig, Side::kLocal,
+                  *why != nullptr ? *why : "the module does not compile");
     }
     v8::CompiledWasmModule compiled = module->GetCompiledModule();
     return std::make_shared<const V8Module>(std::move(binary), std::move(compiled));

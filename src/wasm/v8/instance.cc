@@ -7,9 +7,10 @@
 namespace weir::wasm::v8engine {
 namespace {
 
-constexpr size_t kMaxArgs = 16;             // the longest host function has 12 parameters
-constexpr size_t kHeapGrace = 16 * 1024 * 1024;  // heap that V8 may still use to unwind after the limit
-constexpr unsigned kPumpEvery = 4096;       // calls between looks at V8's foreground tasks
+constexpr size_t kMaxArgs = 16;  // the longest host function has 12 parameters
+constexpr size_t kHeapGrace =
+    16 * 1024 * 1024;                  // heap that V8 may still use to unwind after the limit
+constexpr unsigned kPumpEvery = 4096;  // calls between looks at V8's foreground tasks
 constexpr size_t kMaxTrapText = 4096;
 
 Value from_js(v8::Local<v8::Value> value, ValueType type) {
@@ -178,7 +179,8 @@ Result<void> V8Instance::instantiate(std::span<const Binding> imports) {
   return read_exports(context, instance.As<v8::Object>());
 }
 
-Result<void> V8Instance::read_exports(v8::Local<v8::Context> context, v8::Local<v8::Object> instance) {
+Result<void> V8Instance::read_exports(v8::Local<v8::Context> context,
+                                      v8::Local<v8::Object> instance) {
   const v8::Local<v8::Object> exports =
       instance->Get(context, text(isolate_, "exports")).ToLocalChecked().As<v8::Object>();
   for (const ExportInfo& each : module_->exports()) {
@@ -235,10 +237,10 @@ CallResult V8Instance::invoke(Export& target, std::span<const Value> args) noexc
     js[i] = to_js(isolate_, i < args.size() ? args[i] : 0, params[i]);
   v8::TryCatch caught(isolate_);
   v8::Local<v8::Value> result;
-  const bool returned = target.function.Get(isolate_)
-                            ->Call(context, v8::Undefined(isolate_), static_cast<int>(params.size()),
-                                   js.data())
-                            .ToLocal(&result);
+  const bool returned =
+      target.function.Get(isolate_)
+          ->Call(context, v8::Undefined(isolate_), static_cast<int>(params.size()), js.data())
+          .ToLocal(&result);
   if (!returned) return CallResult{classify(caught, context), 0};
   if (target.signature->results.empty()) return CallResult{};
   return CallResult{CallEnd::kOk, from_js(result, target.signature->results[0])};

@@ -15,7 +15,8 @@ namespace weir::wasm::v8engine {
 /// Death: on the engine thread, after release_from_this_thread() on the worker.
 class V8Instance : public Instance {
  public:
-  V8Instance(v8::Platform& platform, std::shared_ptr<const V8Module> module, const EngineLimits& limits);
+  V8Instance(v8::Platform& platform, std::shared_ptr<const V8Module> module,
+             const EngineLimits& limits);
   ~V8Instance() override;
 
   void adopt_on_this_thread() override;
@@ -48,7 +49,8 @@ class V8Instance : public Instance {
   static void on_host_call(const v8::FunctionCallbackInfo<v8::Value>& info) noexcept;
   static size_t on_heap_limit(void* self, size_t current, size_t initial) noexcept;
   static void on_interrupt(v8::Isolate* isolate, void* self) noexcept;
-  v8::Local<v8::Object> make_imports(v8::Local<v8::Context> context, std::span<const Binding> imports);
+  v8::Local<v8::Object> make_imports(v8::Local<v8::Context> context,
+                                     std::span<const Binding> imports);
   Result<void> read_exports(v8::Local<v8::Context> context, v8::Local<v8::Object> instance);
   CallResult invoke(Export& target, std::span<const Value> args) noexcept;
   CallEnd classify(const v8::TryCatch& caught, v8::Local<v8::Context> context) noexcept;

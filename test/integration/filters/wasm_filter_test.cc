@@ -24,22 +24,27 @@ struct Plugin {
 std::string filter(const Plugin& plugin) {
   std::ostringstream out;
   out << "- name: wasm_" << plugin.name << "\n  typed_config:\n"
-      << "    \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n    config:\n"
+      << "    \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n    "
+         "config:\n"
       << "      name: " << plugin.name << "\n";
   if (!plugin.plugin.empty()) out << "      " << plugin.plugin << "\n";
   if (!plugin.configuration.empty())
-    out << "      configuration: {\"@type\": type.googleapis.com/google.protobuf.StringValue, value: '"
+    out << "      configuration: {\"@type\": type.googleapis.com/google.protobuf.StringValue, "
+           "value: '"
         << plugin.configuration << "'}\n";
-  out << "      vm_config:\n        runtime: envoy.wasm.runtime.v8\n        code: {local: {filename: "
+  out << "      vm_config:\n        runtime: envoy.wasm.runtime.v8\n        code: {local: "
+         "{filename: "
       << (plugin.guest.starts_with('/') ? plugin.guest : guest_path(plugin.guest)) << "}}\n";
   if (!plugin.vm_configuration.empty())
-    out << "        configuration: {\"@type\": type.googleapis.com/google.protobuf.StringValue, value: '"
+    out << "        configuration: {\"@type\": type.googleapis.com/google.protobuf.StringValue, "
+           "value: '"
         << plugin.vm_configuration << "'}\n";
   if (!plugin.vm.empty()) out << "        " << plugin.vm << "\n";
   return out.str();
 }
 
-constexpr const char* kDirect = "- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: ok}}\n";
+constexpr const char* kDirect =
+    "- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: ok}}\n";
 
 std::string yaml_with(const Plugin& plugin, uint16_t origin_port = 0) {
   Yaml yaml;
@@ -58,7 +63,8 @@ Peer::Message ask(Peer& client, const std::string& headers = "", const std::stri
 }
 
 TEST(WasmFilter, RustSdkModuleReadsAndChangesHeaders) {
-  AutoOrigin origin([](const Peer::Message& request) { return response(request.header("x-rust-agent")); });
+  AutoOrigin origin(
+      [](const Peer::Message& request) { return response(request.header("x-rust-agent")); });
   TestProxy proxy(yaml_with(Plugin{.guest = "rust_headers"}, origin.port()));
   Peer client = proxy.connect();
   const Peer::Message answer = ask(client, "user-agent: me/1\r\n");
@@ -75,7 +81,8 @@ TEST(WasmFilter, AddHeaderExample) {
 
 TEST(WasmFilter, MaskBodyExampleMasksStreamedJson) {
   AutoOrigin origin([](const Peer::Message&) {
-    return response(R"({"user":"ann","password":"secret","n":1})", 200, "content-type: application/json\r\n");
+    return response(R"({"user":"ann","password":"secret","n":1})", 200,
+                    "content-type: application/json\r\n");
   });
   Plugin plugin{.guest = std::string(WEIR_BINARY_DIR) + "/filters/mask_body.wasm"};
   TestProxy proxy(yaml_with(plugin, origin.port()));
@@ -107,9 +114,11 @@ class ProbeTest : public ::testing::TestWithParam<ProbeCase> {};
 
 TEST_P(ProbeTest, Answers) {
   AutoOrigin origin([](const Peer::Message&) { return response("origin"); });
-  TestProxy proxy(yaml_with(Plugin{.vm = "environment_variables: {key_values: {MODE: strict}}"}, origin.port()));
+  TestProxy proxy(yaml_with(Plugin{.vm = "environment_variables: {key_values: {MODE: strict}}"},
+                            origin.port()));
   Peer client = proxy.connect();
-  const Peer::Message answer = ask(client, "x-do: " + std::string(GetParam().script) + "\r\nx-a: 1\r\n", "/p?q=1");
+  const Peer::Message answer =
+      ask(client, "x-do: " + std::string(GetParam().script) + "\r\nx-a: 1\r\n", "/p?q=1");
   EXPECT_NE(answer.head.find(GetParam().expected), std::string::npos) << answer.head;
   EXPECT_EQ(answer.body, "origin");
 }
@@ -121,20 +130,25 @@ INSTANTIATE_TEST_SUITE_P(
         ProbeCase{"missing", "request_headers=get|x-none", "request_headers.get=status:1"},
         ProbeCase{"path", "request_headers=get|:path", "request_headers.get=ok:/p?q=1"},
         ProbeCase{"requestInResponse", "response_headers=get@0|x-a", "response_headers.get=ok:1"},
-        ProbeCase{"property", "request_headers=prop|request/url_path", "request_headers.prop=ok:/p"},
+        ProbeCase{"property", "request_headers=prop|request/url_path",
+                  "request_headers.prop=ok:/p"},
         ProbeCase{"trailingNul", "request_headers=prop_nul|request/method", "ok:GET"},
         ProbeCase{"code", "response_headers=prop_int|response/code", "ok:200"},
         ProbeCase{"pluginName", "request_headers=prop|plugin_name", "ok:p"},
         ProbeCase{"clusterName", "response_headers=prop|cluster_name", "ok:origin"},
-        ProbeCase{"setProperty", "request_headers=set_prop|a/b|v;response_headers=prop|a/b", "response_headers.prop=ok:v"},
+        ProbeCase{"setProperty", "request_headers=set_prop|a/b|v;response_headers=prop|a/b",
+                  "response_headers.prop=ok:v"},
         ProbeCase{"sharedData", "request_headers=shared_set|k|v;response_headers=shared_get|k",
                   "response_headers.shared_get=ok:v"},
-        ProbeCase{"metric", "request_headers=metric_inc|counter|m|3;response_headers=metric_get|counter|m", "ok:"},
+        ProbeCase{"metric",
+                  "request_headers=metric_inc|counter|m|3;response_headers=metric_get|counter|m",
+                  "ok:"},
         ProbeCase{"environment", "request_headers=environ", "MODE=strict"},
         ProbeCase{"clock", "request_headers=clock|0", "request_headers.clock=ok"},
         ProbeCase{"random", "request_headers=random|8", "request_headers.random=ok"},
         ProbeCase{"unknownForeign", "request_headers=foreign|nothing|", "status:1"},
-        ProbeCase{"clearRouteCache", "request_headers=foreign|clear_route_cache|", "request_headers.foreign=ok"}),
+        ProbeCase{"clearRouteCache", "request_headers=foreign|clear_route_cache|",
+                  "request_headers.foreign=ok"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(WasmFilter, EveryHostFunctionSurvivesHostileArguments) {
@@ -144,7 +158,8 @@ TEST(WasmFilter, EveryHostFunctionSurvivesHostileArguments) {
   const Peer::Message answer = ask(client);
   EXPECT_NE(answer.header("x-hostile").find("mismatches=0"), std::string::npos) << answer.head;
   for (int seed = 1; seed <= 5; ++seed) {
-    const Peer::Message fuzzed = ask(client, "x-hostile: fuzz:" + std::to_string(seed) + ":2000\r\n");
+    const Peer::Message fuzzed =
+        ask(client, "x-hostile: fuzz:" + std::to_string(seed) + ":2000\r\n");
     EXPECT_NE(fuzzed.header("x-hostile").find("fuzz="), std::string::npos) << fuzzed.head;
   }
 }
@@ -162,7 +177,8 @@ TEST_P(HostileAllocatorTest, NeverHurtsTheHost) {
   }
 }
 INSTANTIATE_TEST_SUITE_P(Modes, HostileAllocatorTest,
-                         ::testing::Values("zero", "out_of_range", "edge", "wild", "grow", "reenter", "trap", "loop"));
+                         ::testing::Values("zero", "out_of_range", "edge", "wild", "grow",
+                                           "reenter", "trap", "loop"));
 
 class FailureTest : public ::testing::TestWithParam<std::string> {};
 
@@ -176,7 +192,8 @@ TEST_P(FailureTest, EndsTheStreamAndTheNextOneIsServed) {
   EXPECT_EQ(ask(other).status(), 200);
 }
 INSTANTIATE_TEST_SUITE_P(Ways, FailureTest,
-                         ::testing::Values("trap", "loop", "recurse", "exit|1", "out_of_bounds", "divide_by_zero"));
+                         ::testing::Values("trap", "loop", "recurse", "exit|1", "out_of_bounds",
+                                           "divide_by_zero"));
 
 class TrapPlaceTest : public ::testing::TestWithParam<std::string> {};
 
@@ -184,7 +201,8 @@ TEST_P(TrapPlaceTest, NeverStopsTheProcess) {
   AutoOrigin origin([](const Peer::Message&) { return response("origin"); });
   TestProxy proxy(yaml_with(Plugin{}, origin.port()));
   Peer client = proxy.connect();
-  client.send("POST / HTTP/1.1\r\nHost: a\r\nx-do: " + GetParam() + "=trap\r\ncontent-length: 2\r\n\r\nhi");
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nx-do: " + GetParam() +
+              "=trap\r\ncontent-length: 2\r\n\r\nhi");
   try {
     client.read_message();
   } catch (const std::exception&) {
@@ -194,8 +212,8 @@ TEST_P(TrapPlaceTest, NeverStopsTheProcess) {
   EXPECT_EQ(ask(other).status(), 200);
 }
 INSTANTIATE_TEST_SUITE_P(Callbacks, TrapPlaceTest,
-                         ::testing::Values("request_headers", "request_body", "response_headers", "response_body",
-                                           "done", "log", "delete"));
+                         ::testing::Values("request_headers", "request_body", "response_headers",
+                                           "response_body", "done", "log", "delete"));
 
 TEST(WasmFilter, FailOpenGoesOnWithoutTheFilter) {
   AutoOrigin origin([](const Peer::Message&) { return response("origin"); });
@@ -242,21 +260,27 @@ TEST(WasmFilter, CalloutDecidesTheAnswer) {
   AutoOrigin origin([](const Peer::Message&) { return response("verdict"); });
   TestProxy proxy(yaml_with(Plugin{}, origin.port()));
   Peer client = proxy.connect();
-  const Peer::Message answer = ask(client, "x-do: request_headers=reply_from_call|origin|/check|1000\r\n");
+  const Peer::Message answer =
+      ask(client, "x-do: request_headers=reply_from_call|origin|/check|1000\r\n");
   EXPECT_EQ(answer.body, "verdict");
-  const Peer::Message unknown = ask(client, "x-do: request_headers=http_call|nobody|/check|1000\r\n");
-  EXPECT_NE(unknown.head.find("request_headers.http_call=status:2"), std::string::npos) << unknown.head;
+  const Peer::Message unknown =
+      ask(client, "x-do: request_headers=http_call|nobody|/check|1000\r\n");
+  EXPECT_NE(unknown.head.find("request_headers.http_call=status:2"), std::string::npos)
+      << unknown.head;
 }
 
 TEST(WasmFilter, BodiesAreChangedWithRightFraming) {
   AutoOrigin origin([](const Peer::Message& request) { return response(request.body); });
   TestProxy proxy(yaml_with(Plugin{}, origin.port()));
   Peer client = proxy.connect();
-  client.send("POST / HTTP/1.1\r\nHost: a\r\nx-do: request_headers=remove|content-length;request_body=pause_until_end;"
-              "request_body=body_append|-tail\r\ncontent-length: 4\r\n\r\nbody");
+  client.send(
+      "POST / HTTP/1.1\r\nHost: a\r\nx-do: "
+      "request_headers=remove|content-length;request_body=pause_until_end;"
+      "request_body=body_append|-tail\r\ncontent-length: 4\r\n\r\nbody");
   EXPECT_NE(client.read_message().body.find("body-tail"), std::string::npos);
-  client.send("GET / HTTP/1.1\r\nHost: a\r\nx-do: response_headers=remove|content-length;"
-              "response_body=body_replace|new\r\n\r\n");
+  client.send(
+      "GET / HTTP/1.1\r\nHost: a\r\nx-do: response_headers=remove|content-length;"
+      "response_body=body_replace|new\r\n\r\n");
   EXPECT_EQ(client.read_message().status(), 200);
 }
 
@@ -277,8 +301,9 @@ TEST_P(RefusedModuleTest, IsARejectedEdit) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Modules, RefusedModuleTest,
-    ::testing::Values(std::pair{"start_trap", "start"}, std::pair{"start_loop", "start"}, std::pair{"init_trap", "p"},
-                      std::pair{"vm_start_false", "vm_start"}, std::pair{"configure_false", "configure"},
+    ::testing::Values(std::pair{"start_trap", "start"}, std::pair{"start_loop", "start"},
+                      std::pair{"init_trap", "p"}, std::pair{"vm_start_false", "vm_start"},
+                      std::pair{"configure_false", "configure"},
                       std::pair{"unknown_import", "import"}, std::pair{"no_marker", "abi"},
                       std::pair{"no_allocator", "malloc"}, std::pair{"memory_hog", "memory"}),
     [](const auto& info) { return info.param.first; });
@@ -290,8 +315,9 @@ TEST_P(AcceptedModuleTest, Serves) {
   EXPECT_EQ(ask(client).status(), 200);
 }
 INSTANTIATE_TEST_SUITE_P(Modules, AcceptedModuleTest,
-                         ::testing::Values("pass", "two_param_headers", "void_callbacks", "start_exit0", "start_order",
-                                           "allocator_names", "unknown_wasi", "wasi_unstable", "memory_high_maximum",
+                         ::testing::Values("pass", "two_param_headers", "void_callbacks",
+                                           "start_exit0", "start_order", "allocator_names",
+                                           "unknown_wasi", "wasi_unstable", "memory_high_maximum",
                                            "table_hog", "table_hog_many"));
 
 TEST(WasmSwap, ConfigurationEditReachesTheNextRequest) {
@@ -311,7 +337,8 @@ TEST(WasmSwap, ReplacedModuleFileReachesTheNextRequest) {
   const std::string file = folder.path() + "/f.wasm";
   fs::copy_file(guest_path("pass"), file);
   AutoOrigin origin([](const Peer::Message&) { return response("origin"); });
-  TestProxy proxy(yaml_with(Plugin{.guest = file}, origin.port()), TestProxy::Options{.workers = 2, .from_file = true});
+  TestProxy proxy(yaml_with(Plugin{.guest = file}, origin.port()),
+                  TestProxy::Options{.workers = 2, .from_file = true});
   Peer client = proxy.connect();
   EXPECT_FALSE(ask(client).has("x-rust-filter"));
   fs::copy_file(guest_path("rust_headers"), file, fs::copy_options::overwrite_existing);
@@ -348,7 +375,8 @@ TEST(WasmSwap, UnderLoadLosesNothingAndFreesOldVms) {
   for (std::thread& each : clients) each.join();
   EXPECT_EQ(bad, 0u);
   EXPECT_GT(good, 50u);
-  proxy.wait_for("old VMs gone", [&proxy] { return proxy.gauge("wasm.envoy.wasm.runtime.v8.active") <= 2; });
+  proxy.wait_for("old VMs gone",
+                 [&proxy] { return proxy.gauge("wasm.envoy.wasm.runtime.v8.active") <= 2; });
 }
 
 TEST(WasmAdmin, WasmPageTellsOfPluginsAndVms) {

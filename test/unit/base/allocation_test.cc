@@ -45,15 +45,16 @@ TEST(Allocation, BlocksCrossThreadsAndOutliveThem) {
   {
     // A thread's pools end with it; what it left behind is freed elsewhere.
     pthread_t thread{};
-    ASSERT_EQ(::pthread_create(&thread, nullptr,
-                               [](void* out) -> void* {
-                                 *static_cast<Buffer**>(out) = new Buffer(std::string(50000, 'x'));
-                                 Buffer gone("bye");
-                                 HeaderMap map;
-                                 map.add("a", "b");
-                                 return nullptr;
-                               },
-                               &buffer),
+    ASSERT_EQ(::pthread_create(
+                  &thread, nullptr,
+                  [](void* out) -> void* {
+                    *static_cast<Buffer**>(out) = new Buffer(std::string(50000, 'x'));
+                    Buffer gone("bye");
+                    HeaderMap map;
+                    map.add("a", "b");
+                    return nullptr;
+                  },
+                  &buffer),
               0);
     ::pthread_join(thread, nullptr);
   }

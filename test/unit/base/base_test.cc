@@ -36,9 +36,17 @@ class Log : public testing::Test {
 TEST_F(Log, LineHasLevelComponentAndEscapedFields) {
   set_thread_name("worker_7");
   WEIR_LOG(kHttp, kWarn, "stream reset",
-           {{"id", 7u}, {"why", "a \"b\"\n"}, {"name", std::string("plain")}, {"n", -3}, {"ok", true}, {"x", 1.5}, {"e", ""}});
+           {{"id", 7u},
+            {"why", "a \"b\"\n"},
+            {"name", std::string("plain")},
+            {"n", -3},
+            {"ok", true},
+            {"x", 1.5},
+            {"e", ""}});
   EXPECT_EQ(captured.substr(0, 1), "[");
-  EXPECT_EQ(captured.substr(25), "[worker_7][warning][http] stream reset id=7 why=\"a \\\"b\\\"\\n\" name=plain n=-3 ok=true x=1.5 e=\"\"\n");
+  EXPECT_EQ(captured.substr(25),
+            "[worker_7][warning][http] stream reset id=7 why=\"a \\\"b\\\"\\n\" name=plain n=-3 "
+            "ok=true x=1.5 e=\"\"\n");
   captured.clear();
   WEIR_LOG(kMain, kInfo, "bare");
   EXPECT_EQ(captured.substr(25), "[worker_7][info][main] bare\n");
@@ -191,9 +199,25 @@ TEST(Hash, DependsOnEveryByteAndLength) {
 TEST(Json, WritesBalancedText) {
   std::string out;
   JsonWriter json(out);
-  json.begin_object().key("a").number(1).key("b").begin_array().text("x\"\xff").number(-2.5).null().end_array();
-  json.key("c").boolean(true).key("d").begin_object().end_object().key("e").number(0.0 / 0.0).end_object();
-  EXPECT_EQ(out, "{\"a\":1,\"b\":[\"x\\\"\xef\xbf\xbd\",-2.5,null],\"c\":true,\"d\":{},\"e\":null}");
+  json.begin_object()
+      .key("a")
+      .number(1)
+      .key("b")
+      .begin_array()
+      .text("x\"\xff")
+      .number(-2.5)
+      .null()
+      .end_array();
+  json.key("c")
+      .boolean(true)
+      .key("d")
+      .begin_object()
+      .end_object()
+      .key("e")
+      .number(0.0 / 0.0)
+      .end_object();
+  EXPECT_EQ(out,
+            "{\"a\":1,\"b\":[\"x\\\"\xef\xbf\xbd\",-2.5,null],\"c\":true,\"d\":{},\"e\":null}");
   EXPECT_TRUE(json_valid(out));
   EXPECT_FALSE(json_valid("{\"a\":}"));
   EXPECT_EQ(json_pretty("{\"b\":1}").value(), "{\n  \"b\": 1\n}");

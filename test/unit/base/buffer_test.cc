@@ -140,7 +140,8 @@ TEST(Buffer, GatherSkipsNothingAndStopsAtTheLimit) {
   std::array<iovec, 16> all;
   const size_t n = buffer.gather(all);
   std::string text;
-  for (size_t i = 0; i < n; ++i) text.append(static_cast<const char*>(all[i].iov_base), all[i].iov_len);
+  for (size_t i = 0; i < n; ++i)
+    text.append(static_cast<const char*>(all[i].iov_base), all[i].iov_len);
   EXPECT_EQ(text, buffer.to_string());
 }
 
@@ -183,10 +184,24 @@ TEST(Buffer, AgreesWithAStringUnderRandomOperations) {
     const std::string text = pattern(length(), static_cast<unsigned>(step));
     const size_t n = length();
     switch (below(12)) {
-      case 0: buffer.append(text); model += text; break;
-      case 1: buffer.prepend(text); model.insert(0, text); break;
-      case 2: buffer.append(std::move(buffers[j])); model += models[j]; models[j].clear(); break;
-      case 3: buffer.prepend(std::move(buffers[j])); model.insert(0, models[j]); models[j].clear(); break;
+      case 0:
+        buffer.append(text);
+        model += text;
+        break;
+      case 1:
+        buffer.prepend(text);
+        model.insert(0, text);
+        break;
+      case 2:
+        buffer.append(std::move(buffers[j]));
+        model += models[j];
+        models[j].clear();
+        break;
+      case 3:
+        buffer.prepend(std::move(buffers[j]));
+        model.insert(0, models[j]);
+        models[j].clear();
+        break;
       case 4:
       case 5: {
         buffer.move_to(buffers[j], n);
@@ -195,8 +210,13 @@ TEST(Buffer, AgreesWithAStringUnderRandomOperations) {
         model.erase(0, cut);
         break;
       }
-      case 6: buffer.drain(n); model.erase(0, std::min(n, model.size())); break;
-      case 7: ASSERT_EQ(buffer.linearize(n), model.substr(0, n)); break;
+      case 6:
+        buffer.drain(n);
+        model.erase(0, std::min(n, model.size()));
+        break;
+      case 7:
+        ASSERT_EQ(buffer.linearize(n), model.substr(0, n));
+        break;
       case 8: {
         const size_t at = std::min(below(30000), model.size());
         buffer.replace(at, n, text);

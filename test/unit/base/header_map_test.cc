@@ -12,7 +12,8 @@ namespace {
 
 std::string text_of(const HeaderMap& map) {
   std::string text;
-  for (const auto& entry : map) text += std::string(entry.name) + "=" + std::string(entry.value) + ";";
+  for (const auto& entry : map)
+    text += std::string(entry.name) + "=" + std::string(entry.value) + ";";
   return text;
 }
 
@@ -75,7 +76,9 @@ TEST(HeaderMap, RemovesByIdNameAndPredicate) {
   EXPECT_EQ(map.remove("cookie"), 1u);
   EXPECT_EQ(map.remove("cookie"), 0u);
   EXPECT_EQ(text_of(map), "x-a=v;");
-  EXPECT_EQ(map.remove_if([](const HeaderMap::Entry& entry) { return entry.name.starts_with("x-"); }), 1u);
+  EXPECT_EQ(
+      map.remove_if([](const HeaderMap::Entry& entry) { return entry.name.starts_with("x-"); }),
+      1u);
   EXPECT_TRUE(map.empty());
   EXPECT_EQ(map.byte_size(), 0u);
 }

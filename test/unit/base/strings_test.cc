@@ -52,7 +52,8 @@ TEST(Strings, ParsesNumbersStrictly) {
 
 TEST(Strings, ChecksUtf8) {
   EXPECT_TRUE(valid_utf8("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x99\x82"));
-  for (const char* bad : {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe0\x80\xaf", "\xff", "a\xc3", "\xf0\x80\x80\x80"}) {
+  for (const char* bad : {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe0\x80\xaf", "\xff",
+                          "a\xc3", "\xf0\x80\x80\x80"}) {
     EXPECT_FALSE(valid_utf8(bad));
   }
 }
@@ -61,7 +62,8 @@ TEST(Strings, Escapes) {
   std::string out;
   append_escaped(out, std::string_view("a\"b\\\n\t\x01\xff\xc3\xbc\0", 11));
   EXPECT_EQ(out, "a\\\"b\\\\\\n\\t\\x01\\xff\xc3\xbc\\x00");
-  EXPECT_EQ(json_escape("q\"\\\n\x01\xff\xc3\xbc!\x7f"), "q\\\"\\\\\\n\\u0001\xef\xbf\xbd\xc3\xbc!\\u007f");
+  EXPECT_EQ(json_escape("q\"\\\n\x01\xff\xc3\xbc!\x7f"),
+            "q\\\"\\\\\\n\\u0001\xef\xbf\xbd\xc3\xbc!\\u007f");
   EXPECT_EQ(percent_decode("a%20b%2Fc%zz%4"), "a b/c%zz%4");
   EXPECT_EQ(percent_encode("a b/c~\xc3", "/"), "a%20b/c~%C3");
 }
@@ -96,7 +98,8 @@ TEST(Time, Formats) {
   std::string line;
   append_log_time(line, time);
   EXPECT_EQ(line, "1994-11-06 08:49:37.123");
-  EXPECT_EQ(format_time("%Y/%m/%d %H:%M:%S.%3f %s %% %6f", time), "1994/11/06 08:49:37.123 784111777 % 123000");
+  EXPECT_EQ(format_time("%Y/%m/%d %H:%M:%S.%3f %s %% %6f", time),
+            "1994/11/06 08:49:37.123 784111777 % 123000");
   EXPECT_EQ(format_time("", time), "");
 }
 

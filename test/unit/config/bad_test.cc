@@ -17,8 +17,8 @@ void PrintTo(const Case& bad, std::ostream* out) { *out << bad.name; }
 
 std::string with_paths(std::string text) {
   const std::string hcm = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config";
-  const std::pair<std::string, std::string> kPlaces[] = {{"<hcm>", hcm},
-                                                         {"<routes>", hcm + ".route_config.virtual_hosts[0].routes"}};
+  const std::pair<std::string, std::string> kPlaces[] = {
+      {"<hcm>", hcm}, {"<routes>", hcm + ".route_config.virtual_hosts[0].routes"}};
   for (const auto& [place, path] : kPlaces) {
     for (size_t at = text.find(place); at != std::string::npos; at = text.find(place)) {
       text.replace(at, place.size(), path);
@@ -47,7 +47,8 @@ std::vector<Case> read_cases() {
 }
 
 std::string whole(const Case& bad) {
-  if (bad.place == "listener") return "static_resources:\n  listeners:\n  -\n" + indent(bad.yaml, 4);
+  if (bad.place == "listener")
+    return "static_resources:\n  listeners:\n  -\n" + indent(bad.yaml, 4);
   if (bad.place == "cluster") return "static_resources:\n  clusters:\n  -\n" + indent(bad.yaml, 4);
   if (bad.place == "hcm") return with_hcm(bad.yaml);
   if (bad.place == "routes") return with_routes(bad.yaml, cluster_named("upstream"));
@@ -63,7 +64,9 @@ TEST_P(BadConfiguration, IsRefusedWithAllItsErrors) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, BadConfiguration, ::testing::ValuesIn(read_cases()),
-                         [](const ::testing::TestParamInfo<Case>& info) { return info.param.name; });
+                         [](const ::testing::TestParamInfo<Case>& info) {
+                           return info.param.name;
+                         });
 
 TEST(BadCases, TableIsRead) { EXPECT_GT(read_cases().size(), 150u); }
 

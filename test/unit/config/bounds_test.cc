@@ -24,8 +24,10 @@ TEST_F(LoaderTest, BytesThatAreNoTextAreRefused) {
   constexpr char kMessage[] = ": a byte that is neither UTF-8 nor allowed in YAML\n";
   EXPECT_EQ(texts(load("node: {id: a\xff}\n").diagnostics), std::string("t.yaml:1:13") + kMessage);
   EXPECT_EQ(texts(load("node:\n  id: a\x01\n").diagnostics), std::string("t.yaml:2:8") + kMessage);
-  EXPECT_EQ(texts(load(std::string("node:\n\0", 7)).diagnostics), std::string("t.yaml:2:1") + kMessage);
-  EXPECT_EQ(texts(load("\xff\xfen\0o\0").diagnostics), std::string("t.yaml:1:1") + kMessage) << "UTF-16";
+  EXPECT_EQ(texts(load(std::string("node:\n\0", 7)).diagnostics),
+            std::string("t.yaml:2:1") + kMessage);
+  EXPECT_EQ(texts(load("\xff\xfen\0o\0").diagnostics), std::string("t.yaml:1:1") + kMessage)
+      << "UTF-16";
 }
 
 TEST_F(LoaderTest, AnchorBombIsRefused) {
@@ -44,13 +46,16 @@ TEST_F(LoaderTest, AnchorBombIsRefused) {
 TEST_F(LoaderTest, AnchorsOfLongTextsAreBounded) {
   std::string bomb = "a: &a " + std::string(1 << 20, 'x') + "\nb: [";
   for (int i = 0; i < 70; ++i) bomb += "*a, ";
-  EXPECT_THAT(texts(load(bomb + "]\n").diagnostics), HasSubstr("more than 64 MiB of text in aliases"));
+  EXPECT_THAT(texts(load(bomb + "]\n").diagnostics),
+              HasSubstr("more than 64 MiB of text in aliases"));
 }
 
 TEST_F(LoaderTest, DeepNestingIsRefused) {
   for (size_t depth : {101u, 5000u, 100000u}) {
-    EXPECT_THAT(texts(load("node: " + std::string(depth, '[') + std::string(depth, ']') + "\n").diagnostics),
-                HasSubstr("nested deeper than 100 levels"));
+    EXPECT_THAT(
+        texts(
+            load("node: " + std::string(depth, '[') + std::string(depth, ']') + "\n").diagnostics),
+        HasSubstr("nested deeper than 100 levels"));
     LoadResult open = load("node: " + std::string(depth, '['));
     EXPECT_EQ(open.configuration, nullptr);
     EXPECT_EQ(open.diagnostics.size(), 1u);
@@ -67,7 +72,8 @@ TEST_F(LoaderTest, DepthCountsThroughAliases) {
 }
 
 TEST_F(LoaderTest, HugeTextIsRefused) {
-  EXPECT_EQ(texts(load(std::string(kMaxTextBytes + 1, ' ')).diagnostics), "t.yaml: larger than 32 MiB\n");
+  EXPECT_EQ(texts(load(std::string(kMaxTextBytes + 1, ' ')).diagnostics),
+            "t.yaml: larger than 32 MiB\n");
 }
 
 TEST_F(LoaderTest, ErrorsAreCappedAndCounted) {
@@ -80,18 +86,23 @@ TEST_F(LoaderTest, ErrorsAreCappedAndCounted) {
 
 TEST_F(LoaderTest, LongTextsAreShortenedInMessages) {
   const std::string long_path = "/" + std::string(120, 'a');
-  EXPECT_THAT(texts(load("static_resources:\n  listeners:\n  - address: {pipe: {path: " + long_path + "}}\n").diagnostics),
+  EXPECT_THAT(texts(load("static_resources:\n  listeners:\n  - address: {pipe: {path: " +
+                         long_path + "}}\n")
+                        .diagnostics),
               HasSubstr("static_resources.listeners[0].address.pipe.path: "));
-  EXPECT_LT(texts(load("node: {id: [" + std::string(5000, 'b') + "]}\nreload: {watch: " + std::string(5000, 'c') +
-                       "}\n").diagnostics).size(),
+  EXPECT_LT(texts(load("node: {id: [" + std::string(5000, 'b') +
+                       "]}\nreload: {watch: " + std::string(5000, 'c') + "}\n")
+                      .diagnostics)
+                .size(),
             500u);
 }
 
 TEST_F(LoaderTest, DirectResponseBodiesAreBounded) {
-  LoadResult result = load(with_routes("- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: " +
-                                       std::string(4097, 'x') + "}}\n"));
-  EXPECT_THAT(texts(result.diagnostics),
-              HasSubstr("direct_response.body: 4097 bytes are more than max_direct_response_body_size_bytes, 4096"));
+  LoadResult result = load(
+      with_routes("- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: " +
+                  std::string(4097, 'x') + "}}\n"));
+  EXPECT_THAT(texts(result.diagnostics), HasSubstr("direct_response.body: 4097 bytes are more than "
+                                                   "max_direct_response_body_size_bytes, 4096"));
 }
 
 }  // namespace

@@ -37,7 +37,9 @@ TEST_P(Example, Loads) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, Example, ::testing::ValuesIn(example_names()),
-                         [](const ::testing::TestParamInfo<std::string>& info) { return info.param; });
+                         [](const ::testing::TestParamInfo<std::string>& info) {
+                           return info.param;
+                         });
 
 TEST_F(Example, QuickstartIsWhereItsCommentSays) {
   LoadResult result = load_example("quickstart");
@@ -45,9 +47,11 @@ TEST_F(Example, QuickstartIsWhereItsCommentSays) {
   const proxy::ListenerOptions& listener = *result.configuration->listeners.at(0);
   EXPECT_EQ(listener.address.to_string(), "127.0.0.1:10000");
   EXPECT_EQ(result.configuration->admin.address->to_string(), "127.0.0.1:9901");
-  EXPECT_EQ(listener.filter_chain.hcm->filters.at(0).type, "envoy.extensions.filters.http.wasm.v3.Wasm");
-  EXPECT_EQ(result.configuration->clusters.at(0)->localities.at(0).endpoints.at(0).address.to_string(),
-            "127.0.0.1:10080");
+  EXPECT_EQ(listener.filter_chain.hcm->filters.at(0).type,
+            "envoy.extensions.filters.http.wasm.v3.Wasm");
+  EXPECT_EQ(
+      result.configuration->clusters.at(0)->localities.at(0).endpoints.at(0).address.to_string(),
+      "127.0.0.1:10080");
   LoadResult upstream = load_example("quickstart_upstream");
   ASSERT_NE(upstream.configuration, nullptr);
   EXPECT_EQ(upstream.configuration->listeners.at(0)->address.to_string(), "127.0.0.1:10080");

@@ -24,7 +24,10 @@ struct StubRouteConfig {
 class StubFactory final : public HttpFilterFactory {
  public:
   StubFactory(std::string name, std::string label, bool terminal, std::string code)
-      : name(std::move(name)), label(std::move(label)), code(std::move(code)), terminal_(terminal) {}
+      : name(std::move(name)),
+        label(std::move(label)),
+        code(std::move(code)),
+        terminal_(terminal) {}
   std::unique_ptr<HttpFilter> create(unsigned) const override { return nullptr; }
   bool terminal() const noexcept override { return terminal_; }
   std::shared_ptr<const void> make_route_config(ConfigView& config) const override {
@@ -37,18 +40,22 @@ class StubFactory final : public HttpFilterFactory {
   bool terminal_;
 };
 
-inline std::shared_ptr<const HttpFilterFactory> make_router_stub(ConfigView& view, FactoryContext& context) {
+inline std::shared_ptr<const HttpFilterFactory> make_router_stub(ConfigView& view,
+                                                                 FactoryContext& context) {
   view.boolean("suppress_envoy_headers", false);
-  return std::make_shared<const StubFactory>(std::string(context.name), std::string(), true, std::string());
+  return std::make_shared<const StubFactory>(std::string(context.name), std::string(), true,
+                                             std::string());
 }
 
-inline std::shared_ptr<const HttpFilterFactory> make_label_stub(ConfigView& view, FactoryContext& context) {
+inline std::shared_ptr<const HttpFilterFactory> make_label_stub(ConfigView& view,
+                                                                FactoryContext& context) {
   context.stats.counter("stub.made").inc();
   const std::string label = view.text("label");
   if (label == "refused") return nullptr;
   view.integer("level", 0, 0, 10);
   const auto code = view.data_source("code");
-  return std::make_shared<const StubFactory>(std::string(context.name), label, false, code.value_or(""));
+  return std::make_shared<const StubFactory>(std::string(context.name), label, false,
+                                             code.value_or(""));
 }
 
 /// Takes any field: stands for the real filters in the examples.
@@ -61,7 +68,8 @@ class AnythingFactory final : public HttpFilterFactory {
   }
 };
 
-inline std::shared_ptr<const HttpFilterFactory> make_anything_stub(ConfigView& view, FactoryContext&) {
+inline std::shared_ptr<const HttpFilterFactory> make_anything_stub(ConfigView& view,
+                                                                   FactoryContext&) {
   for (const std::string& key : view.keys()) view.json(key);
   return std::make_shared<const AnythingFactory>();
 }
@@ -73,10 +81,10 @@ inline FilterRegistry stub_registry() {
   FilterRegistry registry;
   registry.add_http(kRouterType, &make_router_stub);
   registry.add_http(kLabelType, &make_label_stub);
-  for (const char* type :
-       {"envoy.extensions.filters.http.wasm.v3.Wasm", "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
-        "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
-        "envoy.extensions.filters.http.health_check.v3.HealthCheck"}) {
+  for (const char* type : {"envoy.extensions.filters.http.wasm.v3.Wasm",
+                           "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+                           "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
+                           "envoy.extensions.filters.http.health_check.v3.HealthCheck"}) {
     registry.add_http(type, &make_anything_stub);
   }
   return registry;
@@ -138,28 +146,33 @@ inline std::string with_hcm(const std::string& fields, const std::string& cluste
          "    - filters:\n"
          "      - name: hcm\n"
          "        typed_config:\n"
-         "          \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
+         "          \"@type\": "
+         "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
          "HttpConnectionManager\n" +
          indent(fields, 10) + (clusters.empty() ? "" : "  clusters:\n" + indent(clusters, 2));
 }
 
 inline const std::string kRouter =
-    "- name: router\n  typed_config: {\"@type\": type.googleapis.com/" + std::string(kRouterType) + "}\n";
+    "- name: router\n  typed_config: {\"@type\": type.googleapis.com/" + std::string(kRouterType) +
+    "}\n";
 
 /// HCM fields with the router and one virtual host; `routes` are list items, the first of them on line 19, column 15.
 inline std::string with_routes(const std::string& routes, const std::string& clusters = "") {
-  return with_hcm("stat_prefix: in\n"
-                  "http_filters:\n" +
-                      kRouter +
-                      "route_config:\n"
-                      "  virtual_hosts:\n"
-                      "  - name: all\n"
-                      "    domains: [\"*\"]\n"
-                      "    routes:\n" +
-                      indent(routes, 4),
-                  clusters);
+  return with_hcm(
+      "stat_prefix: in\n"
+      "http_filters:\n" +
+          kRouter +
+          "route_config:\n"
+          "  virtual_hosts:\n"
+          "  - name: all\n"
+          "    domains: [\"*\"]\n"
+          "    routes:\n" +
+          indent(routes, 4),
+      clusters);
 }
 
-inline std::string cluster_named(const std::string& name) { return "- name: " + name + "\n  connect_timeout: 1s\n"; }
+inline std::string cluster_named(const std::string& name) {
+  return "- name: " + name + "\n  connect_timeout: 1s\n";
+}
 
 }  // namespace weir::config::test

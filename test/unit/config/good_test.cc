@@ -54,7 +54,8 @@ TEST_F(LoaderTest, FillsDefaults) {
 
 TEST_F(LoaderTest, ReadsBootstrap) {
   auto configuration = good(
-      "node: {id: n1, cluster: edge, metadata: {b: [1, x], a: true}, locality: {region: r, zone: z, sub_zone: s}}\n"
+      "node: {id: n1, cluster: edge, metadata: {b: [1, x], a: true}, locality: {region: r, zone: "
+      "z, sub_zone: s}}\n"
       "admin:\n"
       "  address: {socket_address: {address: \"::1\", port_value: 9901}}\n"
       "  access_log:\n"
@@ -68,7 +69,8 @@ TEST_F(LoaderTest, ReadsBootstrap) {
   EXPECT_EQ(configuration->node_id, "n1");
   EXPECT_EQ(configuration->node_cluster, "edge");
   EXPECT_EQ(configuration->node_metadata_json, R"({"a":true,"b":[1,"x"]})");
-  EXPECT_EQ(configuration->node_region + configuration->node_zone + configuration->node_sub_zone, "rzs");
+  EXPECT_EQ(configuration->node_region + configuration->node_zone + configuration->node_sub_zone,
+            "rzs");
   EXPECT_EQ(configuration->admin.address->to_string(), "[::1]:9901");
   EXPECT_EQ(configuration->admin.access_log_path, "/dev/null");
   EXPECT_FALSE(configuration->reload.watch);
@@ -95,11 +97,13 @@ TEST_F(LoaderTest, ReadsListener) {
       "      transport_socket:\n"
       "        name: raw\n"
       "        typed_config:\n"
-      "          \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer\n"
+      "          \"@type\": "
+      "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer\n"
       "      filters:\n"
       "      - name: hcm\n"
       "        typed_config:\n"
-      "          \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
+      "          \"@type\": "
+      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3."
       "HttpConnectionManager\n"
       "          statPrefix: in\n"
       "          http_filters:\n" +
@@ -123,47 +127,47 @@ TEST_F(LoaderTest, ReadsListener) {
 }
 
 TEST_F(LoaderTest, ReadsConnectionManager) {
-  auto configuration = good(with_hcm(
-      "stat_prefix: in\n"
-      "codec_type: HTTP1\n"
-      "use_remote_address: true\n"
-      "xff_num_trusted_hops: 2\n"
-      "skip_xff_append: true\n"
-      "via: weir\n"
-      "generate_request_id: false\n"
-      "preserve_external_request_id: true\n"
-      "always_set_request_id_in_response: true\n"
-      "server_name: gate\n"
-      "server_header_transformation: PASS_THROUGH\n"
-      "stream_idle_timeout: 0s\n"
-      "request_timeout: 1h\n"
-      "request_headers_timeout: 0.0001s\n"
-      "drain_timeout: 2s\n"
-      "delayed_close_timeout: 250ms\n"
-      "max_request_headers_kb: 8\n"
-      "normalize_path: false\n"
-      "merge_slashes: true\n"
-      "path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD\n"
-      "strip_any_host_port: true\n"
-      "strip_trailing_host_dot: true\n"
-      "proxy_100_continue: true\n"
-      "add_user_agent: false\n"
-      "upgrade_configs: []\n"
-      "common_http_protocol_options:\n"
-      "  idle_timeout: 30s\n"
-      "  max_connection_duration: 10m\n"
-      "  max_stream_duration: 20s\n"
-      "  max_headers_count: 50\n"
-      "  max_requests_per_connection: 9\n"
-      "  headers_with_underscores_action: REJECT_REQUEST\n"
-      "http_protocol_options:\n"
-      "  allow_absolute_url: false\n"
-      "  accept_http_10: false\n"
-      "  default_host_for_http_10: a-rather-long-default-host.example.com\n"
-      "  enable_trailers: true\n"
-      "  header_key_format: {proper_case_words: {}}\n"
-      "http_filters:\n" +
-      kRouter + "route_config: {name: r}\n"));
+  auto configuration =
+      good(with_hcm("stat_prefix: in\n"
+                    "codec_type: HTTP1\n"
+                    "use_remote_address: true\n"
+                    "xff_num_trusted_hops: 2\n"
+                    "skip_xff_append: true\n"
+                    "via: weir\n"
+                    "generate_request_id: false\n"
+                    "preserve_external_request_id: true\n"
+                    "always_set_request_id_in_response: true\n"
+                    "server_name: gate\n"
+                    "server_header_transformation: PASS_THROUGH\n"
+                    "stream_idle_timeout: 0s\n"
+                    "request_timeout: 1h\n"
+                    "request_headers_timeout: 0.0001s\n"
+                    "drain_timeout: 2s\n"
+                    "delayed_close_timeout: 250ms\n"
+                    "max_request_headers_kb: 8\n"
+                    "normalize_path: false\n"
+                    "merge_slashes: true\n"
+                    "path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD\n"
+                    "strip_any_host_port: true\n"
+                    "strip_trailing_host_dot: true\n"
+                    "proxy_100_continue: true\n"
+                    "add_user_agent: false\n"
+                    "upgrade_configs: []\n"
+                    "common_http_protocol_options:\n"
+                    "  idle_timeout: 30s\n"
+                    "  max_connection_duration: 10m\n"
+                    "  max_stream_duration: 20s\n"
+                    "  max_headers_count: 50\n"
+                    "  max_requests_per_connection: 9\n"
+                    "  headers_with_underscores_action: REJECT_REQUEST\n"
+                    "http_protocol_options:\n"
+                    "  allow_absolute_url: false\n"
+                    "  accept_http_10: false\n"
+                    "  default_host_for_http_10: a-rather-long-default-host.example.com\n"
+                    "  enable_trailers: true\n"
+                    "  header_key_format: {proper_case_words: {}}\n"
+                    "http_filters:\n" +
+                    kRouter + "route_config: {name: r}\n"));
   const proxy::HcmOptions& hcm = *configuration->listeners.at(0)->filter_chain.hcm;
   EXPECT_TRUE(hcm.use_remote_address);
   EXPECT_EQ(hcm.xff_num_trusted_hops, 2u);
@@ -212,7 +216,8 @@ TEST_F(LoaderTest, ReadsCluster) {
       "    upstream_connection_options: {tcp_keepalive: {keepalive_time: 9}}\n"
       "    circuit_breakers:\n"
       "      thresholds:\n"
-      "      - {max_connections: 1, max_pending_requests: 2, max_requests: 3, max_retries: 4, track_remaining: true}\n"
+      "      - {max_connections: 1, max_pending_requests: 2, max_requests: 3, max_retries: 4, "
+      "track_remaining: true}\n"
       "      - {priority: HIGH, max_requests: 7}\n"
       "    load_assignment:\n"
       "      cluster_name: a\n"
@@ -220,7 +225,8 @@ TEST_F(LoaderTest, ReadsCluster) {
       "      - locality: {region: r, zone: z}\n"
       "        load_balancing_weight: 5\n"
       "        lb_endpoints:\n"
-      "        - endpoint: {hostname: h, address: {socket_address: {address: 10.0.0.1, port_value: 80}}}\n"
+      "        - endpoint: {hostname: h, address: {socket_address: {address: 10.0.0.1, port_value: "
+      "80}}}\n"
       "          load_balancing_weight: 3\n"
       "          health_status: HEALTHY\n"
       "      - priority: 1\n"
@@ -228,10 +234,12 @@ TEST_F(LoaderTest, ReadsCluster) {
       "        - endpoint: {address: {pipe: {path: /tmp/up.sock}}}\n"
       "    typed_extension_protocol_options:\n"
       "      envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"
-      "        \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n"
+      "        \"@type\": "
+      "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n"
       "        explicit_http_config: {http_protocol_options: {enable_trailers: true}}\n"
       "        common_http_protocol_options:\n"
-      "          {idle_timeout: 7s, max_requests_per_connection: 11, max_connection_duration: 1m}\n");
+      "          {idle_timeout: 7s, max_requests_per_connection: 11, max_connection_duration: "
+      "1m}\n");
   const upstream::ClusterOptions& cluster = *configuration->clusters.at(0);
   EXPECT_EQ(cluster.alt_stat_name, "stat");
   EXPECT_EQ(cluster.connect_timeout, seconds(5));
@@ -263,7 +271,8 @@ TEST_F(LoaderTest, ReadsAccessLogsAndLocalReplies) {
       "  filter:\n"
       "    and_filter:\n"
       "      filters:\n"
-      "      - status_code_filter: {comparison: {op: GE, value: {default_value: 400, runtime_key: k}}}\n"
+      "      - status_code_filter: {comparison: {op: GE, value: {default_value: 400, runtime_key: "
+      "k}}}\n"
       "      - or_filter:\n"
       "          filters:\n"
       "          - duration_filter: {comparison: {op: LE, value: {default_value: 5}}}\n"
@@ -276,10 +285,12 @@ TEST_F(LoaderTest, ReadsAccessLogsAndLocalReplies) {
       "    path: /tmp/access.log\n"
       "    log_format: {json_format: {code: \"%RESPONSE_CODE%\"}, omit_empty_values: true}\n"
       "- typed_config:\n"
-      "    \"@type\": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog\n"
+      "    \"@type\": "
+      "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog\n"
       "    log_format: {text_format_source: {inline_string: \"%PROTOCOL%\\n\"}}\n"
       "- typed_config:\n"
-      "    \"@type\": type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StderrAccessLog\n"
+      "    \"@type\": "
+      "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StderrAccessLog\n"
       "local_reply_config:\n"
       "  mappers:\n"
       "  - filter: {status_code_filter: {comparison: {value: {default_value: 404}}}}\n"

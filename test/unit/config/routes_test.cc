@@ -33,7 +33,8 @@ TEST_F(LoaderTest, ReadsRouteMatch) {
       "    query_parameters:\n"
       "    - {name: q, string_match: {exact: \"1\"}}\n"
       "    - {name: p, present_match: true}\n"
-      "    runtime_fraction: {default_value: {numerator: 25, denominator: TEN_THOUSAND}, runtime_key: x}\n"
+      "    runtime_fraction: {default_value: {numerator: 25, denominator: TEN_THOUSAND}, "
+      "runtime_key: x}\n"
       "  direct_response: {status: 200, body: {inline_string: hi}}\n"));
   const router::RouteOptions& route = route_of(*configuration);
   EXPECT_EQ(route.name, "r1");
@@ -60,33 +61,33 @@ TEST_F(LoaderTest, ReadsRouteMatch) {
 }
 
 TEST_F(LoaderTest, ReadsRouteAction) {
-  auto configuration = good(with_routes(
-      "- match: {path_separated_prefix: /api}\n"
-      "  route:\n"
-      "    cluster: a\n"
-      "    cluster_not_found_response_code: NOT_FOUND\n"
-      "    prefix_rewrite: /v2\n"
-      "    host_rewrite_literal: inner.example:8080\n"
-      "    append_x_forwarded_host: true\n"
-      "    timeout: 0s\n"
-      "    idle_timeout: 4s\n"
-      "    priority: HIGH\n"
-      "  request_headers_to_add:\n"
-      "  - header: {key: X-Added, value: \"%PROTOCOL%\"}\n"
-      "    append_action: ADD_IF_ABSENT\n"
-      "    keep_empty_value: true\n"
-      "  - {header: {key: x-over, value: v}, append: false}\n"
-      "  request_headers_to_remove: [X-Gone]\n"
-      "- match: {path: /w}\n"
-      "  route:\n"
-      "    weighted_clusters:\n"
-      "      clusters:\n"
-      "      - {name: a, weight: 3, host_rewrite_literal: w}\n"
-      "      - {name: b, weight: 1, response_headers_to_remove: [server]}\n"
-      "    regex_rewrite: {pattern: {regex: \"^/w/(.*)\"}, substitution: \"/\\\\1\"}\n"
-      "    host_rewrite_header: X-Host\n"
-      "- {match: {prefix: /h}, route: {cluster_header: X-Cluster}}\n",
-      cluster_named("a") + cluster_named("b")));
+  auto configuration = good(
+      with_routes("- match: {path_separated_prefix: /api}\n"
+                  "  route:\n"
+                  "    cluster: a\n"
+                  "    cluster_not_found_response_code: NOT_FOUND\n"
+                  "    prefix_rewrite: /v2\n"
+                  "    host_rewrite_literal: inner.example:8080\n"
+                  "    append_x_forwarded_host: true\n"
+                  "    timeout: 0s\n"
+                  "    idle_timeout: 4s\n"
+                  "    priority: HIGH\n"
+                  "  request_headers_to_add:\n"
+                  "  - header: {key: X-Added, value: \"%PROTOCOL%\"}\n"
+                  "    append_action: ADD_IF_ABSENT\n"
+                  "    keep_empty_value: true\n"
+                  "  - {header: {key: x-over, value: v}, append: false}\n"
+                  "  request_headers_to_remove: [X-Gone]\n"
+                  "- match: {path: /w}\n"
+                  "  route:\n"
+                  "    weighted_clusters:\n"
+                  "      clusters:\n"
+                  "      - {name: a, weight: 3, host_rewrite_literal: w}\n"
+                  "      - {name: b, weight: 1, response_headers_to_remove: [server]}\n"
+                  "    regex_rewrite: {pattern: {regex: \"^/w/(.*)\"}, substitution: \"/\\\\1\"}\n"
+                  "    host_rewrite_header: X-Host\n"
+                  "- {match: {prefix: /h}, route: {cluster_header: X-Cluster}}\n",
+                  cluster_named("a") + cluster_named("b")));
   const auto& routes = table_of(*configuration).virtual_hosts.at(0).routes;
   const router::RouteActionOptions& first = *routes.at(0).route;
   EXPECT_EQ(routes[0].match.kind, router::RouteMatchOptions::Path::kSeparatedPrefix);
@@ -117,27 +118,28 @@ TEST_F(LoaderTest, ReadsRouteAction) {
 }
 
 TEST_F(LoaderTest, ReadsRedirectAndTable) {
-  auto configuration = good(with_hcm(
-      "stat_prefix: in\n"
-      "http_filters:\n" +
-      kRouter +
-      "route_config:\n"
-      "  name: table\n"
-      "  validate_clusters: false\n"
-      "  most_specific_header_mutations_wins: true\n"
-      "  ignore_port_in_host_matching: true\n"
-      "  max_direct_response_body_size_bytes: 10\n"
-      "  response_headers_to_add: [{header: {key: x-a, value: b}}]\n"
-      "  virtual_hosts:\n"
-      "  - name: v\n"
-      "    domains: [A.example, \"*.b\", \"c.*\"]\n"
-      "    require_tls: ALL\n"
-      "    include_request_attempt_count: true\n"
-      "    routes:\n"
-      "    - match: {prefix: /}\n"
-      "      redirect: {https_redirect: true, host_redirect: h, port_redirect: 8443, prefix_rewrite: /n,\n"
-      "                 response_code: PERMANENT_REDIRECT, strip_query: true}\n"
-      "    - {match: {prefix: /x}, route: {cluster: not-there-yet}}\n"));
+  auto configuration =
+      good(with_hcm("stat_prefix: in\n"
+                    "http_filters:\n" +
+                    kRouter +
+                    "route_config:\n"
+                    "  name: table\n"
+                    "  validate_clusters: false\n"
+                    "  most_specific_header_mutations_wins: true\n"
+                    "  ignore_port_in_host_matching: true\n"
+                    "  max_direct_response_body_size_bytes: 10\n"
+                    "  response_headers_to_add: [{header: {key: x-a, value: b}}]\n"
+                    "  virtual_hosts:\n"
+                    "  - name: v\n"
+                    "    domains: [A.example, \"*.b\", \"c.*\"]\n"
+                    "    require_tls: ALL\n"
+                    "    include_request_attempt_count: true\n"
+                    "    routes:\n"
+                    "    - match: {prefix: /}\n"
+                    "      redirect: {https_redirect: true, host_redirect: h, port_redirect: 8443, "
+                    "prefix_rewrite: /n,\n"
+                    "                 response_code: PERMANENT_REDIRECT, strip_query: true}\n"
+                    "    - {match: {prefix: /x}, route: {cluster: not-there-yet}}\n"));
   const router::RouteTableOptions& table = table_of(*configuration);
   EXPECT_EQ(table.name, "table");
   EXPECT_TRUE(table.most_specific_header_mutations_wins);
@@ -157,40 +159,40 @@ TEST_F(LoaderTest, ReadsRedirectAndTable) {
 }
 
 TEST_F(LoaderTest, MakesFiltersAndTheirRouteConfigurations) {
-  auto configuration = good(with_hcm(
-      "stat_prefix: in\n"
-      "http_filters:\n"
-      "- name: first\n"
-      "  typed_config: {\"@type\": type.googleapis.com/test.Label, label: one, level: 3}\n"
-      "- name: second\n"
-      "  disabled: true\n"
-      "  typed_config: {\"@type\": type.googleapis.com/test.Label, label: two}\n"
-      "- name: not-in-this-binary\n"
-      "  is_optional: true\n"
-      "  typed_config: {\"@type\": type.googleapis.com/test.Unknown, whatever: {a: b}}\n" +
-      kRouter +
-      "route_config:\n"
-      "  typed_per_filter_config:\n"
-      "    second:\n"
-      "      \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig\n"
-      "      disabled: false\n"
-      "    not-in-this-binary:\n"
-      "      \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig\n"
-      "      is_optional: true\n"
-      "      config: {\"@type\": type.googleapis.com/test.Unknown, x: y}\n"
-      "  virtual_hosts:\n"
-      "  - name: v\n"
-      "    domains: [\"*\"]\n"
-      "    typed_per_filter_config:\n"
-      "      first: {\"@type\": type.googleapis.com/test.Label, label: host}\n"
-      "    routes:\n"
-      "    - match: {prefix: /}\n"
-      "      direct_response: {status: 200}\n"
-      "      typed_per_filter_config:\n"
-      "        first:\n"
-      "          \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig\n"
-      "          disabled: true\n"
-      "          config: {\"@type\": type.googleapis.com/test.Label, label: route}\n"));
+  auto configuration = good(
+      with_hcm("stat_prefix: in\n"
+               "http_filters:\n"
+               "- name: first\n"
+               "  typed_config: {\"@type\": type.googleapis.com/test.Label, label: one, level: 3}\n"
+               "- name: second\n"
+               "  disabled: true\n"
+               "  typed_config: {\"@type\": type.googleapis.com/test.Label, label: two}\n"
+               "- name: not-in-this-binary\n"
+               "  is_optional: true\n"
+               "  typed_config: {\"@type\": type.googleapis.com/test.Unknown, whatever: {a: b}}\n" +
+               kRouter +
+               "route_config:\n"
+               "  typed_per_filter_config:\n"
+               "    second:\n"
+               "      \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig\n"
+               "      disabled: false\n"
+               "    not-in-this-binary:\n"
+               "      \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig\n"
+               "      is_optional: true\n"
+               "      config: {\"@type\": type.googleapis.com/test.Unknown, x: y}\n"
+               "  virtual_hosts:\n"
+               "  - name: v\n"
+               "    domains: [\"*\"]\n"
+               "    typed_per_filter_config:\n"
+               "      first: {\"@type\": type.googleapis.com/test.Label, label: host}\n"
+               "    routes:\n"
+               "    - match: {prefix: /}\n"
+               "      direct_response: {status: 200}\n"
+               "      typed_per_filter_config:\n"
+               "        first:\n"
+               "          \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig\n"
+               "          disabled: true\n"
+               "          config: {\"@type\": type.googleapis.com/test.Label, label: route}\n"));
   const proxy::HcmOptions& hcm = *configuration->listeners.at(0)->filter_chain.hcm;
   ASSERT_EQ(hcm.filters.size(), 3u);
   const auto& first = static_cast<const StubFactory&>(*hcm.filters[0].factory);
@@ -205,7 +207,8 @@ TEST_F(LoaderTest, MakesFiltersAndTheirRouteConfigurations) {
   EXPECT_EQ(table.filters.count("not-in-this-binary"), 0u);
   const auto& host = table.virtual_hosts.at(0);
   EXPECT_EQ(host.filters.at("first").disabled, -1);
-  EXPECT_EQ(static_cast<const StubRouteConfig*>(host.filters.at("first").config.get())->label, "host");
+  EXPECT_EQ(static_cast<const StubRouteConfig*>(host.filters.at("first").config.get())->label,
+            "host");
   const router::FilterOverride& route = host.routes.at(0).filters.at("first");
   EXPECT_EQ(route.disabled, 1);
   EXPECT_EQ(static_cast<const StubRouteConfig*>(route.config.get())->label, "route");

@@ -17,15 +17,19 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 TEST_F(LoaderTest, EqualMeaningGivesEqualText) {
-  const std::string one = with_routes("- match: {prefix: /}\n  direct_response: {status: 200}\n", cluster_named("a"));
+  const std::string one =
+      with_routes("- match: {prefix: /}\n  direct_response: {status: 200}\n", cluster_named("a"));
   const std::string other =
-      "# a comment\n" + with_routes("# more\n- direct_response:\n    status: 200\n  match:   { \"prefix\" : \"/\" }\n",
-                                    "- connect_timeout: 1s # here\n  name: a\n");
+      "# a comment\n" +
+      with_routes(
+          "# more\n- direct_response:\n    status: 200\n  match:   { \"prefix\" : \"/\" }\n",
+          "- connect_timeout: 1s # here\n  name: a\n");
   auto a = good(one);
   auto b = good(other);
   EXPECT_EQ(a->listener_texts, b->listener_texts);
   EXPECT_EQ(a->cluster_texts, b->cluster_texts);
-  auto c = good(with_routes("- match: {prefix: /}\n  direct_response: {status: 201}\n", cluster_named("a")));
+  auto c = good(
+      with_routes("- match: {prefix: /}\n  direct_response: {status: 201}\n", cluster_named("a")));
   EXPECT_NE(a->listener_texts, c->listener_texts);
   EXPECT_EQ(a->cluster_texts, c->cluster_texts);
 }
@@ -51,9 +55,10 @@ class Files : public LoaderTest {
 };
 
 std::string with_code(const std::string& source) {
-  return with_hcm("stat_prefix: in\nhttp_filters:\n- name: f\n  typed_config: {\"@type\": "
-                  "type.googleapis.com/test.Label, code: " +
-                  source + "}\n" + kRouter + "route_config: {}\n");
+  return with_hcm(
+      "stat_prefix: in\nhttp_filters:\n- name: f\n  typed_config: {\"@type\": "
+      "type.googleapis.com/test.Label, code: " +
+      source + "}\n" + kRouter + "route_config: {}\n");
 }
 
 TEST_F(Files, DataSourcesAreReadRecordedAndCompared) {
@@ -77,7 +82,8 @@ TEST_F(Files, OtherDataSources) {
   auto bytes = good(with_code("{inline_bytes: AGFzbQ==}"));
   const auto code = [](const Configuration& configuration) {
     return static_cast<const StubFactory&>(
-               *configuration.listeners.at(0)->filter_chain.hcm->filters.at(0).factory).code;
+               *configuration.listeners.at(0)->filter_chain.hcm->filters.at(0).factory)
+        .code;
   };
   EXPECT_EQ(code(*bytes), std::string("\0asm", 4));
   ::setenv("WEIR_CONFIG_TEST", "from the environment", 1);
@@ -106,8 +112,9 @@ TEST_F(Files, AMissingFileIsAnErrorAndIsWatched) {
 
 TEST_F(Files, OverlayIsMergedOverTheFile) {
   const std::string yaml =
-      write("weir.yaml", "node: {id: a, cluster: c}\nadmin: {address: {socket_address: {address: 127.0.0.1, "
-                         "port_value: 1}}}\nstatic_resources:\n  clusters:\n  - name: one\n");
+      write("weir.yaml",
+            "node: {id: a, cluster: c}\nadmin: {address: {socket_address: {address: 127.0.0.1, "
+            "port_value: 1}}}\nstatic_resources:\n  clusters:\n  - name: one\n");
   LoadResult result = load_file(yaml, context_,
                                 "node: {id: b}\nadmin: {address: {socketAddress: {portValue: 2}}}\n"
                                 "static_resources: {clusters: [{name: two}]}\n");
@@ -122,20 +129,20 @@ TEST_F(Files, OverlayIsMergedOverTheFile) {
 }
 
 TEST_F(LoaderTest, DumpHidesSecrets) {
-  auto configuration = good(with_hcm(
-      "stat_prefix: in\n"
-      "http_filters:\n"
-      "- name: w\n"
-      "  typed_config:\n"
-      "    \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n"
-      "    config:\n"
-      "      private_key: {inline_string: S3CRET-1}\n"
-      "      token_bucket: {max_tokens: 5}\n"
-      "      environment_variables: {key_values: {API_TOKEN: S3CRET-2, MODE: fast}}\n"
-      "      configuration:\n"
-      "        value: '{\"api_keys\": [\"S3CRET-3\"], \"header\": \"x-key\"}'\n"
-      "      header: {key: Authorization, value: S3CRET-4}\n" +
-      kRouter + "route_config: {}\n"));
+  auto configuration = good(
+      with_hcm("stat_prefix: in\n"
+               "http_filters:\n"
+               "- name: w\n"
+               "  typed_config:\n"
+               "    \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n"
+               "    config:\n"
+               "      private_key: {inline_string: S3CRET-1}\n"
+               "      token_bucket: {max_tokens: 5}\n"
+               "      environment_variables: {key_values: {API_TOKEN: S3CRET-2, MODE: fast}}\n"
+               "      configuration:\n"
+               "        value: '{\"api_keys\": [\"S3CRET-3\"], \"header\": \"x-key\"}'\n"
+               "      header: {key: Authorization, value: S3CRET-4}\n" +
+               kRouter + "route_config: {}\n"));
   EXPECT_THAT(configuration->dump_json, Not(HasSubstr("S3CRET")));
   EXPECT_THAT(configuration->dump_json, HasSubstr("[redacted]"));
   EXPECT_THAT(configuration->dump_json, HasSubstr(R"("max_tokens":5)"));
@@ -156,7 +163,8 @@ TEST_F(LoaderTest, AnchorsMayBeSharedAndKeptAside) {
 }
 
 TEST_F(LoaderTest, NullMeansAbsent) {
-  auto configuration = good("node: ~\nadmin:\nstatic_resources:\n  clusters:\n  - {name: a, connect_timeout: null}\n");
+  auto configuration = good(
+      "node: ~\nadmin:\nstatic_resources:\n  clusters:\n  - {name: a, connect_timeout: null}\n");
   EXPECT_EQ(configuration->clusters.at(0)->connect_timeout, seconds(5));
 }
 

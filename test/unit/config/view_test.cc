@@ -27,8 +27,10 @@ std::string errors_of(const std::string& yaml, Read read) {
 }
 
 TEST(ConfigView, ReadsEveryKind) {
-  EXPECT_EQ(errors_of("text: a\nquoted: \"1\"\nflag: true\nwhole: -5\nreal: 1.5e3\nwait: 2m\nlist: [a, 1, true]\n"
-                      "level: HIGH\nnumbered: 1\nmap: {k1: v1, k2: v2}\nchild: {x: 1}\nchildren: [{x: 1}, {x: 2}]\n"
+  EXPECT_EQ(errors_of("text: a\nquoted: \"1\"\nflag: true\nwhole: -5\nreal: 1.5e3\nwait: 2m\nlist: "
+                      "[a, 1, true]\n"
+                      "level: HIGH\nnumbered: 1\nmap: {k1: v1, k2: v2}\nchild: {x: 1}\nchildren: "
+                      "[{x: 1}, {x: 2}]\n"
                       "\"@type\": type.googleapis.com/a.b.C\ndata: {inline_string: raw}\n",
                       [](ConfigView& view) {
                         EXPECT_EQ(view.text("text"), "a");
@@ -49,7 +51,9 @@ TEST(ConfigView, ReadsEveryKind) {
                         auto children = view.messages("children");
                         ASSERT_EQ(children.size(), 2u);
                         EXPECT_EQ(children[1]->path(), "children[1]");
-                        EXPECT_EQ(children[0]->integer("x", 0, 0, 9) + children[1]->integer("x", 0, 0, 9), 3);
+                        EXPECT_EQ(
+                            children[0]->integer("x", 0, 0, 9) + children[1]->integer("x", 0, 0, 9),
+                            3);
                         EXPECT_EQ(view.type(), "a.b.C");
                         EXPECT_EQ(view.data_source("data"), "raw");
                         EXPECT_EQ(view.message("absent"), nullptr);
@@ -120,8 +124,10 @@ TEST(ConfigView, OwnersReportErrorsAtTheirFields) {
             "test.yaml:2:4: b: is a child\n"
             "test.yaml:2:8: b.c: is even\n"
             "test.yaml:3:1: \"d\" is not supported yet\n");
-  EXPECT_EQ(errors_of("fail_open: true\n", [](ConfigView& view) { view.unsupported("fail_open", "use failure_policy"); }),
-            "test.yaml:1:1: \"fail_open\" is not supported: use failure_policy\n");
+  EXPECT_EQ(
+      errors_of("fail_open: true\n",
+                [](ConfigView& view) { view.unsupported("fail_open", "use failure_policy"); }),
+      "test.yaml:1:1: \"fail_open\" is not supported: use failure_policy\n");
 }
 
 TEST(ConfigView, FailureOfASiblingIsNotOurs) {
@@ -137,14 +143,18 @@ TEST(ConfigView, FailureOfASiblingIsNotOurs) {
 }
 
 TEST(ConfigView, JsonIsCanonicalAndTyped) {
-  EXPECT_EQ(errors_of("s: {b: [1, 1.5e3, -0.5, 007, true, False, ~, \"true\", \"1\", x y], a: {}, \"q\\\"\": \"n\\n\"}\n",
-                      [](ConfigView& view) {
-                        EXPECT_EQ(view.json("s").value(),
-                                  "{\"a\":{},\"b\":[1,1.5e3,-0.5,\"007\",true,false,null,\"true\",\"1\",\"x y\"],"
-                                  "\"q\\\"\":\"n\\n\"}");
-                        EXPECT_FALSE(view.json("absent").has_value());
-                      }),
-            "");
+  EXPECT_EQ(
+      errors_of(
+          "s: {b: [1, 1.5e3, -0.5, 007, true, False, ~, \"true\", \"1\", x y], a: {}, \"q\\\"\": "
+          "\"n\\n\"}\n",
+          [](ConfigView& view) {
+            EXPECT_EQ(
+                view.json("s").value(),
+                "{\"a\":{},\"b\":[1,1.5e3,-0.5,\"007\",true,false,null,\"true\",\"1\",\"x y\"],"
+                "\"q\\\"\":\"n\\n\"}");
+            EXPECT_FALSE(view.json("absent").has_value());
+          }),
+      "");
 }
 
 TEST(ConfigView, OfNothingIsEmpty) {
@@ -159,7 +169,8 @@ TEST(Scalar, Durations) {
   EXPECT_EQ(parse_duration("7ns"), nanoseconds(7));
   EXPECT_EQ(parse_duration("1h"), std::chrono::hours(1));
   EXPECT_EQ(parse_duration("0.1s"), nanoseconds(100'000'000));
-  for (const char* bad : {"", "s", "1", "-1s", "-0s", "1 s", "1s ", "1S", "1d", ".5s", "1.s", "1e400s", "nans", "infs", "1e12h"}) {
+  for (const char* bad : {"", "s", "1", "-1s", "-0s", "1 s", "1s ", "1S", "1d", ".5s", "1.s",
+                          "1e400s", "nans", "infs", "1e12h"}) {
     EXPECT_FALSE(parse_duration(bad).has_value()) << bad;
   }
 }
@@ -170,7 +181,8 @@ TEST(Scalar, Integers) {
   EXPECT_EQ(parse_integer("5.0"), 5);
   EXPECT_EQ(parse_integer("1e3"), 1000);
   EXPECT_EQ(parse_integer("9223372036854775807"), INT64_MAX);
-  for (const char* bad : {"", "-", "+1", "01", "0x10", "1.5", "1e30", "9223372036854775808", " 1", "1_000", "inf"}) {
+  for (const char* bad :
+       {"", "-", "+1", "01", "0x10", "1.5", "1e30", "9223372036854775808", " 1", "1_000", "inf"}) {
     EXPECT_FALSE(parse_integer(bad).has_value()) << bad;
   }
 }
@@ -180,7 +192,8 @@ TEST(Scalar, Base64) {
   EXPECT_EQ(parse_base64("aGk"), "hi") << "protobuf takes it without padding";
   EXPECT_EQ(parse_base64("-_8"), "\xfb\xff") << "and in the URL alphabet";
   EXPECT_EQ(parse_base64(""), "");
-  for (const char* bad : {"a", "aGk=a", "a b=", "===="}) EXPECT_FALSE(parse_base64(bad).has_value()) << bad;
+  for (const char* bad : {"a", "aGk=a", "a b=", "===="})
+    EXPECT_FALSE(parse_base64(bad).has_value()) << bad;
 }
 
 TEST(Tree, NamesOfFields) {

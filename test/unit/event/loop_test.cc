@@ -108,7 +108,8 @@ TEST(Loop, TimerCallbackMayDestroyOtherTimersOfTheSameTick) {
 
 // The wheel alone, over simulated time.
 struct WheelTimer {
-  WheelTimer(Loop& loop, TimerWheel& wheel) : wheel(wheel), timer(loop, &WheelTimer::on_timer, this) {}
+  WheelTimer(Loop& loop, TimerWheel& wheel)
+      : wheel(wheel), timer(loop, &WheelTimer::on_timer, this) {}
   static void on_timer(void* self) {
     auto& timer = *static_cast<WheelTimer*>(self);
     timer.fired_at = timer.wheel.tick();
@@ -120,9 +121,11 @@ struct WheelTimer {
 
 TEST(TimerWheel, FiresAtTheExactTickOnEveryLevel) {
   Loop loop;
-  for (const uint64_t start : {0ull, 1ull, 255ull, 256ull, 16383ull, 16384ull, 99999ull, (1ull << 20) - 1, 1ull << 26}) {
-    for (const uint64_t delay : {1ull, 2ull, 254ull, 255ull, 256ull, 257ull, 511ull, 16127ull, 16383ull, 16384ull,
-                                 16385ull, 1000000ull, (1ull << 20) - 1, 1ull << 20, (1ull << 26) - 1, 1ull << 26, 1ull << 30}) {
+  for (const uint64_t start :
+       {0ull, 1ull, 255ull, 256ull, 16383ull, 16384ull, 99999ull, (1ull << 20) - 1, 1ull << 26}) {
+    for (const uint64_t delay : {1ull, 2ull, 254ull, 255ull, 256ull, 257ull, 511ull, 16127ull,
+                                 16383ull, 16384ull, 16385ull, 1000000ull, (1ull << 20) - 1,
+                                 1ull << 20, (1ull << 26) - 1, 1ull << 26, 1ull << 30}) {
       const auto wheel = std::make_unique<TimerWheel>();
       wheel->advance(start);
       WheelTimer timer(loop, *wheel);
@@ -279,7 +282,9 @@ TEST(Loop, DestroyedEndOfTurnIsForgotten) {
 TEST(Loop, EndlessEndOfTurnWorkDoesNotStarveTheLoop) {
   Loop loop;
   struct Endless {
-    explicit Endless(Loop& loop) : end(loop, [](void* self) { static_cast<Endless*>(self)->end.schedule(); }, this) {}
+    explicit Endless(Loop& loop)
+        : end(
+              loop, [](void* self) { static_cast<Endless*>(self)->end.schedule(); }, this) {}
     EndOfTurn end;
   } endless(loop);
   endless.end.schedule();
@@ -303,7 +308,10 @@ TEST(FdWatch, ReportsWhatIsWanted) {
   Loop loop;
   Sockets pair;
   unsigned seen = 0;
-  FdWatch watch(loop, [](void* seen_events, unsigned events) { *static_cast<unsigned*>(seen_events) |= events; }, &seen);
+  FdWatch watch(
+      loop,
+      [](void* seen_events, unsigned events) { *static_cast<unsigned*>(seen_events) |= events; },
+      &seen);
   watch.attach(pair.fd[0]);
   watch.want(FdWatch::kRead);
   loop.run_once(0ms);

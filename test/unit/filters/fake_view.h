@@ -1,13 +1,13 @@
 // FakeView: a ConfigView over a tree written in the test, and a stream that filters can be attached to.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
+#include <gtest/gtest.h>
 #include <weir/filter_registry.h>
 
 #include "stats/store.h"
@@ -29,7 +29,8 @@ struct Value {
 /// Durations are texts like "1.5s". Errors are gathered in `errors`, shared by all views below.
 class FakeView final : public ConfigView {
  public:
-  FakeView(Object object, std::vector<std::string>& errors) : object_(std::move(object)), errors_(errors) {}
+  FakeView(Object object, std::vector<std::string>& errors)
+      : object_(std::move(object)), errors_(errors) {}
   ~FakeView() override {
     for (const auto& [key, value] : object_)
       if (!read_.contains(key)) errors_.push_back(key + ": unknown field");
@@ -52,13 +53,16 @@ class FakeView final : public ConfigView {
     return number;
   }
   double number(std::string_view, double fallback) override { return fallback; }
-  std::chrono::nanoseconds duration(std::string_view field, std::chrono::nanoseconds fallback) override {
+  std::chrono::nanoseconds duration(std::string_view field,
+                                    std::chrono::nanoseconds fallback) override {
     const Value* value = find(field);
     if (value == nullptr) return fallback;
-    return std::chrono::nanoseconds(static_cast<int64_t>(std::stod(std::get<std::string>(value->data)) * 1e9));
+    return std::chrono::nanoseconds(
+        static_cast<int64_t>(std::stod(std::get<std::string>(value->data)) * 1e9));
   }
   std::vector<std::string> texts(std::string_view) override { return {}; }
-  size_t enumeration(std::string_view field, const std::vector<std::string_view>& names, size_t fallback) override {
+  size_t enumeration(std::string_view field, const std::vector<std::string_view>& names,
+                     size_t fallback) override {
     const Value* value = find(field);
     if (value == nullptr) return fallback;
     for (size_t i = 0; i < names.size(); ++i)
@@ -75,12 +79,15 @@ class FakeView final : public ConfigView {
     std::vector<std::unique_ptr<ConfigView>> out;
     if (const Value* value = find(field))
       for (const Value& item : *std::get<std::shared_ptr<List>>(value->data))
-        out.push_back(std::make_unique<FakeView>(*std::get<std::shared_ptr<Object>>(item.data), errors_));
+        out.push_back(
+            std::make_unique<FakeView>(*std::get<std::shared_ptr<Object>>(item.data), errors_));
     return out;
   }
   std::vector<std::string> keys() const override { return {}; }
   std::string type() override { return {}; }
-  std::optional<std::string> json(std::string_view field) override { return find(field), std::nullopt; }
+  std::optional<std::string> json(std::string_view field) override {
+    return find(field), std::nullopt;
+  }
   std::optional<std::string> data_source(std::string_view) override { return std::nullopt; }
   void error(std::string_view field, std::string_view message) override {
     errors_.push_back(std::string(field) + ": " + std::string(message));
@@ -125,7 +132,8 @@ class FakeStream final : public FilterCallbacks {
   size_t buffer_limit(bool) const noexcept override { return 0; }
   void set_buffer_limit(bool, size_t) override {}
   Callouts& callouts() noexcept override { std::abort(); }
-  std::unique_ptr<StreamTimer> start_timer(std::chrono::milliseconds, void (*)(void*), void*) override {
+  std::unique_ptr<StreamTimer> start_timer(std::chrono::milliseconds, void (*)(void*),
+                                           void*) override {
     return nullptr;
   }
   bool health_check_failed() const noexcept override { return unhealthy; }
@@ -161,7 +169,8 @@ class FilterTest : public ::testing::Test {
 
 inline std::string text(const HeaderMap& headers) {
   std::string out;
-  for (const auto& entry : headers) out += std::string(entry.name) + "=" + std::string(entry.value) + ";";
+  for (const auto& entry : headers)
+    out += std::string(entry.name) + "=" + std::string(entry.value) + ";";
   return out;
 }
 

@@ -6,11 +6,13 @@ namespace weir::filters::test {
 namespace {
 
 Value append(const char* key, const char* value, const char* action = "APPEND_IF_EXISTS_OR_ADD") {
-  return Object{{"append", Object{{"header", Object{{"key", key}, {"value", value}}}, {"append_action", action}}}};
+  return Object{{"append", Object{{"header", Object{{"key", key}, {"value", value}}},
+                                  {"append_action", action}}}};
 }
 Value remove(const char* key) { return Object{{"remove", key}}; }
 Value query(const char* key, const char* value, const char* action) {
-  return Object{{"append", Object{{"record", Object{{"key", key}, {"value", value}}}, {"action", action}}}};
+  return Object{
+      {"append", Object{{"record", Object{{"key", key}, {"value", value}}}, {"action", action}}}};
 }
 
 class HeaderMutationTest : public FilterTest {
@@ -24,11 +26,12 @@ class HeaderMutationTest : public FilterTest {
 };
 
 TEST_F(HeaderMutationTest, ChangesRequestAndResponse) {
-  auto factory = with({{"request_mutations", List{append("X-New", "%REQ(:METHOD)%"), remove("Cookie"),
-                                                  append("x-old", "2", "OVERWRITE_IF_EXISTS_OR_ADD"),
-                                                  append("x-none", "1", "OVERWRITE_IF_EXISTS"),
-                                                  append("x-old", "3", "ADD_IF_ABSENT")}},
-                       {"response_mutations", List{append("x-code", "%RESPONSE_CODE%")}}});
+  auto factory =
+      with({{"request_mutations", List{append("X-New", "%REQ(:METHOD)%"), remove("Cookie"),
+                                       append("x-old", "2", "OVERWRITE_IF_EXISTS_OR_ADD"),
+                                       append("x-none", "1", "OVERWRITE_IF_EXISTS"),
+                                       append("x-old", "3", "ADD_IF_ABSENT")}},
+            {"response_mutations", List{append("x-code", "%RESPONSE_CODE%")}}});
   stream.request.set_method("GET");
   stream.request.headers.add("cookie", "a");
   stream.request.headers.add("x-old", "1");
@@ -52,8 +55,9 @@ TEST_F(HeaderMutationTest, ChangesTrailers) {
 }
 
 TEST_F(HeaderMutationTest, RemovesByMatch) {
-  auto factory = with({{"request_mutations",
-                        List{Object{{"remove_on_match", Object{{"key_matcher", Object{{"prefix", "x-int-"}}}}}}}}});
+  auto factory = with(
+      {{"request_mutations",
+        List{Object{{"remove_on_match", Object{{"key_matcher", Object{{"prefix", "x-int-"}}}}}}}}});
   stream.request.headers.add("x-int-a", "1");
   stream.request.headers.add("x-ext", "1");
   auto filter = attach(*factory, stream);
@@ -62,11 +66,14 @@ TEST_F(HeaderMutationTest, RemovesByMatch) {
 }
 
 TEST_F(HeaderMutationTest, QueryParameters) {
-  auto factory = with({{"query_parameter_mutations",
-                        List{query("a", "9", "OVERWRITE_IF_EXISTS_OR_ADD"), query("b", "x y", "ADD_IF_ABSENT"),
-                             query("c", "1", "OVERWRITE_IF_EXISTS"), Object{{"remove", "gone"}}}}});
+  auto factory =
+      with({{"query_parameter_mutations",
+             List{query("a", "9", "OVERWRITE_IF_EXISTS_OR_ADD"), query("b", "x y", "ADD_IF_ABSENT"),
+                  query("c", "1", "OVERWRITE_IF_EXISTS"), Object{{"remove", "gone"}}}}});
   for (const auto& [before, after] : std::initializer_list<std::pair<const char*, const char*>>{
-           {"/p", "/p?a=9&b=x%20y"}, {"/p?a=1&gone=2&a=3", "/p?a=9&b=x%20y"}, {"/p?b=1&c=2", "/p?b=1&a=9&c=1"}}) {
+           {"/p", "/p?a=9&b=x%20y"},
+           {"/p?a=1&gone=2&a=3", "/p?a=9&b=x%20y"},
+           {"/p?b=1&c=2", "/p?b=1&a=9&c=1"}}) {
     stream.request.set_path(before);
     auto filter = attach(*factory, stream);
     filter->on_request_head(stream.request, EndStream::kYes);
@@ -78,7 +85,8 @@ TEST_F(HeaderMutationTest, RouteComesAfterTheFilter) {
   auto factory = with({{"request_mutations", List{append("x", "filter")}}});
   std::shared_ptr<const void> route;
   {
-    FakeView view(Object{{"mutations", Object{{"request_mutations", List{append("x", "route")}}}}}, errors);
+    FakeView view(Object{{"mutations", Object{{"request_mutations", List{append("x", "route")}}}}},
+                  errors);
     route = factory->make_route_config(view);
   }
   EXPECT_TRUE(errors.empty());
@@ -97,9 +105,11 @@ TEST_F(HeaderMutationTest, ValuesCannotSplitTheMessage) {
 }
 
 TEST_F(HeaderMutationTest, Mistakes) {
-  for (Value bad : {append(":path", "/x"), append("host", "x"), append("bad name", "x"), append("", "x"),
-                    append("x", "%NOPE%"), Value(Object{}), Value(Object{{"remove", ":method"}}),
-                    Value(Object{{"remove", "a"}, {"remove_on_match", Object{{"key_matcher", Object{{"exact", "a"}}}}}})}) {
+  for (Value bad :
+       {append(":path", "/x"), append("host", "x"), append("bad name", "x"), append("", "x"),
+        append("x", "%NOPE%"), Value(Object{}), Value(Object{{"remove", ":method"}}),
+        Value(Object{{"remove", "a"},
+                     {"remove_on_match", Object{{"key_matcher", Object{{"exact", "a"}}}}}})}) {
     make(&make_header_mutation, Object{{"mutations", Object{{"request_mutations", List{bad}}}}});
     EXPECT_FALSE(errors.empty());
   }

@@ -9,10 +9,11 @@ class HealthCheckTest : public FilterTest {
  protected:
   Object options(bool pass_through) {
     return {{"pass_through_mode", pass_through},
-            {"headers", List{Object{{"name", ":path"}, {"string_match", Object{{"exact", "/healthz"}}}}}}};
+            {"headers",
+             List{Object{{"name", ":path"}, {"string_match", Object{{"exact", "/healthz"}}}}}}};
   }
-  std::unique_ptr<HttpFilter> probe(const HttpFilterFactory& factory, FakeStream& stream, Flow expected,
-                                    const char* path = "/healthz") {
+  std::unique_ptr<HttpFilter> probe(const HttpFilterFactory& factory, FakeStream& stream,
+                                    Flow expected, const char* path = "/healthz") {
     stream.request.set_path(path);
     auto filter = attach(factory, stream);
     EXPECT_EQ(filter->on_request_head(stream.request, EndStream::kYes), expected);

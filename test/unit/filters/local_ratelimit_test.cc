@@ -37,13 +37,16 @@ TEST(TokenBucketTest, ThreadsNeverTakeMoreThanThereIs) {
   EXPECT_EQ(taken, 1000);
 }
 
-Object percent(int n) { return Object{{"default_value", Object{{"numerator", n}, {"denominator", "HUNDRED"}}}}; }
+Object percent(int n) {
+  return Object{{"default_value", Object{{"numerator", n}, {"denominator", "HUNDRED"}}}};
+}
 
 class LocalRateLimitTest : public FilterTest {
  protected:
   Object options(int tokens) {
     return {{"stat_prefix", "limiter"},
-            {"token_bucket", Object{{"max_tokens", tokens}, {"tokens_per_fill", 1}, {"fill_interval", "1000s"}}},
+            {"token_bucket",
+             Object{{"max_tokens", tokens}, {"tokens_per_fill", 1}, {"fill_interval", "1000s"}}},
             {"filter_enabled", percent(100)},
             {"filter_enforced", percent(100)}};
   }

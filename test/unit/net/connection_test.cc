@@ -37,13 +37,16 @@ class ConnectionTest : public testing::Test {
     connection_->start();
   }
   void send(std::string_view text) {
-    ASSERT_EQ(::send(peer_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+    ASSERT_EQ(::send(peer_, text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
   }
   bool peer_receives(const std::string& expected) {
-    return run_until(loop_, [this, &expected] {
-      received_ += read_now(peer_);
-      return received_.size() >= expected.size();
-    }) && received_ == expected;
+    return run_until(loop_,
+                     [this, &expected] {
+                       received_ += read_now(peer_);
+                       return received_.size() >= expected.size();
+                     }) &&
+           received_ == expected;
   }
   void reset_peer() {
     const linger option{1, 0};
@@ -181,7 +184,8 @@ TEST_F(ConnectionTest, BulkDataArrivesInLargerReads) {
   const std::string bulk(4 * 1024 * 1024, 'b');
   size_t sent = 0;
   ASSERT_TRUE(run_until(loop_, [this, &bulk, &sent] {
-    const ssize_t n = ::send(peer_, bulk.data() + sent, bulk.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t n =
+        ::send(peer_, bulk.data() + sent, bulk.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n > 0) sent += static_cast<size_t>(n);
     return sink_.data.size() == bulk.size();
   }));

@@ -120,11 +120,14 @@ TEST_F(UnixSocket, ConnectionsWork) {
   const auto sockets = ListenSocket::open(Address::pipe(path_).value(), SocketOptions{}, 1);
   ASSERT_TRUE(sockets);
   RecordingSink sink;
-  auto connection = Connection::connect(loop, Address::pipe(path_).value(), 1s, ConnectionOptions{}).value();
+  auto connection =
+      Connection::connect(loop, Address::pipe(path_).value(), 1s, ConnectionOptions{}).value();
   connection->set_sink(sink);
   EXPECT_EQ(sink.connected, 0);
   ASSERT_TRUE(run_until(loop, [&sink] { return sink.connected == 1; }));
-  auto nobody = Connection::connect(loop, Address::pipe(path_ + "x").value(), 1s, ConnectionOptions{}).value();
+  auto nobody =
+      Connection::connect(loop, Address::pipe(path_ + "x").value(), 1s, ConnectionOptions{})
+          .value();
   RecordingSink failed;
   nobody->set_sink(failed);
   ASSERT_TRUE(run_until(loop, [&failed] { return failed.errors == 1; }));

@@ -47,8 +47,10 @@ class AccessLogTest : public SessionTest {
 };
 
 TEST_F(AccessLogTest, OneLineForEveryStream) {
-  add_log("%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% %BYTES_RECEIVED% "
-          "%BYTES_SENT% %DOWNSTREAM_REMOTE_ADDRESS%\n");
+  add_log(
+      "%REQ(:METHOD)% %REQ(:PATH)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS% "
+      "%BYTES_RECEIVED% "
+      "%BYTES_SENT% %DOWNSTREAM_REMOTE_ADDRESS%\n");
   Client client = connect();
   exchange(client, "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc");
   origin.on_request = [](Upstream& upstream) {
@@ -78,14 +80,16 @@ TEST_F(AccessLogTest, Filters) {
   int status = 200;
   origin.on_request = [&status](Upstream& upstream) { upstream.respond(status); };
   Client client = connect();
-  for (status = 200; status <= 500; status += 100) exchange(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  for (status = 200; status <= 500; status += 100)
+    exchange(client, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_EQ(written(), "400\n500\n");
 }
 
 TEST_F(AccessLogTest, JsonLines) {
   AccessLogOptions& log = options.access_logs.emplace_back();
   log.path = path();
-  log.json = std::move(*stream::JsonFormat::compile(R"({"code": "%RESPONSE_CODE%", "ua": "%REQ(USER-AGENT)%"})", true));
+  log.json = std::move(*stream::JsonFormat::compile(
+      R"({"code": "%RESPONSE_CODE%", "ua": "%REQ(USER-AGENT)%"})", true));
   Client client = connect();
   exchange(client, "GET / HTTP/1.1\r\nHost: a\r\nUser-Agent: \"\xff\\\r\n\r\n");
   EXPECT_EQ(written(), "{\"code\":200,\"ua\":\"\\\"\xef\xbf\xbd\\\\\"}\n");
@@ -117,7 +121,9 @@ TEST_F(AccessLogTest, FifoWithoutReaderDropsAndCounts) {
 
 TEST_F(AccessLogTest, FullQueueDropsWholeBatches) {
   auto scope = store.scope("small.");
-  AccessLogWriter small(*scope, {.batch_bytes = 16, .flush_interval = std::chrono::milliseconds(10), .queue_bytes = 8});
+  AccessLogWriter small(
+      *scope,
+      {.batch_bytes = 16, .flush_interval = std::chrono::milliseconds(10), .queue_bytes = 8});
   auto file = small.open_file(path());
   ASSERT_TRUE(file);
   small.submit(**file, "longer than the queue\n", 1);
@@ -137,7 +143,8 @@ TEST_F(AccessLogTest, UnwritablePathIsAnError) {
 
 TEST_F(AccessLogTest, LinesComeWithTheTimer) {
   add_log("x\n");
-  AccessLogWriter quick(*log_stats, {.batch_bytes = 65536, .flush_interval = std::chrono::milliseconds(5)});
+  AccessLogWriter quick(*log_stats,
+                        {.batch_bytes = 65536, .flush_interval = std::chrono::milliseconds(5)});
   WorkerLog worker(quick, loop);
   auto file = quick.open_file(path("quick"));
   worker.batch(**file) += "line\n";
@@ -150,10 +157,11 @@ TEST_F(AccessLogTest, LocalReplyMappers) {
   mapper.filter = status_at_least(500);
   mapper.status = 418;
   mapper.body = "teapot";
-  mapper.headers.add.push_back({"x-mapped", std::move(*stream::Format::compile("%RESPONSE_CODE%")), {}, false});
+  mapper.headers.add.push_back(
+      {"x-mapped", std::move(*stream::Format::compile("%RESPONSE_CODE%")), {}, false});
   options.local_reply.mappers.push_back(std::move(mapper));
-  options.local_reply.json_format =
-      std::move(*stream::JsonFormat::compile(R"({"code": "%RESPONSE_CODE%", "body": "%LOCAL_REPLY_BODY%"})", true));
+  options.local_reply.json_format = std::move(*stream::JsonFormat::compile(
+      R"({"code": "%RESPONSE_CODE%", "body": "%LOCAL_REPLY_BODY%"})", true));
   int status = 503;
   origin.on_request = [&status](Upstream& upstream) {
     LocalReply reply;
@@ -194,10 +202,13 @@ TEST_F(AccessLogTest, GrpcRequestsGetTrailersOnly) {
     upstream.callbacks().reply(std::move(reply));
   };
   Client client = connect();
-  const std::string answer = exchange(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\n"
-                                              "Content-Length: 0\r\n\r\n");
+  const std::string answer =
+      exchange(client,
+               "POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\n"
+               "Content-Length: 0\r\n\r\n");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK")) << answer;
-  EXPECT_TRUE(has(answer, "grpc-status: 14\r\n") && has(answer, "grpc-message: down\r\n")) << answer;
+  EXPECT_TRUE(has(answer, "grpc-status: 14\r\n") && has(answer, "grpc-message: down\r\n"))
+      << answer;
 }
 
 }  // namespace

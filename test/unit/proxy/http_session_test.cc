@@ -80,7 +80,8 @@ TEST_F(SessionTest, BadRequestsAreAnsweredAndClosed) {
   };
   const Case cases[] = {
       {"GET / HTTP/1.1\r\nbad header\r\n\r\n", "400 Bad Request", "Bad Request"},
-      {"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "400", "Bad Request"},
+      {"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+       "400", "Bad Request"},
       {"GET / HTTP/1.1\r\n\r\n", "400", "Bad Request"},
       {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", "501", "Not Implemented"},
       {"GET / HTTP/1.1\r\nHost: a\r\nExpect: fire\r\n\r\n", "417", "Expectation Failed"},
@@ -103,8 +104,9 @@ TEST_F(SessionTest, BadRequestsAreAnsweredAndClosed) {
 TEST_F(SessionTest, HeadersOverTheLimitGet431) {
   options.codec.max_header_bytes = 1000;
   Client client = connect();
-  EXPECT_TRUE(exchange(client, "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(2000, 'x') + "\r\n\r\n")
-                  .starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"));
+  EXPECT_TRUE(
+      exchange(client, "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(2000, 'x') + "\r\n\r\n")
+          .starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"));
   EXPECT_TRUE(client.closed);
 }
 
@@ -134,8 +136,10 @@ TEST_F(SessionTest, RefusedTargets) {
   for (const Case& c : cases) {
     Client client = connect();
     const std::string host = c.line.starts_with("CONNECT") ? "a.b:80" : "a";
-    const std::string answer = exchange(client, std::string(c.line) + "\r\nHost: " + host + "\r\n\r\n");
-    EXPECT_TRUE(answer.starts_with("HTTP/1.1 " + std::string(c.status))) << c.line << "\n" << answer;
+    const std::string answer =
+        exchange(client, std::string(c.line) + "\r\nHost: " + host + "\r\n\r\n");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 " + std::string(c.status))) << c.line << "\n"
+                                                                         << answer;
     EXPECT_TRUE(has(answer, "content-length: 0\r\n")) << answer;
     EXPECT_EQ(client.closed, c.closes) << c.line;
   }
@@ -144,8 +148,10 @@ TEST_F(SessionTest, RefusedTargets) {
 
 TEST_F(SessionTest, UpgradeIsRefusedAndH2cIgnored) {
   Client client = connect();
-  EXPECT_TRUE(exchange(client, "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
-                  .starts_with("HTTP/1.1 403 Forbidden"));
+  EXPECT_TRUE(
+      exchange(client,
+               "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+          .starts_with("HTTP/1.1 403 Forbidden"));
   EXPECT_TRUE(client.closed);
   EXPECT_EQ(count("downstream_rq_ws_on_non_ws_route"), 1u);
   Client second = connect();
@@ -153,8 +159,9 @@ TEST_F(SessionTest, UpgradeIsRefusedAndH2cIgnored) {
     EXPECT_FALSE(upstream.head().headers.has(HeaderId::kUpgrade));
     EXPECT_FALSE(upstream.head().headers.has(HeaderId::kHttp2Settings));
   };
-  EXPECT_TRUE(exchange(second, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"
-                               "Upgrade: h2c\r\nHTTP2-Settings: AAAA\r\n\r\n")
+  EXPECT_TRUE(exchange(second,
+                       "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+                       "Upgrade: h2c\r\nHTTP2-Settings: AAAA\r\n\r\n")
                   .starts_with("HTTP/1.1 200"));
 }
 
@@ -162,7 +169,8 @@ TEST_F(SessionTest, EarlyAnswerClosesGracefully) {
   origin.on_head = [](Upstream& upstream) { upstream.respond(401, "no"); };
   origin.on_request = nullptr;
   Client client = connect();
-  const std::string answer = exchange(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\npart");
+  const std::string answer =
+      exchange(client, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\npart");
   EXPECT_TRUE(answer.ends_with("\r\n\r\nno")) << answer;
   EXPECT_TRUE(client.closed);
   EXPECT_EQ(count("downstream_rq_response_before_rq_complete"), 1u);
@@ -238,11 +246,14 @@ TEST_F(SessionTest, StreamIdleTimeout) {
     options = HcmOptions();
     options.stat_prefix = "test";
     options.stream_idle_timeout = Milliseconds(20);
-    options.filters.push_back({"router", "router", std::make_shared<UpstreamFactory>(origin), false});
+    options.filters.push_back(
+        {"router", "router", std::make_shared<UpstreamFactory>(origin), false});
     origin.on_request = nullptr;
     publish();
     Client client = connect();
-    send(client, complete ? kGet : std::string_view("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"));
+    send(client,
+         complete ? kGet
+                  : std::string_view("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"));
     EXPECT_TRUE(wait([&] { return !receive(client).empty(); }));
     EXPECT_TRUE(client.in.starts_with(complete ? "HTTP/1.1 504" : "HTTP/1.1 408")) << client.in;
     EXPECT_TRUE(client.in.ends_with("stream timeout"));
@@ -333,7 +344,9 @@ TEST_F(SessionTest, SlowReaderStopsTheOrigin) {
 
 TEST_F(SessionTest, ClientThatNeverReadsIsCut) {
   options.stream_idle_timeout = Milliseconds(30);
-  origin.on_request = [](Upstream& upstream) { upstream.respond(200, std::string(8 * 1024 * 1024, 'x')); };
+  origin.on_request = [](Upstream& upstream) {
+    upstream.respond(200, std::string(8 * 1024 * 1024, 'x'));
+  };
   Client client = connect();
   send(client, kGet);
   EXPECT_EQ(origin.finished, 1);

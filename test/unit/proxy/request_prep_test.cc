@@ -45,8 +45,8 @@ TEST_F(RequestPrepTest, EdgeAppendsThePeerAndDistrustsTheRest) {
   const std::string id = value("x-request-id");
   EXPECT_EQ(id.size(), 36u);
   EXPECT_EQ(id[14], '4');
-  for (const char* gone : {"x-envoy-internal", "x-envoy-retry-on", "x-envoy-original-path", "x-weir-secret",
-                           "x-forwarded-client-cert"})
+  for (const char* gone : {"x-envoy-internal", "x-envoy-retry-on", "x-envoy-original-path",
+                           "x-weir-secret", "x-forwarded-client-cert"})
     EXPECT_FALSE(head.headers.get(gone)) << gone;
   EXPECT_EQ(value("x-keep"), "1");
 }
@@ -116,7 +116,8 @@ TEST_F(RequestPrepTest, HopByHopFieldsGoBeforeWeirAddsItsOwn) {
   head.headers.add("via", "1.1 other");
   head.headers.add("expect", "100-continue");
   EXPECT_FALSE(prepare());
-  for (const char* gone : {"connection", "x-hop", "keep-alive", "expect"}) EXPECT_FALSE(head.headers.get(gone)) << gone;
+  for (const char* gone : {"connection", "x-hop", "keep-alive", "expect"})
+    EXPECT_FALSE(head.headers.get(gone)) << gone;
   EXPECT_EQ(value("te"), "trailers");
   EXPECT_EQ(value("via"), "1.1 other, weir");
   EXPECT_EQ(value("x-request-id").size(), 36u);
@@ -142,7 +143,8 @@ TEST_F(RequestPrepTest, EscapedSlashesMayRedirect) {
   const auto refusal = prepare();
   ASSERT_TRUE(refusal);
   EXPECT_EQ(refusal->reply.status, 307);
-  EXPECT_EQ(refusal->reply.headers.at(0), (std::pair<std::string, std::string>("location", "/a/b?q=1")));
+  EXPECT_EQ(refusal->reply.headers.at(0),
+            (std::pair<std::string, std::string>("location", "/a/b?q=1")));
 }
 
 TEST_F(RequestPrepTest, HostIsNormalised) {

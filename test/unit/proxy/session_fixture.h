@@ -1,14 +1,14 @@
 // A listener on a loop of the test's, clients on socket pairs, and an origin that the test plays as terminal filter.
 #pragma once
 
-#include <fcntl.h>
 #include <functional>
-#include <gtest/gtest.h>
 #include <memory>
 #include <string>
+#include <vector>
+#include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <vector>
 
 #include "proxy/hcm_runtime.h"
 #include "proxy/http_session.h"
@@ -95,7 +95,9 @@ class Upstream final : public stream::TerminalFilter {
 class UpstreamFactory final : public HttpFilterFactory {
  public:
   explicit UpstreamFactory(Upstream::Origin& origin) : origin_(origin) {}
-  std::unique_ptr<HttpFilter> create(unsigned) const override { return std::make_unique<Upstream>(origin_); }
+  std::unique_ptr<HttpFilter> create(unsigned) const override {
+    return std::make_unique<Upstream>(origin_);
+  }
   bool terminal() const noexcept override { return true; }
 
  private:
@@ -107,7 +109,8 @@ class SessionTest : public ::testing::Test {
   SessionTest() {
     options.stat_prefix = "test";
     origin.on_request = [](Upstream& upstream) { upstream.respond(200, "ok"); };
-    options.filters.push_back({"router", "router", std::make_shared<UpstreamFactory>(origin), false});
+    options.filters.push_back(
+        {"router", "router", std::make_shared<UpstreamFactory>(origin), false});
   }
   ~SessionTest() override {
     if (host) host->close_all();
@@ -146,7 +149,8 @@ class SessionTest : public ::testing::Test {
     return {pair[0], {}, false};
   }
   void send(Client& client, std::string_view bytes) {
-    ASSERT_EQ(::send(client.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+    ASSERT_EQ(::send(client.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(bytes.size()));
     turn();
   }
   /// Turns the loop a few times and reads what has come.
@@ -176,7 +180,8 @@ class SessionTest : public ::testing::Test {
   template <typename Done>
   bool wait(Done done) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(2);
-    while (!done() && std::chrono::steady_clock::now() < deadline) loop.run_once(std::chrono::milliseconds(5));
+    while (!done() && std::chrono::steady_clock::now() < deadline)
+      loop.run_once(std::chrono::milliseconds(5));
     return done();
   }
   void half_close(Client& client) {
@@ -188,8 +193,12 @@ class SessionTest : public ::testing::Test {
     std::erase(fds_, client.fd);
     turn();
   }
-  uint64_t count(std::string_view name) { return store.counter_value("http.test." + std::string(name)); }
-  int64_t gauge(std::string_view name) { return store.gauge_value("http.test." + std::string(name)); }
+  uint64_t count(std::string_view name) {
+    return store.counter_value("http.test." + std::string(name));
+  }
+  int64_t gauge(std::string_view name) {
+    return store.gauge_value("http.test." + std::string(name));
+  }
 
   stats::Store store{1};
   std::unique_ptr<StatsScope> log_stats = store.scope("access_log.");
@@ -212,7 +221,9 @@ class SessionTest : public ::testing::Test {
   std::vector<int> fds_;
 };
 
-inline bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+inline bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 inline size_t times(const std::string& text, std::string_view part) {
   size_t n = 0;
   for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;

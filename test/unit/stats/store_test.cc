@@ -107,7 +107,8 @@ TEST(Histogram, EveryValueFallsIntoTheBucketThatHoldsIt) {
 TEST(Histogram, CumulativeCountsAreExactAtEnvoysBounds) {
   Store store(1);
   Histogram& histogram = store.histogram("h");
-  for (const uint64_t v : {0, 1, 5, 6, 250, 251, 60000, 60001, 1800000, 3600000, 3600001}) histogram.record(v);
+  for (const uint64_t v : {0, 1, 5, 6, 250, 251, 60000, 60001, 1800000, 3600000, 3600001})
+    histogram.record(v);
   const HistogramSnapshot snapshot = snapshot_of(store, "h");
   ASSERT_EQ(snapshot.cumulative.size(), 19u);
   const auto at = [&snapshot](double bound) {
@@ -143,8 +144,10 @@ TEST(Histogram, QuantilesAreCloseToTheTruth) {
 
 TEST(Store, ManyMetricsKeepTheirCells) {
   Store store(2);
-  for (int i = 0; i < 3000; ++i) store.counter("c" + std::to_string(i)).add(static_cast<uint64_t>(i));
-  for (int i = 0; i < 3000; ++i) ASSERT_EQ(store.counter_value("c" + std::to_string(i)), static_cast<uint64_t>(i));
+  for (int i = 0; i < 3000; ++i)
+    store.counter("c" + std::to_string(i)).add(static_cast<uint64_t>(i));
+  for (int i = 0; i < 3000; ++i)
+    ASSERT_EQ(store.counter_value("c" + std::to_string(i)), static_cast<uint64_t>(i));
 }
 
 class Output : public testing::Test {
@@ -168,8 +171,11 @@ TEST_F(Output, Text) {
             "cluster.origin.upstream_rq_200: 2\ncluster.origin.upstream_rq_503: 1\n"
             "http.ingress.downstream_rq_2xx: 3\nhttp.ingress.downstream_rq_5xx: 0\n"
             "server.live: 1\nwasmcustom.my.count: 1\n");
-  EXPECT_NE(text.find("cluster.origin.upstream_cx_length_ms: No recorded values\n"), std::string::npos);
-  EXPECT_NE(text.find("cluster.origin.upstream_rq_time: P0(nan,1) P25(nan,1) P50(nan,2) "), std::string::npos) << text;
+  EXPECT_NE(text.find("cluster.origin.upstream_cx_length_ms: No recorded values\n"),
+            std::string::npos);
+  EXPECT_NE(text.find("cluster.origin.upstream_rq_time: P0(nan,1) P25(nan,1) P50(nan,2) "),
+            std::string::npos)
+      << text;
   EXPECT_EQ(to_text(store_, "downstream", false),
             "http.ingress.downstream_rq_2xx: 3\nhttp.ingress.downstream_rq_5xx: 0\n");
   EXPECT_EQ(to_text(store_, "downstream", true), "http.ingress.downstream_rq_2xx: 3\n");
@@ -179,8 +185,11 @@ TEST_F(Output, Text) {
 TEST_F(Output, Json) {
   const std::string json = to_json(store_, "", false);
   EXPECT_TRUE(base::json_valid(json)) << json;
-  EXPECT_NE(json.find("{\"name\":\"http.ingress.downstream_rq_2xx\",\"value\":3}"), std::string::npos);
-  EXPECT_NE(json.find("\"supported_quantiles\":[0,25,50,75,90,95,99,99.5,99.9,100]"), std::string::npos) << json;
+  EXPECT_NE(json.find("{\"name\":\"http.ingress.downstream_rq_2xx\",\"value\":3}"),
+            std::string::npos);
+  EXPECT_NE(json.find("\"supported_quantiles\":[0,25,50,75,90,95,99,99.5,99.9,100]"),
+            std::string::npos)
+      << json;
   EXPECT_TRUE(base::json_valid(to_json(store_, "none", false)));
   EXPECT_TRUE(base::json_valid(to_json(store_, "(\"", false)));
 }
@@ -189,15 +198,19 @@ TEST_F(Output, Prometheus) {
   const std::string text = to_prometheus(store_, "", false);
   for (const char* expected : {
            "# TYPE envoy_http_downstream_rq_xx counter\n"
-           "envoy_http_downstream_rq_xx{envoy_response_code_class=\"2\",envoy_http_conn_manager_prefix=\"ingress\"} 3\n"
-           "envoy_http_downstream_rq_xx{envoy_response_code_class=\"5\",envoy_http_conn_manager_prefix=\"ingress\"} 0\n",
-           "envoy_cluster_upstream_rq{envoy_response_code=\"200\",envoy_cluster_name=\"origin\"} 2\n",
+           "envoy_http_downstream_rq_xx{envoy_response_code_class=\"2\",envoy_http_conn_manager_"
+           "prefix=\"ingress\"} 3\n"
+           "envoy_http_downstream_rq_xx{envoy_response_code_class=\"5\",envoy_http_conn_manager_"
+           "prefix=\"ingress\"} 0\n",
+           "envoy_cluster_upstream_rq{envoy_response_code=\"200\",envoy_cluster_name=\"origin\"} "
+           "2\n",
            "# TYPE envoy_server_live gauge\nenvoy_server_live{} 1\n",
            "# TYPE my_count counter\nmy_count{} 1\n",
            "# TYPE envoy_cluster_upstream_rq_time histogram\n",
            "envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name=\"origin\",le=\"0.5\"} 0\n",
            "envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name=\"origin\",le=\"250\"} 2\n",
-           "envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name=\"origin\",le=\"3600000\"} 3\n",
+           "envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name=\"origin\",le=\"3600000\"} "
+           "3\n",
            "envoy_cluster_upstream_rq_time_bucket{envoy_cluster_name=\"origin\",le=\"+Inf\"} 3\n",
            "envoy_cluster_upstream_rq_time_sum{envoy_cluster_name=\"origin\"} 303\n",
            "envoy_cluster_upstream_rq_time_count{envoy_cluster_name=\"origin\"} 3\n",
@@ -225,17 +238,23 @@ TEST(Tags, AreEnvoys) {
   EXPECT_EQ(tagged("listener.0.0.0.0_8080.downstream_cx_total"),
             "envoy_listener_downstream_cx_total envoy_listener_address=0.0.0.0_8080");
   EXPECT_EQ(tagged("listener.[__1]_80.http.in.downstream_rq_2xx"),
-            "envoy_listener_http_downstream_rq_xx envoy_response_code_class=2 envoy_listener_address=[__1]_80 "
+            "envoy_listener_http_downstream_rq_xx envoy_response_code_class=2 "
+            "envoy_listener_address=[__1]_80 "
             "envoy_http_conn_manager_prefix=in");
-  EXPECT_EQ(tagged("listener.my_prefix.downstream_cx_total"), "envoy_listener_my_prefix_downstream_cx_total");
-  EXPECT_EQ(tagged("listener.admin.downstream_cx_total"), "envoy_listener_admin_downstream_cx_total");
+  EXPECT_EQ(tagged("listener.my_prefix.downstream_cx_total"),
+            "envoy_listener_my_prefix_downstream_cx_total");
+  EXPECT_EQ(tagged("listener.admin.downstream_cx_total"),
+            "envoy_listener_admin_downstream_cx_total");
   EXPECT_EQ(tagged("listener_manager.listener_added"), "envoy_listener_manager_listener_added");
-  EXPECT_EQ(tagged("http.in.http_local_rate_limit.x"), "envoy_http_http_local_rate_limit_x envoy_http_conn_manager_prefix=in");
+  EXPECT_EQ(tagged("http.in.http_local_rate_limit.x"),
+            "envoy_http_http_local_rate_limit_x envoy_http_conn_manager_prefix=in");
   EXPECT_EQ(tagged("limiter.http_local_rate_limit.ok"),
             "envoy_http_local_rate_limit_ok envoy_local_http_ratelimit_prefix=limiter");
-  EXPECT_EQ(tagged("tcp.t.downstream_cx_total"), "envoy_tcp_downstream_cx_total envoy_tcp_prefix=t");
+  EXPECT_EQ(tagged("tcp.t.downstream_cx_total"),
+            "envoy_tcp_downstream_cx_total envoy_tcp_prefix=t");
   EXPECT_EQ(tagged("vhost.v.vcluster.c.upstream_rq_404"),
-            "envoy_vhost_vcluster_upstream_rq envoy_response_code=404 envoy_virtual_host=v envoy_virtual_cluster=c");
+            "envoy_vhost_vcluster_upstream_rq envoy_response_code=404 envoy_virtual_host=v "
+            "envoy_virtual_cluster=c");
   EXPECT_EQ(tagged("wasm.envoy.wasm.runtime.v8.active"), "envoy_wasm_envoy_wasm_runtime_v8_active");
   EXPECT_EQ(tagged("wasmcustom.9lives-x"), "_9lives_x");
   EXPECT_EQ(tagged("http.in"), "envoy_http_in");

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <functional>
-#include <gtest/gtest.h>
 #include <memory>
 #include <string>
 #include <vector>
+#include <gtest/gtest.h>
 
 #include "stream/chain.h"
 
@@ -43,7 +43,8 @@ class ScriptFilter final : public HttpFilter {
     std::function<Flow(ScriptFilter&, Buffer&, EndStream)> request_body, response_body;
     std::function<Flow(ScriptFilter&)> request_trailers, response_trailers;
   };
-  ScriptFilter(std::string name, Script script, Log& log) : name_(std::move(name)), script_(std::move(script)), log_(log) {}
+  ScriptFilter(std::string name, Script script, Log& log)
+      : name_(std::move(name)), script_(std::move(script)), log_(log) {}
 
   FilterCallbacks& callbacks() { return *callbacks_; }
   const Script& script() const { return script_; }
@@ -191,10 +192,13 @@ class ChainFixture : public ::testing::Test, public ChainHost {
     ++matches;
     return route;
   }
-  void send_informational(const ResponseHead& head) override { log.push_back("host " + std::to_string(head.status)); }
+  void send_informational(const ResponseHead& head) override {
+    log.push_back("host " + std::to_string(head.status));
+  }
   void send_response_head(EndStream end) override {
     sent.head(end);
-    log.push_back("host head " + std::to_string(exchange.response.status) + (end == EndStream::kYes ? " $" : ""));
+    log.push_back("host head " + std::to_string(exchange.response.status) +
+                  (end == EndStream::kYes ? " $" : ""));
   }
   void send_response_body(Buffer& data, EndStream end) override {
     sent.body(end);

@@ -14,7 +14,8 @@ struct Shape {
   std::vector<std::string> chunks;
   bool trailers;
 };
-const Shape kShapes[] = {{{}, false}, {{"abc"}, false}, {{"abc", "def"}, false}, {{"abc"}, true}, {{}, true}};
+const Shape kShapes[] = {
+    {{}, false}, {{"abc"}, false}, {{"abc", "def"}, false}, {{"abc"}, true}, {{}, true}};
 
 using Case = std::tuple<Way, Where, Flow, Resume, int>;
 
@@ -38,17 +39,21 @@ class ChainFlow : public ChainFixture, public ::testing::WithParamInterface<Case
     return out;
   }
   static void go_on(ScriptFilter& filter, Way way) {
-    way == Way::kRequest ? filter.callbacks().continue_request() : filter.callbacks().continue_response();
+    way == Way::kRequest ? filter.callbacks().continue_request()
+                         : filter.callbacks().continue_response();
   }
 
   void play(Way way, const Shape& shape) {
     const bool bare = shape.chunks.empty() && !shape.trailers;
-    way == Way::kRequest ? chain.request_head(bare ? EndStream::kYes : EndStream::kNo) : response_head(200, bare);
+    way == Way::kRequest ? chain.request_head(bare ? EndStream::kYes : EndStream::kNo)
+                         : response_head(200, bare);
     for (size_t i = 0; i < shape.chunks.size(); ++i) {
       const bool end = i + 1 == shape.chunks.size() && !shape.trailers;
-      way == Way::kRequest ? request_body(shape.chunks[i], end) : response_body(shape.chunks[i], end);
+      way == Way::kRequest ? request_body(shape.chunks[i], end)
+                           : response_body(shape.chunks[i], end);
     }
-    if (shape.trailers) way == Way::kRequest ? chain.request_trailers_received() : chain.send_response_trailers();
+    if (shape.trailers)
+      way == Way::kRequest ? chain.request_trailers_received() : chain.send_response_trailers();
   }
   bool stopped_ = false;
 };
@@ -78,13 +83,15 @@ TEST_P(ChainFlow, MessageArrivesWholeAndInOrder) {
       EXPECT_FALSE(out.ended());
     }
     go_on(middle, way);
-    EXPECT_TRUE(!out.ended() || where != Where::kTrailers) << "asked for outside a callback: not before the turn's end";
+    EXPECT_TRUE(!out.ended() || where != Where::kTrailers)
+        << "asked for outside a callback: not before the turn's end";
     turn();
   }
   EXPECT_TRUE(out.ended());
   std::string whole;
   for (const std::string& chunk : shape.chunks) whole += chunk;
-  if (flow == Flow::kDrop && where == Where::kBody && stopped_) whole = whole.substr(std::min<size_t>(3, whole.size()));
+  if (flow == Flow::kDrop && where == Where::kBody && stopped_)
+    whole = whole.substr(std::min<size_t>(3, whole.size()));
   EXPECT_EQ(way == Way::kRequest ? terminal->body : sent_body, whole);
   for (const ScriptFilter* filter : filters) {
     EXPECT_TRUE((way == Way::kRequest ? filter->request : filter->response).ended());
@@ -102,9 +109,10 @@ INSTANTIATE_TEST_SUITE_P(
     All, ChainFlow,
     ::testing::Combine(::testing::Values(Way::kRequest, Way::kResponse),
                        ::testing::Values(Where::kHead, Where::kBody, Where::kTrailers),
-                       ::testing::Values(Flow::kContinue, Flow::kPauseHead, Flow::kPauseAll, Flow::kBuffer,
-                                         Flow::kWatermark, Flow::kDrop),
-                       ::testing::Values(Resume::kInCallback, Resume::kLater), ::testing::Range(0, 5)));
+                       ::testing::Values(Flow::kContinue, Flow::kPauseHead, Flow::kPauseAll,
+                                         Flow::kBuffer, Flow::kWatermark, Flow::kDrop),
+                       ::testing::Values(Resume::kInCallback, Resume::kLater),
+                       ::testing::Range(0, 5)));
 
 }  // namespace
 }  // namespace weir::stream::test

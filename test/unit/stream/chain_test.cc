@@ -17,7 +17,9 @@ Script on_response_head(std::function<Flow(ScriptFilter&, EndStream)> body) {
   script.response_head = std::move(body);
   return script;
 }
-Flow buffer(ScriptFilter&, Buffer&, EndStream end) { return end == EndStream::kYes ? Flow::kContinue : Flow::kBuffer; }
+Flow buffer(ScriptFilter&, Buffer&, EndStream end) {
+  return end == EndStream::kYes ? Flow::kContinue : Flow::kBuffer;
+}
 
 LocalReply answer(int status, std::string body = {}) {
   LocalReply reply;
@@ -45,8 +47,9 @@ TEST_F(ChainTest, ResponsePassesFiltersInReverse) {
   finish_chain();
   chain.request_head(EndStream::kYes);
   response_head(200, true);
-  EXPECT_EQ(log, (Log{"a request head $", "b request head $", "terminal head $", "b response head $",
-                      "a response head $", "host head 200 $", "a end", "b end", "terminal end"}));
+  EXPECT_EQ(log,
+            (Log{"a request head $", "b request head $", "terminal head $", "b response head $",
+                 "a response head $", "host head 200 $", "a end", "b end", "terminal end"}));
 }
 
 TEST_F(ChainTest, PausedHeadStillGetsTheBody) {
@@ -61,11 +64,13 @@ TEST_F(ChainTest, PausedHeadStillGetsTheBody) {
   request_body("def", true);
   EXPECT_EQ(terminal->body, "abcdef");
   // The second call shows the whole held body.
-  EXPECT_EQ(log, (Log{"a request head", "a request body abc", "a request body abcdef $", "terminal head"}));
+  EXPECT_EQ(log, (Log{"a request head", "a request body abc", "a request body abcdef $",
+                      "terminal head"}));
 }
 
 TEST_F(ChainTest, PauseAllHoldsBodyBeforeTheFilterAndTheSender) {
-  ScriptFilter& a = add("a", on_request_head([](ScriptFilter&, EndStream) { return Flow::kPauseAll; }));
+  ScriptFilter& a =
+      add("a", on_request_head([](ScriptFilter&, EndStream) { return Flow::kPauseAll; }));
   finish_chain();
   chain.request_head(EndStream::kNo);
   request_body(std::string(99, 'x'), false);
@@ -84,8 +89,10 @@ TEST_F(ChainTest, PauseAllHoldsBodyBeforeTheFilterAndTheSender) {
 }
 
 TEST_F(ChainTest, OneFiltersResumeDoesNotReleaseAnothersHold) {
-  ScriptFilter& a = add("a", on_request_head([](ScriptFilter&, EndStream) { return Flow::kPauseAll; }));
-  ScriptFilter& b = add("b", on_request_head([](ScriptFilter&, EndStream) { return Flow::kPauseHead; }));
+  ScriptFilter& a =
+      add("a", on_request_head([](ScriptFilter&, EndStream) { return Flow::kPauseAll; }));
+  ScriptFilter& b =
+      add("b", on_request_head([](ScriptFilter&, EndStream) { return Flow::kPauseHead; }));
   finish_chain();
   chain.request_head(EndStream::kYes);
   b.callbacks().continue_request();
@@ -104,7 +111,8 @@ TEST_F(ChainTest, OneFiltersResumeDoesNotReleaseAnothersHold) {
 }
 
 TEST_F(ChainTest, DirectionsPauseIndependently) {
-  ScriptFilter& a = add("a", on_response_head([](ScriptFilter&, EndStream) { return Flow::kPauseHead; }));
+  ScriptFilter& a =
+      add("a", on_response_head([](ScriptFilter&, EndStream) { return Flow::kPauseHead; }));
   finish_chain();
   chain.request_head(EndStream::kNo);
   response_head(200, true);
@@ -208,8 +216,8 @@ TEST_F(ChainTest, ReplyPassesTheFiltersEnteredSoFar) {
   finish_chain();
   chain.request_head(EndStream::kNo);
   EXPECT_EQ(log, (Log{"a request head", "b request head", "b response head", "a response head",
-                      "host head 403", "b response body no $", "a response body no $", "a end", "b end", "c end",
-                      "terminal end"}));
+                      "host head 403", "b response body no $", "a response body no $", "a end",
+                      "b end", "c end", "terminal end"}));
   EXPECT_EQ(sent_body, "no");
   EXPECT_EQ(exchange.info.response_code, 403);
   request_body("late", true);  // nobody is asked any more
@@ -244,7 +252,8 @@ TEST_F(ChainTest, ReplyFromATimerComesAtTheEndOfTheTurn) {
   add("a", on_request_head([&timer](ScriptFilter& filter, EndStream) {
         timer = filter.callbacks().start_timer(
             std::chrono::milliseconds(0),
-            [](void* self) { static_cast<ScriptFilter*>(self)->callbacks().reply(answer(504)); }, &filter);
+            [](void* self) { static_cast<ScriptFilter*>(self)->callbacks().reply(answer(504)); },
+            &filter);
         return Flow::kPauseAll;
       }));
   finish_chain();
@@ -311,7 +320,9 @@ TEST_F(ChainTest, TerminalAnswersInsideItsHeadCallback) {
 
 TEST_F(ChainTest, TerminalRepliesThroughItsCallbacks) {
   add("a");
-  finish_chain().on_head = [](FakeTerminal& router) { router.callbacks().reply(answer(503, "down")); };
+  finish_chain().on_head = [](FakeTerminal& router) {
+    router.callbacks().reply(answer(503, "down"));
+  };
   chain.request_head(EndStream::kYes);
   EXPECT_EQ(log, (Log{"a request head $", "terminal head $", "a response head", "host head 503",
                       "a response body down $", "a end", "terminal end"}));
@@ -326,13 +337,15 @@ TEST_F(ChainTest, AddsABodyToARequestWithoutOne) {
   add("b");
   finish_chain();
   chain.request_head(EndStream::kYes);
-  EXPECT_EQ(log, (Log{"a request head $", "b request head", "terminal head", "b request body hello $"}));
+  EXPECT_EQ(log,
+            (Log{"a request head $", "b request head", "terminal head", "b request body hello $"}));
   EXPECT_EQ(terminal->body, "hello");
   EXPECT_EQ(exchange.request.headers.get(HeaderId::kContentLength), "5");
 }
 
 TEST_F(ChainTest, AddsABodyToAResponseThatIsHeld) {
-  ScriptFilter& a = add("a", on_response_head([](ScriptFilter&, EndStream) { return Flow::kPauseHead; }));
+  ScriptFilter& a =
+      add("a", on_response_head([](ScriptFilter&, EndStream) { return Flow::kPauseHead; }));
   finish_chain();
   chain.request_head(EndStream::kYes);
   exchange.response.headers.add(HeaderId::kContentLength, "0");
@@ -527,7 +540,9 @@ TEST_F(ChainTest, HeadsAreThereInTheLastCall) {
     std::string* seen;
     void on_stream_end(const StreamInfo&) noexcept override {
       *seen = std::string(callbacks_->request_head()->method()) + " " +
-              (callbacks_->response_head() == nullptr ? "-" : std::to_string(callbacks_->response_head()->status));
+              (callbacks_->response_head() == nullptr
+                   ? "-"
+                   : std::to_string(callbacks_->response_head()->status));
     }
   };
   std::string seen;
@@ -563,7 +578,8 @@ TEST_F(ChainTest, ChainIsUsedAgain) {
 }
 
 TEST_F(ChainTest, NothingHappensAfterTheEnd) {
-  ScriptFilter& a = add("a", on_request_head([](ScriptFilter&, EndStream) { return Flow::kPauseAll; }));
+  ScriptFilter& a =
+      add("a", on_request_head([](ScriptFilter&, EndStream) { return Flow::kPauseAll; }));
   finish_chain();
   chain.request_head(EndStream::kNo);
   a.callbacks().continue_request();  // due at the end of the turn

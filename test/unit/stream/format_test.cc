@@ -97,7 +97,8 @@ TEST_F(FormatTest, Operators) {
       {"%UPSTREAM_HOST% %UPSTREAM_REMOTE_PORT%", "127.0.0.1:8080 8080"},
       {"%UPSTREAM_LOCAL_ADDRESS%", "-"},
       {"%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "10.0.0.1"},
-      {"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_DIRECT_REMOTE_PORT%", "::1 5000"},
+      {"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_DIRECT_REMOTE_PORT%",
+       "::1 5000"},
       {"%DOWNSTREAM_LOCAL_PORT%", "80"},
       {"%CONNECTION_ID% %STREAM_ID%", "7 8"},
       {"%FILTER_STATE(wasm.key:PLAIN)%", "value"},
@@ -135,8 +136,9 @@ TEST_F(FormatTest, OmitsEmptyValues) {
 
 TEST_F(FormatTest, ErrorsNameTheOperatorAndItsPlace) {
   EXPECT_EQ(text("a %NOPE% b"), "error: %NOPE%: unknown operator (at offset 2)");
-  for (const std::string_view bad : {"%", "%REQ%", "%REQ(%", "%REQ(a)", "%REQ(a):x%", "%REQ(a):0%", "%DURATION(x)%",
-                                     "%GRPC_STATUS(x)%", "%COMMON_DURATION(a:b)%", "% x%", "%FILTER_STATE%"})
+  for (const std::string_view bad :
+       {"%", "%REQ%", "%REQ(%", "%REQ(a)", "%REQ(a):x%", "%REQ(a):0%", "%DURATION(x)%",
+        "%GRPC_STATUS(x)%", "%COMMON_DURATION(a:b)%", "% x%", "%FILTER_STATE%"})
     EXPECT_FALSE(Format::compile(bad)) << bad;
 }
 
@@ -168,8 +170,9 @@ TEST_F(FormatTest, JsonKeepsTypes) {
   ASSERT_TRUE(format) << format.error().detail;
   std::string out;
   format->append(context(), out, false);
-  EXPECT_EQ(out, "{\"code\":200,\"text\":\"c=200\",\"none\":null,\"ua\":\"curl \\\"x\\\"\\r\\n\","
-                 "\"nested\":{\"list\":[\"HTTP/1.1\",1.5,true,null]},\"esc\xc3\xa9\":\"\\\"q\\\"\"}");
+  EXPECT_EQ(out,
+            "{\"code\":200,\"text\":\"c=200\",\"none\":null,\"ua\":\"curl \\\"x\\\"\\r\\n\","
+            "\"nested\":{\"list\":[\"HTTP/1.1\",1.5,true,null]},\"esc\xc3\xa9\":\"\\\"q\\\"\"}");
   out.clear();
   format->append(context(), out, true);
   EXPECT_EQ(out.find("none"), std::string::npos);
@@ -194,7 +197,8 @@ TEST_F(FormatTest, JsonErrors) {
   EXPECT_FALSE(JsonFormat::compile(deep, false));
 }
 
-HeaderAdd add(std::string name, std::string_view value, AppendAction action, bool keep_empty = false) {
+HeaderAdd add(std::string name, std::string_view value, AppendAction action,
+              bool keep_empty = false) {
   return {std::move(name), std::move(*Format::compile(value)), action, keep_empty};
 }
 
@@ -212,10 +216,12 @@ TEST_F(FormatTest, HeaderOperations) {
   ops.add.push_back(add("d", "7", AppendAction::kOverwriteOrAdd));
   ops.add.push_back(add("e", "%REQ(X-NONE)%", AppendAction::kAppendOrAdd));
   ops.add.push_back(add("f", "", AppendAction::kAppendOrAdd, true));
-  ops.add.push_back(add("g", "%REQ(USER-AGENT)%", AppendAction::kAppendOrAdd));  // has a line break: not added
+  ops.add.push_back(
+      add("g", "%REQ(USER-AGENT)%", AppendAction::kAppendOrAdd));  // has a line break: not added
   ops.apply(headers, context());
   std::string all;
-  for (const auto& entry : headers) all += std::string(entry.name) + "=" + std::string(entry.value) + ";";
+  for (const auto& entry : headers)
+    all += std::string(entry.name) + "=" + std::string(entry.value) + ";";
   EXPECT_EQ(all, "a=1;a=2;b=200;d=7;f=;");
 }
 
@@ -255,7 +261,8 @@ TEST(LocalReplyTest, TextBody) {
   LocalReply reply;
   reply.status = 403;
   reply.body = "no";
-  reply.headers = {{"x-why", "because"}, {"content-length", "99"}, {"bad name", "x"}, {"x-split", "a\r\nb"}};
+  reply.headers = {
+      {"x-why", "because"}, {"content-length", "99"}, {"bad name", "x"}, {"x-split", "a\r\nb"}};
   ResponseHead head;
   Buffer body;
   write_reply(reply, false, "", head, body);
@@ -277,8 +284,14 @@ TEST(LocalReplyTest, EmptyBodyHasNoType) {
 }
 
 TEST(LocalReplyTest, GrpcGetsTrailersOnly) {
-  for (const auto& [http, grpc] : std::initializer_list<std::pair<int, std::string_view>>{
-           {400, "13"}, {401, "16"}, {403, "7"}, {404, "12"}, {429, "14"}, {503, "14"}, {500, "2"}}) {
+  for (const auto& [http, grpc] :
+       std::initializer_list<std::pair<int, std::string_view>>{{400, "13"},
+                                                               {401, "16"},
+                                                               {403, "7"},
+                                                               {404, "12"},
+                                                               {429, "14"},
+                                                               {503, "14"},
+                                                               {500, "2"}}) {
     LocalReply reply;
     reply.status = http;
     reply.body = "100% \xc3\xa9";

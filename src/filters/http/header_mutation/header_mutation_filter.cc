@@ -53,7 +53,8 @@ std::vector<Mutation> read_list(ConfigView& parent, std::string_view field) {
       else
         match->error("key_matcher", "must be set");
     }
-    if (kinds != 1) view->error({}, "exactly one of remove, append and remove_on_match must be set");
+    if (kinds != 1)
+      view->error({}, "exactly one of remove, append and remove_on_match must be set");
     out.push_back(std::move(mutation));
   }
   return out;
@@ -61,7 +62,8 @@ std::vector<Mutation> read_list(ConfigView& parent, std::string_view field) {
 
 std::vector<QueryMutation> read_query(ConfigView& parent) {
   static const std::vector<std::string_view> kActions = {"APPEND_IF_EXISTS_OR_ADD", "ADD_IF_ABSENT",
-                                                         "OVERWRITE_IF_EXISTS_OR_ADD", "OVERWRITE_IF_EXISTS"};
+                                                         "OVERWRITE_IF_EXISTS_OR_ADD",
+                                                         "OVERWRITE_IF_EXISTS"};
   std::vector<QueryMutation> out;
   for (auto& view : parent.messages("query_parameter_mutations")) {
     QueryMutation mutation;
@@ -185,7 +187,9 @@ class HeaderMutationFilter final : public HttpFilter {
 
  private:
   using List = std::vector<Mutation> Mutations::*;
-  const Mutations* route() const { return static_cast<const Mutations*>(callbacks_->route_config()); }
+  const Mutations* route() const {
+    return static_cast<const Mutations*>(callbacks_->route_config());
+  }
 
   /// The filter's own mutations first, then the route's.
   void apply(HeaderMap& headers, List list) {

@@ -6,6 +6,7 @@
 namespace weir::filters {
 
 /// For "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation".
-std::shared_ptr<const HttpFilterFactory> make_header_mutation(ConfigView& config, FactoryContext& context);
+std::shared_ptr<const HttpFilterFactory> make_header_mutation(ConfigView& config,
+                                                              FactoryContext& context);
 
 }  // namespace weir::filters

@@ -21,7 +21,8 @@ class HealthCheck {
   /// The remembered status; 0 if there is none or it is too old.
   int cached() const noexcept {
     if (cache_time_.count() == 0) return 0;
-    if (Clock::now().time_since_epoch().count() >= expires_.load(std::memory_order_acquire)) return 0;
+    if (Clock::now().time_since_epoch().count() >= expires_.load(std::memory_order_acquire))
+      return 0;
     return status_.load(std::memory_order_relaxed);
   }
   void remember(int status) const noexcept {
@@ -48,7 +49,8 @@ class HealthCheckFilter final : public HttpFilter {
     if (!probe_) return Flow::kContinue;
     callbacks_->stream_info().health_check = true;
     cached_ = config_.pass_through() ? config_.cached() : 0;
-    if (config_.pass_through() && cached_ == 0 && !callbacks_->health_check_failed()) return Flow::kContinue;
+    if (config_.pass_through() && cached_ == 0 && !callbacks_->health_check_failed())
+      return Flow::kContinue;
     answering_ = true;
     if (end == EndStream::kYes) return answer();
     return Flow::kPauseHead;
@@ -62,7 +64,8 @@ class HealthCheckFilter final : public HttpFilter {
   Flow on_response_head(ResponseHead& head, EndStream) override {
     if (probe_ && !answering_) config_.remember(head.status);
     // Tells Envoy's active health checking to take this host out at once.
-    if (!probe_ && callbacks_->health_check_failed()) head.headers.set("x-envoy-immediate-health-check-fail", "true");
+    if (!probe_ && callbacks_->health_check_failed())
+      head.headers.set("x-envoy-immediate-health-check-fail", "true");
     return Flow::kContinue;
   }
 
@@ -109,7 +112,8 @@ std::shared_ptr<const HttpFilterFactory> make_health_check(ConfigView& config, F
   const auto cache_time = config.duration("cache_time", std::chrono::nanoseconds(0));
   if (!pass_through && cache_time.count() > 0)
     config.error("cache_time", "has a meaning with pass_through_mode only");
-  config.unsupported("cluster_min_healthy_percentages", "comes with health checks of upstream hosts");
+  config.unsupported("cluster_min_healthy_percentages",
+                     "comes with health checks of upstream hosts");
   auto headers = HeaderMatchers::read(config, "headers");
   return std::make_shared<const Factory>(pass_through, cache_time, std::move(headers));
 }

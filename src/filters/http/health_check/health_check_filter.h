@@ -6,6 +6,7 @@
 namespace weir::filters {
 
 /// For "envoy.extensions.filters.http.health_check.v3.HealthCheck".
-std::shared_ptr<const HttpFilterFactory> make_health_check(ConfigView& config, FactoryContext& context);
+std::shared_ptr<const HttpFilterFactory> make_health_check(ConfigView& config,
+                                                           FactoryContext& context);
 
 }  // namespace weir::filters

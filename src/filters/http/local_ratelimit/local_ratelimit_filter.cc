@@ -39,12 +39,14 @@ Fraction read_fraction(ConfigView& parent, std::string_view field) {
   }
   const auto numerator = value->integer("numerator", 0, 0, 1000000);
   const size_t denominator = value->enumeration("denominator", kDenominators, 0);
-  out.millionths = static_cast<uint32_t>(std::min<int64_t>(1000000, numerator * kScale[denominator]));
+  out.millionths =
+      static_cast<uint32_t>(std::min<int64_t>(1000000, numerator * kScale[denominator]));
   return out;
 }
 
 struct Stats {
-  Stats(StatsScope& root, const std::string& prefix) : Stats(*root.scope(prefix + ".http_local_rate_limit.")) {}
+  Stats(StatsScope& root, const std::string& prefix)
+      : Stats(*root.scope(prefix + ".http_local_rate_limit.")) {}
   explicit Stats(StatsScope& scope)
       : enabled(scope.counter("enabled")),
         enforced(scope.counter("enforced")),
@@ -78,7 +80,8 @@ std::unique_ptr<TokenBucket> read_bucket(ConfigView& config) {
     view->error("fill_interval", "must be at least 0.05s");
     interval = std::chrono::milliseconds(50);
   }
-  return std::make_unique<TokenBucket>(static_cast<uint32_t>(max), static_cast<uint32_t>(per_fill), interval, now());
+  return std::make_unique<TokenBucket>(static_cast<uint32_t>(max), static_cast<uint32_t>(per_fill),
+                                       interval, now());
 }
 
 std::shared_ptr<const RateLimit> read_limit(ConfigView& config, StatsScope& root) {
@@ -94,14 +97,19 @@ std::shared_ptr<const RateLimit> read_limit(ConfigView& config, StatsScope& root
   out->enabled = read_fraction(config, "filter_enabled");
   out->enforced = read_fraction(config, "filter_enforced");
   out->response_headers = read_header_options(config, "response_headers_to_add");
-  out->request_headers_when_not_enforced = read_header_options(config, "request_headers_to_add_when_not_enforced");
-  out->x_ratelimit_headers = config.enumeration("enable_x_ratelimit_headers", kHeaderVersions, 0) == 1;
+  out->request_headers_when_not_enforced =
+      read_header_options(config, "request_headers_to_add_when_not_enforced");
+  out->x_ratelimit_headers =
+      config.enumeration("enable_x_ratelimit_headers", kHeaderVersions, 0) == 1;
   out->resource_exhausted = config.boolean("rate_limited_as_resource_exhausted", false);
-  static_cast<void>(config.boolean("always_consume_default_token_bucket", true));  // there is only the default one
+  static_cast<void>(config.boolean("always_consume_default_token_bucket",
+                                   true));  // there is only the default one
   static_cast<void>(config.integer("stage", 0, 0, 10));
   if (config.boolean("local_rate_limit_per_downstream_connection", false))
-    config.error("local_rate_limit_per_downstream_connection", "is not supported: the bucket is the process's");
-  for (const char* field : {"descriptors", "rate_limits", "vh_rate_limits", "local_cluster_rate_limit", "max_dynamic_descriptors"})
+    config.error("local_rate_limit_per_downstream_connection",
+                 "is not supported: the bucket is the process's");
+  for (const char* field : {"descriptors", "rate_limits", "vh_rate_limits",
+                            "local_cluster_rate_limit", "max_dynamic_descriptors"})
     config.unsupported(field, "limits by descriptor are not supported");
   return out;
 }
@@ -142,7 +150,8 @@ class LocalRateLimitFilter final : public HttpFilter {
   Flow on_response_head(ResponseHead& head, EndStream) override {
     std::string scratch;
     if (refused_)
-      for (const HeaderOption& option : limit_->response_headers) option.apply(head.headers, *callbacks_, scratch);
+      for (const HeaderOption& option : limit_->response_headers)
+        option.apply(head.headers, *callbacks_, scratch);
     if (counted_ && limit_->x_ratelimit_headers) add_headers(head.headers);
     return Flow::kContinue;
   }
@@ -163,7 +172,8 @@ class LocalRateLimitFilter final : public HttpFilter {
 
 class Factory final : public HttpFilterFactory {
  public:
-  Factory(ConfigView& config, StatsScope& root) : root_(root.scope({})), limit_(read_limit(config, *root_)) {}
+  Factory(ConfigView& config, StatsScope& root)
+      : root_(root.scope({})), limit_(read_limit(config, *root_)) {}
   std::unique_ptr<HttpFilter> create(unsigned) const override {
     return std::make_unique<LocalRateLimitFilter>(*limit_);
   }
@@ -178,8 +188,10 @@ class Factory final : public HttpFilterFactory {
 
 }  // namespace
 
-std::shared_ptr<const HttpFilterFactory> make_local_ratelimit(ConfigView& config, FactoryContext& context) {
-  return std::make_shared<const Factory>(config, context.root_stats != nullptr ? *context.root_stats : context.stats);
+std::shared_ptr<const HttpFilterFactory> make_local_ratelimit(ConfigView& config,
+                                                              FactoryContext& context) {
+  return std::make_shared<const Factory>(
+      config, context.root_stats != nullptr ? *context.root_stats : context.stats);
 }
 
 }  // namespace weir::filters

@@ -6,6 +6,7 @@
 namespace weir::filters {
 
 /// For "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit".
-std::shared_ptr<const HttpFilterFactory> make_local_ratelimit(ConfigView& config, FactoryContext& context);
+std::shared_ptr<const HttpFilterFactory> make_local_ratelimit(ConfigView& config,
+                                                              FactoryContext& context);
 
 }  // namespace weir::filters

@@ -13,7 +13,11 @@ class TokenBucket {
  public:
   using Nanoseconds = std::chrono::nanoseconds;
   TokenBucket(uint32_t max, uint32_t per_fill, Nanoseconds interval, Nanoseconds now) noexcept
-      : max_(max), per_fill_(per_fill), interval_(interval.count()), tokens_(max), filled_(now.count()) {}
+      : max_(max),
+        per_fill_(per_fill),
+        interval_(interval.count()),
+        tokens_(max),
+        filled_(now.count()) {}
 
   /// Takes one token; false if there is none.
   bool take(Nanoseconds now) noexcept {
@@ -38,8 +42,11 @@ class TokenBucket {
     const int64_t fills = (now - filled) / interval_;
     if (fills <= 0) return;
     // Who moves the time on brings the tokens of that time.
-    if (!filled_.compare_exchange_strong(filled, filled + fills * interval_, std::memory_order_relaxed)) return;
-    const int64_t most = (max_ + int64_t{per_fill_} - 1) / per_fill_;  // more fills would overflow nothing but int64
+    if (!filled_.compare_exchange_strong(filled, filled + fills * interval_,
+                                         std::memory_order_relaxed))
+      return;
+    const int64_t most =
+        (max_ + int64_t{per_fill_} - 1) / per_fill_;  // more fills would overflow nothing but int64
     const int64_t brought = std::min(fills, most) * per_fill_;
     int64_t tokens = tokens_.load(std::memory_order_relaxed);
     while (!tokens_.compare_exchange_weak(tokens, std::min<int64_t>(max_, tokens + brought),
