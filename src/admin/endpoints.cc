@@ -117,71 +117,85 @@ void reload(Backend& backend, const Request&, const Answer& answer) {
 
 void help(Backend& backend, const Request& request, const Answer& answer);
 
+void index(Backend& b, const Request&, const Answer& answer) {
+  answer(Response{200, index_page(b), "text/html; charset=utf-8"});
+}
+
+void config_dump(Backend& b, const Request&, const Answer& answer) {
+  answer(json(b.config_dump_json()));
+}
+
+void drain_listeners(Backend& b, const Request& request, const Answer& answer) {
+  b.drain_listeners(request.query.contains("graceful"), request.query.contains("inboundonly"));
+  answer(ok());
+}
+
+void healthcheck_fail(Backend& b, const Request&, const Answer& answer) {
+  b.set_health_check_failed(true);
+  answer(ok());
+}
+
+void healthcheck_ok(Backend& b, const Request&, const Answer& answer) {
+  b.set_health_check_failed(false);
+  answer(ok());
+}
+
+void memory(Backend& b, const Request&, const Answer& answer) { answer(json(b.memory_json())); }
+
+void quitquitquit(Backend& b, const Request&, const Answer& answer) {
+  answer(ok());
+  b.quit();
+}
+
+void show_reload(Backend& b, const Request&, const Answer& answer) {
+  answer(json(b.reload_json()));
+}
+
+void reopen_logs(Backend& b, const Request&, const Answer& answer) {
+  b.reopen_logs();
+  answer(ok());
+}
+
+void reset_counters(Backend& b, const Request&, const Answer& answer) {
+  b.stats().reset_counters();
+  answer(ok());
+}
+
+void server_info(Backend& b, const Request&, const Answer& answer) {
+  answer(json(b.server_info_json()));
+}
+
+void wasm(Backend& b, const Request&, const Answer& answer) { answer(json(b.wasm_json())); }
+
 constexpr std::array kEndpoints = {
-    Endpoint{"/", Method::kGet, "this page",
-             [](Backend& b, const Request&, const Answer& answer) {
-               answer(Response{200, index_page(b), "text/html; charset=utf-8"});
-             }},
+    Endpoint{"/", Method::kGet, "this page", &index},
     Endpoint{"/clusters", Method::kGet, "upstream clusters and their hosts (format=json)",
              &clusters},
     Endpoint{"/config_dump", Method::kGet, "the serving configuration, secrets redacted",
-             [](Backend& b, const Request&, const Answer& answer) {
-               answer(json(b.config_dump_json()));
-             }},
+             &config_dump},
     Endpoint{"/drain_listeners", Method::kPost, "stop accepting (graceful, inboundonly)",
-             [](Backend& b, const Request& request, const Answer& answer) {
-               b.drain_listeners(request.query.contains("graceful"),
-                                 request.query.contains("inboundonly"));
-               answer(ok());
-             }},
+             &drain_listeners},
     Endpoint{"/healthcheck/fail", Method::kPost,
-             "fail health checks, so that balancers take this process out",
-             [](Backend& b, const Request&, const Answer& answer) {
-               b.set_health_check_failed(true);
-               answer(ok());
-             }},
-    Endpoint{"/healthcheck/ok", Method::kPost, "pass health checks again",
-             [](Backend& b, const Request&, const Answer& answer) {
-               b.set_health_check_failed(false);
-               answer(ok());
-             }},
+             "fail health checks, so that balancers take this process out", &healthcheck_fail},
+    Endpoint{"/healthcheck/ok", Method::kPost, "pass health checks again", &healthcheck_ok},
     Endpoint{"/help", Method::kGet, "this list as text", &help},
     Endpoint{"/listeners", Method::kGet, "listeners and their addresses (format=json)", &listeners},
     Endpoint{"/logging", Method::kPost, "change log levels (level=L, LOGGER=L); without: show them",
              &logging},
-    Endpoint{
-        "/memory", Method::kGet, "memory of the process",
-        [](Backend& b, const Request&, const Answer& answer) { answer(json(b.memory_json())); }},
-    Endpoint{"/quitquitquit", Method::kPost, "end the process",
-             [](Backend& b, const Request&, const Answer& answer) {
-               answer(ok());
-               b.quit();
-             }},
+    Endpoint{"/memory", Method::kGet, "memory of the process", &memory},
+    Endpoint{"/quitquitquit", Method::kPost, "end the process", &quitquitquit},
     Endpoint{"/ready", Method::kGet, "LIVE (200), or why not (503)", &ready},
-    Endpoint{
-        "/reload", Method::kGet,
-        "the serving generation and the last errors; POST reads the configuration again",
-        [](Backend& b, const Request&, const Answer& answer) { answer(json(b.reload_json())); }},
+    Endpoint{"/reload", Method::kGet,
+             "the serving generation and the last errors; POST reads the configuration again",
+             &show_reload},
     Endpoint{"/reload", Method::kPost, "read the configuration again", &reload},
-    Endpoint{"/reopen_logs", Method::kPost, "open log files again, after a rotation",
-             [](Backend& b, const Request&, const Answer& answer) {
-               b.reopen_logs();
-               answer(ok());
-             }},
-    Endpoint{"/reset_counters", Method::kPost, "count from zero",
-             [](Backend& b, const Request&, const Answer& answer) {
-               b.stats().reset_counters();
-               answer(ok());
-             }},
-    Endpoint{"/server_info", Method::kGet, "version, state, uptime, options",
-             [](Backend& b, const Request&, const Answer& answer) {
-               answer(json(b.server_info_json()));
-             }},
+    Endpoint{"/reopen_logs", Method::kPost, "open log files again, after a rotation", &reopen_logs},
+    Endpoint{"/reset_counters", Method::kPost, "count from zero", &reset_counters},
+    Endpoint{"/server_info", Method::kGet, "version, state, uptime, options", &server_info},
     Endpoint{"/stats", Method::kGet, "metrics (filter=REGEX, usedonly, format=json|prometheus)",
              &stats},
     Endpoint{"/stats/prometheus", Method::kGet, "metrics in Prometheus' text format", &prometheus},
-    Endpoint{"/wasm", Method::kGet, "plugins and their VMs",
-             [](Backend& b, const Request&, const Answer& answer) { answer(json(b.wasm_json())); }},
+    Endpoint{"/wasm", Method::kGet, "plugins and their VMs", &wasm},
 };
 
 std::string help_text() {

@@ -18,7 +18,7 @@ HcmRuntime::HcmRuntime(std::shared_ptr<const ListenerOptions> listener, const ne
 Result<std::shared_ptr<const HcmRuntime>> HcmRuntime::make(
     std::shared_ptr<const ListenerOptions> listener, const net::Address& bound, uint64_t generation,
     stats::Store& store, AccessLogWriter& logs) {
-  std::shared_ptr<HcmRuntime> runtime(
+  std::unique_ptr<HcmRuntime> runtime(
       new HcmRuntime(std::move(listener), bound, generation, store));
   for (const AccessLogOptions& options : runtime->hcm().access_logs) {
     LogFile* file = nullptr;

@@ -37,6 +37,7 @@ std::vector<upstream::ClusterDescription> gather_clusters(Server& server) {
   std::vector<std::future<Part>> parts;
   for (const auto& each : server.all_workers()) {
     Worker& worker = *each;
+    // Shared: a worker that answers too late finds its promise alive, and a posted task must be copyable.
     auto promise = std::make_shared<std::promise<Part>>();
     parts.push_back(promise->get_future());
     worker.post([&worker, promise] { promise->set_value(worker.clusters().describe()); });

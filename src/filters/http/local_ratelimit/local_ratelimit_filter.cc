@@ -88,7 +88,7 @@ std::shared_ptr<const RateLimit> read_limit(ConfigView& config, StatsScope& root
   static const std::vector<std::string_view> kHeaderVersions = {"OFF", "DRAFT_VERSION_03"};
   const std::string prefix = config.text("stat_prefix");
   if (prefix.empty()) config.error("stat_prefix", "must be set");
-  auto out = std::make_shared<RateLimit>(root, prefix);
+  auto out = std::make_unique<RateLimit>(root, prefix);
   if (auto status = config.message("status")) {
     out->status = static_cast<int>(status->integer("code", 429, 100, 599));
     if (out->status < 400) out->status = 429;  // as Envoy: a limit is no success
