@@ -1,16 +1,20 @@
 #!/bin/sh
 # The build steps of docker/Dockerfile, so that they also run (and are tested) without Docker.
 #
-#   docker/build.sh DESTINATION
+#   docker/build.sh DESTINATION [BUILD_FOLDER]
 #
-# Builds weir in the source folder and installs what the image needs below DESTINATION: the binary, the engine module, the
+# Builds weir in the source folder (or takes what BUILD_FOLDER, relative or absolute, holds already) and installs what the image needs below DESTINATION: the binary, the engine module, the
 # example configurations, and a list of the Debian packages that they need at run time.
 set -eu
 destination=$1
+build=${2:-}
 cd "$(dirname "$0")/.."
-tools/build release weir
+if [ -z "$build" ]; then
+  tools/build release weir
+  build=build/release
+fi
 mkdir -p "$destination"
-cmake --install build/release --prefix "$destination/usr" --component runtime --strip
+cmake --install "$build" --prefix "$destination/usr" --component runtime --strip
 mkdir -p "$destination/etc/weir"
 cp docker/weir.yaml "$destination/etc/weir/weir.yaml"
 
