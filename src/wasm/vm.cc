@@ -80,12 +80,12 @@ Result<void> Vm::instantiate() {
       exports_ = *exports;
       return {};
     }
-    done = fail_start(std::move(exports.error().detail));
+    instance_->release_from_this_thread();
+    return fail_start(std::move(exports.error().detail));
   }
   instance_->release_from_this_thread();
-  instance_->set_sequence(0);
-  return fail_start(done ? std::string("the module's start failed")
-                         : std::move(done.error().detail));
+  return fail_start(base::concat("the module's start failed", done ? "" : ": ",
+                                 done ? std::string() : done.error().detail));
 }
 
 Result<void> Vm::run(const ExportFunction& function, std::span<const Value> args) {

@@ -163,29 +163,31 @@ Result<void> V8Instance::instantiate(std::span<const Binding> imports) {
   v8::Local<v8::WasmModuleObject> module;
   if (!v8::WasmModuleObject::FromCompiledModule(isolate_, module_->compiled()).ToLocal(&module))
     return fail(Code::kInternal, Side::kLocal, "the compiled module was refused");
-  const v8::Local<v8::Value> space =
-      context->Global()->Get(context, text(isolate_, "WebAssembly")).ToLocalChecked();
-  const v8::Local<v8::Value> maker =
-      space.As<v8::Object>()->Get(context, text(isolate_, "Instance")).ToLocalChecked();
+  v8::Local<v8::Value> space, maker, instance;
+  const bool found =
+      context->Global()->Get(context, text(isolate_, "WebAssembly")).ToLocal(&space) &&
+      space.As<v8::Object>()->Get(context, text(isolate_, "Instance")).ToLocal(&maker);
+  if (!found) return fail(Code::kInternal, Side::kLocal, "the engine has no WebAssembly");
   v8::Local<v8::Value> args[] = {module, make_imports(context, imports)};
   ++depth_;
-  v8::Local<v8::Value> instance;
   const bool made = maker.As<v8::Object>()->CallAsConstructor(context, 2, args).ToLocal(&instance);
   --depth_;
-  if (!made) {
-    classify(caught, context);
-    return fail(Code::kGuestFault, Side::kLocal, last_trap_);
+  // When a start section traps, V8's constructor returns its bare receiver and leaves the exception for the next step.
+  if (!made || caught.HasCaught() || !read_exports(context, instance.As<v8::Object>())) {
+    const CallEnd end = classify(caught, context);
+    return fail(Code::kGuestFault, Side::kLocal,
+                end == CallEnd::kTerminated ? "it ran out of time" : last_trap_);
   }
-  return read_exports(context, instance.As<v8::Object>());
+  return {};
 }
 
-Result<void> V8Instance::read_exports(v8::Local<v8::Context> context,
-                                      v8::Local<v8::Object> instance) {
-  const v8::Local<v8::Object> exports =
-      instance->Get(context, text(isolate_, "exports")).ToLocalChecked().As<v8::Object>();
+bool V8Instance::read_exports(v8::Local<v8::Context> context, v8::Local<v8::Object> instance) {
+  v8::Local<v8::Value> exports, value;
+  if (!instance->Get(context, text(isolate_, "exports")).ToLocal(&exports) || !exports->IsObject())
+    return false;
   for (const ExportInfo& each : module_->exports()) {
-    const v8::Local<v8::Value> value =
-        exports->Get(context, text(isolate_, each.name)).ToLocalChecked();
+    if (!exports.As<v8::Object>()->Get(context, text(isolate_, each.name)).ToLocal(&value))
+      return false;
     if (each.kind == ImportInfo::Kind::kFunction && value->IsFunction() &&
         each.signature.results.size() <= 1 && each.signature.params.size() <= kMaxArgs) {
       exports_.push_back(
@@ -196,7 +198,7 @@ Result<void> V8Instance::read_exports(v8::Local<v8::Context> context,
       memory_ = value.As<v8::WasmMemoryObject>()->Buffer()->GetBackingStore();
     }
   }
-  return {};
+  return true;
 }
 
 FunctionHandle V8Instance::find_function(std::string_view name) const {

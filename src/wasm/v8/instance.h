@@ -51,7 +51,7 @@ class V8Instance : public Instance {
   static void on_interrupt(v8::Isolate* isolate, void* self) noexcept;
   v8::Local<v8::Object> make_imports(v8::Local<v8::Context> context,
                                      std::span<const Binding> imports);
-  Result<void> read_exports(v8::Local<v8::Context> context, v8::Local<v8::Object> instance);
+  bool read_exports(v8::Local<v8::Context> context, v8::Local<v8::Object> instance);
   CallResult invoke(Export& target, std::span<const Value> args) noexcept;
   CallEnd classify(const v8::TryCatch& caught, v8::Local<v8::Context> context) noexcept;
   void watch_memory() noexcept;
