@@ -76,6 +76,7 @@ Status get_buffer_status(Vm& vm, const Value* args) {
 Status get_buffer(Vm& vm, const Value* args) {
   const Source source = resolve(vm, args[0]);
   if (source.status != Status::kOk) return source.status;
+  if (uint64_t{u32(args[1])} + u32(args[2]) > UINT32_MAX) return Status::kBadArgument;
   const size_t offset = std::min<size_t>(u32(args[1]), source.size());
   const size_t size = std::min<size_t>(u32(args[2]), source.size() - offset);
   if (source.body == nullptr) return vm.give(source.text.substr(offset, size), args[3], args[4]);
