@@ -22,8 +22,8 @@ struct Preparation {
   PrepareObserver* observer = nullptr;
   Clock::time_point begun = Clock::now();
   std::atomic<bool> abandoned{false};
-  std::vector<std::shared_ptr<VmGroup>> fresh;         // to be compiled and built
-  std::vector<std::shared_ptr<const VmGroup>> groups;  // all of the generation
+  std::vector<std::unique_ptr<VmGroup>> fresh;  // to be compiled and built; then among the groups
+  std::vector<std::shared_ptr<const VmGroup>> groups;  // of the generation
   unsigned plugins_swapped = 0;
   // Written by the engine thread before it reports.
   std::vector<std::vector<std::pair<std::shared_ptr<const VmGroup>, std::unique_ptr<Vm>>>>
@@ -69,7 +69,7 @@ struct Host::Private final : VmBuilder {
   }
 
   void run_preparation(Preparation& preparation);
-  void build_all(Preparation& preparation, const std::shared_ptr<VmGroup>& group);
+  void build_all(Preparation& preparation, std::unique_ptr<VmGroup> fresh);
   void report(uint64_t generation);
   std::unique_ptr<Preparation> take(uint64_t generation);
   void discard(std::unique_ptr<Preparation> preparation);
@@ -91,13 +91,15 @@ struct Host::Private final : VmBuilder {
 
 // ---- on the engine thread ---------------------------------------------------------------------------
 
-void Host::Private::build_all(Preparation& preparation, const std::shared_ptr<VmGroup>& group) {
+void Host::Private::build_all(Preparation& preparation, std::unique_ptr<VmGroup> fresh) {
   const auto error = [&preparation](const Plugin& plugin, std::string message) {
     preparation.errors.push_back(
         PluginError{std::string(plugin.label()), plugin.config_path, std::move(message)});
   };
-  if (auto compiled = engine->compile(*group); !compiled)
-    return error(*group->plugins.front(), std::move(compiled.error().detail));
+  if (auto compiled = engine->compile(*fresh); !compiled)
+    return error(*fresh->plugins.front(), std::move(compiled.error().detail));
+  const std::shared_ptr<const VmGroup> group(std::move(fresh));
+  preparation.groups.push_back(group);
   StartFailure failure;
   // What a canary does is seen by nobody; when it starts, the copies for the workers will.
   if (!engine->build(group, Vm::Role::kCanary, 0, failure))
@@ -111,10 +113,11 @@ void Host::Private::build_all(Preparation& preparation, const std::shared_ptr<Vm
 
 void Host::Private::run_preparation(Preparation& preparation) {
   preparation.vms.resize(workers.size());
-  for (const auto& group : preparation.fresh) {
+  for (auto& group : preparation.fresh) {
     if (preparation.abandoned) break;
-    build_all(preparation, group);
+    build_all(preparation, std::move(group));
   }
+  preparation.fresh.clear();
   engine->drop_unused_modules();
 }
 
@@ -194,7 +197,7 @@ void Host::prepare(uint64_t generation, std::vector<std::shared_ptr<const Plugin
   std::map<Key, std::map<Key, std::shared_ptr<const Plugin>>> by_vm;
   for (auto& plugin : plugins) by_vm[plugin->vm_key].emplace(plugin->key, plugin);
   for (auto& [vm_key, members] : by_vm) {
-    auto group = std::make_shared<VmGroup>();
+    auto group = std::make_unique<VmGroup>();
     for (auto& [key, plugin] : members) group->plugins.push_back(std::move(plugin));
     group->key = group_key(group->plugins);
     group->node = private_->node;
@@ -206,7 +209,6 @@ void Host::prepare(uint64_t generation, std::vector<std::shared_ptr<const Plugin
       continue;
     }
     preparation->plugins_swapped += static_cast<unsigned>(group->plugins.size());
-    preparation->groups.push_back(group);
     preparation->fresh.push_back(std::move(group));
   }
   Private* self = private_.get();
