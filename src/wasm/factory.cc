@@ -16,9 +16,7 @@ class WasmFactory final : public HttpFilterFactory {
 
   std::unique_ptr<HttpFilter> create(unsigned worker) const override {
     if (host_ == nullptr) return nullptr;
-    RootContext* root = nullptr;
-    Vm* vm = host_->vms(worker).pick(*plugin_, root);
-    return std::make_unique<WasmFilter>(*plugin_, *stats_, vm, root);
+    return std::make_unique<WasmFilter>(*plugin_, *stats_, host_->vms(worker));
   }
 
  private:

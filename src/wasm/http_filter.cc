@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "wasm/worker_vms.h"
 
 namespace weir::wasm {
 namespace {
@@ -38,15 +39,21 @@ Flow body_flow(uint32_t action) noexcept {
 
 }  // namespace
 
-WasmFilter::WasmFilter(const Plugin& plugin, PluginStats& stats, Vm* vm, RootContext* root_context)
-    : plugin_(plugin), stats_(stats), vm_(vm) {
-  root = root_context;
-  if (vm_ != nullptr) vm_->enter_stream(*this);
-}
+WasmFilter::WasmFilter(const Plugin& plugin, PluginStats& stats, WorkerVms& vms)
+    : plugin_(plugin), stats_(stats), vms_(vms) {}
 
 WasmFilter::~WasmFilter() { leave(); }
 
+void WasmFilter::take_vm() {
+  RootContext* found = nullptr;
+  vm_ = vms_.pick(plugin_, found);
+  if (vm_ == nullptr) return;
+  root = found;
+  vm_->enter_stream(*this);
+}
+
 void WasmFilter::leave() noexcept {
+  base::IntrusiveList<StreamContext, WaitersTag>::erase(*this);
   if (vm_ == nullptr) return;
   std::exchange(vm_, nullptr)->leave_stream(*this);
 }
@@ -54,6 +61,7 @@ void WasmFilter::leave() noexcept {
 void WasmFilter::attach(FilterCallbacks& to) {
   HttpFilter::attach(to);
   callbacks = &to;
+  take_vm();
 }
 
 bool WasmFilter::enter() {
@@ -81,7 +89,7 @@ Flow WasmFilter::failed(const Direction& direction) {
 
 void WasmFilter::on_vm_gone() {
   leave();
-  if (state_ != State::kActive) return;
+  if (state_ != State::kActive) return;  // one that the guest does not know yet takes the next VM
   request.head_open = response.head_open = false;
   reply.reset();
   if (plugin_.failure_policy == FailurePolicy::kOpen) {
@@ -216,6 +224,7 @@ bool WasmFilter::pass_body(Direction& direction, size_t size) {
 
 Flow WasmFilter::run_headers(const ExportFunction& callback, Direction& direction, size_t count,
                              EndStream end) {
+  if (state_ == State::kNew) state_ = State::kActive;
   if (state_ != State::kActive) return inactive(direction);
   in_callback = true;
   direction.head_open = true;
@@ -242,6 +251,30 @@ Flow WasmFilter::run_headers(const ExportFunction& callback, Direction& directio
 }
 
 Flow WasmFilter::on_request_head(RequestHead& head, EndStream end) {
+  if (state_ == State::kNew) {
+    if (vm_ != nullptr && vm_->dead()) leave();
+    if (vm_ == nullptr) take_vm();
+    // A head that has waited is held with its body: a plugin that wants the body of a paused head gets its policy instead.
+    const bool may_wait = vm_ == nullptr && !plugin_.allow_on_headers_stop_iteration;
+    if (may_wait && vms_.await(plugin_, *this)) {
+      state_ = State::kWaiting;
+      request.ended = end == EndStream::kYes;
+      return Flow::kPauseAll;
+    }
+  }
+  return begin(head, end);
+}
+
+void WasmFilter::on_wait_over() {
+  RequestHead* head = callbacks != nullptr ? callbacks->request_head() : nullptr;
+  if (state_ != State::kWaiting || head == nullptr) return;
+  state_ = State::kNew;
+  take_vm();
+  const Flow flow = begin(*head, request.ended ? EndStream::kYes : EndStream::kNo);
+  if (flow == Flow::kContinue) callbacks->continue_request();
+}
+
+Flow WasmFilter::begin(RequestHead& head, EndStream end) {
   static const ExportFunction kNone;
   return run_headers(vm_ != nullptr ? vm_->exports().request_headers : kNone, request,
                      head.headers.size() + 4, end);
@@ -323,7 +356,7 @@ Flow WasmFilter::on_response_trailers(HeaderMap& trailers) {
 }
 
 void WasmFilter::on_stream_end(const StreamInfo&) noexcept {
-  if (state_ == State::kActive && vm_ != nullptr) {
+  if ((state_ == State::kActive || state_ == State::kNew) && vm_ != nullptr) {
     in_callback = logging = true;
     request.head_open = response.head_open = false;
     bool alive =

@@ -10,13 +10,16 @@
 
 namespace weir::wasm {
 
+class WorkerVms;
+
 /// Owner: the stream's chain. Thread: the worker's.
 /// The guest learns of the stream with its first callback (or at its end). After a failure of the VM the stream follows the
-/// plugin's failure policy and the guest is not called again; the other streams of the VM do so at the end of the turn.
+/// plugin's failure policy and the guest is not called again; the other streams of the VM do so at the end of the turn. A stream
+/// that the dead VM did not know yet takes the replacement, and waits for it where it is being started.
 class WasmFilter final : public HttpFilter, public StreamContext {
  public:
-  /// `vm` may be null: there is none now, and the policy decides. `plugin` belongs to the factory, which the stream's snapshot holds.
-  WasmFilter(const Plugin& plugin, PluginStats& stats, Vm* vm, RootContext* root);
+  /// `plugin` belongs to the factory, which the stream's snapshot holds.
+  WasmFilter(const Plugin& plugin, PluginStats& stats, WorkerVms& vms);
   ~WasmFilter() override;
 
   void attach(FilterCallbacks& to) override;
@@ -30,13 +33,18 @@ class WasmFilter final : public HttpFilter, public StreamContext {
 
   void apply_effects() override;
   void on_vm_gone() override;
+  void on_wait_over() override;
 
  private:
   enum class State : uint8_t {
+    kNew,       // the guest does not know the stream yet
+    kWaiting,   // the request's head is held until there is a VM
     kActive,    // the guest is called
     kBypassed,  // the stream goes on without the filter
     kFailed,    // the stream was answered or cut
   };
+  void take_vm();
+  Flow begin(RequestHead& head, EndStream end);
   bool enter();  // the guest knows of the stream; false: the policy holds
   Flow failed(const Direction& direction);
   Flow inactive(const Direction& direction) const noexcept;
@@ -54,8 +62,9 @@ class WasmFilter final : public HttpFilter, public StreamContext {
 
   const Plugin& plugin_;
   PluginStats& stats_;
-  Vm* vm_;  // null once left
-  State state_ = State::kActive;
+  WorkerVms& vms_;
+  Vm* vm_ = nullptr;  // null once left
+  State state_ = State::kNew;
 };
 
 }  // namespace weir::wasm

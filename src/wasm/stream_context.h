@@ -13,6 +13,7 @@ namespace weir::wasm {
 
 struct StreamsTag {};
 struct EffectsTag {};
+struct WaitersTag {};
 
 /// One direction of a stream.
 struct Direction {
@@ -32,13 +33,16 @@ struct Direction {
 /// callback that callback's result; apply_effects() does the others at the end of the loop's turn.
 class StreamContext : public Context,
                       public base::ListNode<StreamsTag>,
-                      public base::ListNode<EffectsTag> {
+                      public base::ListNode<EffectsTag>,
+                      public base::ListNode<WaitersTag> {
  public:
   StreamContext() noexcept : Context(Kind::kStream) {}
   virtual ~StreamContext() = default;
   virtual void apply_effects() = 0;
   /// The VM is dead or expires: the failure policy decides what becomes of the stream. The VM is left.
   virtual void on_vm_gone() = 0;
+  /// What the stream waited for in VmSlot::await(): a VM may be picked now, or there is none and the failure policy holds.
+  virtual void on_wait_over() = 0;
 
   FilterCallbacks* callbacks = nullptr;
   Direction request, response;

@@ -37,9 +37,11 @@ VmSlot::VmSlot(VmOwner& owner, VmBuilder& builder, unsigned worker,
       builder_(builder),
       worker_(worker),
       group_(std::move(group)),
-      backoff_(owner.loop(), &VmSlot::on_backoff, this) {}
+      backoff_(owner.loop(), &VmSlot::on_backoff, this),
+      patience_(owner.loop(), &VmSlot::on_patience, this) {}
 
 VmSlot::~VmSlot() {
+  serve_waiters();
   if (spare_) builder_.dispose(std::move(spare_));
 }
 
@@ -130,6 +132,29 @@ void VmSlot::on_backoff(void* self) {
   } else if (slot.keep_spare_ && !slot.spare_ && slot.building_ == 0) {
     slot.request_build();
   }
+}
+
+// ---- streams that wait ------------------------------------------------------------------------------
+
+bool VmSlot::await(StreamContext& stream) {
+  if (!filling()) return false;
+  if (waiters_.empty()) patience_.arm(kPatience);
+  waiters_.push_back(stream);
+  return true;
+}
+
+void VmSlot::serve_waiters() {
+  // One of them may kill the VM; the others then wait for the next.
+  while (!waiters_.empty() && (out_of_patience_ || !filling()))
+    waiters_.pop_front()->on_wait_over();
+  out_of_patience_ = false;
+  if (waiters_.empty()) patience_.cancel();
+}
+
+void VmSlot::on_patience(void* self) {
+  auto& slot = *static_cast<VmSlot*>(self);
+  slot.out_of_patience_ = true;
+  slot.serve_waiters();
 }
 
 std::unique_ptr<Vm> VmSlot::retire() {

@@ -40,7 +40,8 @@ class VmBuilder {
 ///
 /// A trapped VM is replaced at once: by the spare, which is kept after a first trap, or as soon as another is built. When
 /// failures cost the worker more than 5 % of its last ten seconds, and after failed starts, replacements wait with a growing
-/// back-off. While there is no VM, streams get the plugin's failure policy.
+/// back-off. Streams that arrive while a replacement is being started wait for it, a second at most; where it has to back
+/// off they get the plugin's failure policy at once.
 class VmSlot {
  public:
   VmSlot(VmOwner& owner, VmBuilder& builder, unsigned worker, std::shared_ptr<const VmGroup> group);
@@ -61,7 +62,17 @@ class VmSlot {
   /// No replacement is wanted any more; returns the VM. The spare is disposed of.
   std::unique_ptr<Vm> retire();
 
+  /// Has the stream wait for the VM that is being started; false when none is.
+  bool await(StreamContext& stream);
+  /// At the end of a turn: streams whose wait is over go on.
+  void serve_waiters();
+  static constexpr std::chrono::seconds kPatience{1};
+
  private:
+  static void on_patience(void* self);
+  bool filling() const noexcept {
+    return current_ == nullptr && building_ > 0 && !backoff_.armed() && !retired_;
+  }
   static void on_backoff(void* self);
   void want_vm();
   void request_build();
@@ -81,6 +92,9 @@ class VmSlot {
   MonotonicTime last_backoff_{};
   CostWindow costs_;
   event::Timer backoff_;
+  base::IntrusiveList<StreamContext, WaitersTag> waiters_;
+  bool out_of_patience_ = false;
+  event::Timer patience_;
 };
 
 }  // namespace weir::wasm

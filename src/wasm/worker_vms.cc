@@ -53,6 +53,11 @@ Vm* WorkerVms::pick(const Plugin& plugin, RootContext*& root) noexcept {
   return root != nullptr ? vm : nullptr;
 }
 
+bool WorkerVms::await(const Plugin& plugin, StreamContext& stream) {
+  const auto found = places_.find(plugin.key);
+  return found != places_.end() && found->second.slot->await(stream);
+}
+
 void WorkerVms::adopt(uint64_t generation, PreparedVms prepared) {
   if (!attached_) {
     services_.watchdog.attach(worker_);
@@ -113,6 +118,7 @@ void WorkerVms::work() {
       vm.apply_effects();
     }
   });
+  for (auto& [key, slot] : slots_) slot->serve_waiters();
   sweep();
 }
 
@@ -181,6 +187,7 @@ void WorkerVms::take_deliveries() {
     const std::lock_guard lock(mutex_);
     arrived.swap(deliveries_);
   }
+  if (!arrived.empty()) end_of_turn_.schedule();
   for (Delivery& each : arrived) {
     const auto found = slots_.find(each.group->key);
     if (found == slots_.end()) {

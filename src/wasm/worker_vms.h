@@ -32,6 +32,8 @@ class WorkerVms final : public VmOwner, public QueueListener {
 
   /// The VM for a new stream of this plugin and its root there; null when there is none now.
   Vm* pick(const Plugin& plugin, RootContext*& root) noexcept;
+  /// Has the stream wait for this plugin's VM; false when none is being started.
+  bool await(const Plugin& plugin, StreamContext& stream);
 
   void adopt(uint64_t generation, PreparedVms prepared);
   void expire(uint64_t generation);
