@@ -14,10 +14,10 @@ namespace {
 
 struct Plugin {
   std::string guest = "probe";
-  std::string configuration;
-  std::string vm_configuration;
-  std::string vm;      // further fields of vm_config
-  std::string plugin;  // further fields of the PluginConfig
+  std::string configuration{};
+  std::string vm_configuration{};
+  std::string vm{};      // further fields of vm_config
+  std::string plugin{};  // further fields of the PluginConfig
   std::string name = "p";
 };
 
@@ -84,7 +84,8 @@ TEST(WasmFilter, MaskBodyExampleMasksStreamedJson) {
     return response(R"({"user":"ann","password":"secret","n":1})", 200,
                     "content-type: application/json\r\n");
   });
-  Plugin plugin{.guest = std::string(WEIR_BINARY_DIR) + "/filters/mask_body.wasm"};
+  Plugin plugin{.guest = std::string(WEIR_BINARY_DIR) + "/filters/mask_body.wasm",
+                .configuration = R"({"fields":"password"})"};
   TestProxy proxy(yaml_with(plugin, origin.port()));
   Peer client = proxy.connect();
   const std::string body = ask(client).body;
@@ -94,7 +95,7 @@ TEST(WasmFilter, MaskBodyExampleMasksStreamedJson) {
 
 TEST(WasmFilter, ApiKeyAuthExampleAnswersItself) {
   Plugin plugin{.guest = std::string(WEIR_BINARY_DIR) + "/filters/api_key_auth.wasm",
-                .configuration = R"({"keys":["k1"]})"};
+                .configuration = R"({"keys":{"ann":"k1"}})"};
   TestProxy proxy(yaml_with(plugin));
   Peer client = proxy.connect();
   EXPECT_EQ(ask(client).status(), 401);
@@ -239,7 +240,7 @@ TEST(WasmFilter, MemoryIsBounded) {
   TestProxy proxy(yaml_with(Plugin{.vm = "limits: {max_memory_bytes: 4194304}"}));
   Peer client = proxy.connect();
   const Peer::Message answer = ask(client, "x-do: request_headers=oom\r\n");
-  EXPECT_NE(answer.head.find("request_headers.oom=ok:pages:64"), std::string::npos) << answer.head;
+  EXPECT_NE(answer.head.find("request_headers.oom=pages:64"), std::string::npos) << answer.head;
 }
 
 TEST(WasmFilter, LocalReplyFirstOneCounts) {
