@@ -129,6 +129,8 @@ Result<std::vector<std::unique_ptr<ListenSocket>>> ListenSocket::open(const Addr
   return sockets;
 }
 
+void ListenSocket::stop_listening() const noexcept { ::shutdown(fd_, SHUT_RD); }
+
 ListenSocket::~ListenSocket() {
   if (inode_ != 0) {
     const std::string path = local_.ip_text();

@@ -39,6 +39,8 @@ class ListenSocket {
   ListenSocket(const ListenSocket&) = delete;
   ListenSocket& operator=(const ListenSocket&) = delete;
   int fd() const noexcept { return fd_; }
+  /// Refuses every further client, although others may still hold this object. Any thread; for good.
+  void stop_listening() const noexcept;
   const Address& local() const noexcept { return local_; }
 
  private:

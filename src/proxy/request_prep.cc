@@ -58,8 +58,8 @@ bool host_needs_work(std::string_view host, const http::HostOptions& options) no
 
 std::optional<Refusal> check_target(RequestHead& head, StreamInfo& info, const HcmRuntime& runtime,
                                     std::string& scratch) {
-  if (head.authority().empty()) return refuse(400, "", "missing_host_header", false);
-  if (!http::valid_authority(head.authority())) return refuse(400, "", "invalid_authority", false);
+  if (head.authority().empty()) return refuse(400, "", "missing_host_header", true);
+  if (!http::valid_authority(head.authority())) return refuse(400, "", "invalid_authority", true);
   if (host_needs_work(head.authority(), runtime.host_options()))
     head.set_authority(http::normalize_host(head.authority(), runtime.host_options()));
   if (head.method() == "CONNECT") {  // no route can match it: there is no connect_matcher
@@ -68,7 +68,7 @@ std::optional<Refusal> check_target(RequestHead& head, StreamInfo& info, const H
   }
   const std::string_view path = head.path();
   if (path.empty()) return refuse(404, "", "missing_path_rejected", false);
-  if (path == "*") return refuse(400, "", "asterisk_form_rejected", false);
+  if (path == "*") return refuse(400, "", "asterisk_form_rejected", true);
   if (path.front() != '/') {
     runtime.stats().rq_non_relative_path.inc();
     return refuse(404, "", "absolute_path_rejected", false);
@@ -76,7 +76,7 @@ std::optional<Refusal> check_target(RequestHead& head, StreamInfo& info, const H
   const auto outcome = http::normalize_path(path, runtime.hcm().path, scratch);
   if (!outcome) {
     runtime.stats().rq_failed_path_normalization.inc();
-    return refuse(400, "", "path_normalization_failed", false);
+    return refuse(400, "", "path_normalization_failed", true);
   }
   if (*outcome == http::PathOutcome::kChanged) head.set_path(scratch);
   if (*outcome == http::PathOutcome::kRedirect) {

@@ -9,7 +9,7 @@ namespace weir::server {
 
 struct Options {
   std::string config_path;
-  std::string config_yaml;  // --config-yaml: takes the place of the file
+  std::string config_yaml;  // --config-yaml: laid over the file, or instead of one
   enum class Mode : uint8_t { kServe, kValidate } mode = Mode::kServe;
   unsigned concurrency = 0;  // 0 = number of cores
   std::string log_level = "info";

@@ -15,6 +15,17 @@ std::vector<std::string> keys_of(const std::vector<std::shared_ptr<const wasm::P
   return keys;
 }
 
+/// Why no snapshot could be made, at the listener that the message begins with.
+config::Diagnostic snapshot_problem(const config::Configuration& configuration,
+                                    std::string message) {
+  for (size_t i = 0; i < configuration.listeners.size(); ++i) {
+    if (message.starts_with("listener " + configuration.listeners[i]->name + " ("))
+      return configuration.diagnose("static_resources.listeners[" + std::to_string(i) + "]",
+                                    std::move(message));
+  }
+  return configuration.diagnose({}, std::move(message));
+}
+
 }  // namespace
 
 Reloader::Reloader(const ReloaderDeps& deps)
@@ -48,9 +59,7 @@ void Reloader::on_files_changed(void* self) {
 
 config::LoadResult Reloader::load() {
   config::LoadContext context{deps_.registry, deps_.store, deps_.filter_host};
-  if (!deps_.options.config_yaml.empty())
-    return config::load_text(deps_.options.config_yaml, "--config-yaml", context);
-  return config::load_file(deps_.options.config_path, context);
+  return config::load({deps_.options.config_path, deps_.options.config_yaml}, context);
 }
 
 void Reloader::begin() {
@@ -90,10 +99,7 @@ void Reloader::begin() {
   next_configuration_ = std::move(loaded.configuration);
   auto snapshot = deps_.maker.make(generation_ + 1, next_configuration_, current_.get());
   if (!snapshot) {
-    config::Diagnostic problem;
-    problem.file = files_.empty() ? deps_.options.config_path : files_.front();
-    problem.message = snapshot.error().detail;
-    return reject({problem});
+    return reject({snapshot_problem(*next_configuration_, std::move(snapshot.error().detail))});
   }
   next_ = std::move(*snapshot);
   ++generation_;
@@ -129,11 +135,8 @@ std::vector<config::Diagnostic> Reloader::to_diagnostics(
     const wasm::PrepareOutcome& outcome) const {
   std::vector<config::Diagnostic> problems;
   for (const wasm::PluginError& error : outcome.errors) {
-    config::Diagnostic problem;
-    problem.file = files_.empty() ? deps_.options.config_path : files_.front();
-    problem.path = error.config_path;
-    problem.message = "plugin " + error.plugin + ": " + error.message;
-    problems.push_back(std::move(problem));
+    problems.push_back(next_configuration_->diagnose(
+        error.config_path, "plugin " + error.plugin + ": " + error.message));
   }
   return problems;
 }

@@ -67,10 +67,7 @@ int Server::validate() {
   wasm_ = std::make_unique<wasm::Host>(loop_, *this, store_, wasm::Host::Options{});
   wasm_->begin_load();
   config::LoadContext context{registry_, store_, *this};
-  config::LoadResult loaded =
-      options_.config_yaml.empty()
-          ? config::load_file(options_.config_path, context)
-          : config::load_text(options_.config_yaml, "--config-yaml", context);
+  config::LoadResult loaded = config::load({options_.config_path, options_.config_yaml}, context);
   for (const config::Diagnostic& each : loaded.diagnostics)
     std::fprintf(stderr, "%s\n", each.to_string().c_str());
   auto plugins = wasm_->take_loaded();
@@ -88,8 +85,11 @@ int Server::validate() {
     wasm_->prepare(1, std::move(plugins), observer);
     loop_.run();
     for (const wasm::PluginError& each : observer.outcome.errors)
-      std::fprintf(stderr, "%s: %s: plugin %s: %s\n", options_.config_path.c_str(),
-                   each.config_path.c_str(), each.plugin.c_str(), each.message.c_str());
+      std::fprintf(stderr, "%s\n",
+                   loaded.configuration
+                       ->diagnose(each.config_path, "plugin " + each.plugin + ": " + each.message)
+                       .to_string()
+                       .c_str());
     good = observer.outcome.errors.empty();
     wasm_->abandon(1);
   }
@@ -97,7 +97,9 @@ int Server::validate() {
   wasm_.reset();
   workers_.clear();
   finished_ = true;
-  if (good) std::printf("configuration '%s' OK\n", options_.config_path.c_str());
+  if (good)
+    std::printf("configuration '%s' OK\n",
+                options_.config_path.empty() ? "--config-yaml" : options_.config_path.c_str());
   return good ? 0 : 1;
 }
 

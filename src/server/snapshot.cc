@@ -40,6 +40,13 @@ void describe(std::string& out, unsigned count, std::string_view noun, std::stri
          std::string(verb);
 }
 
+bool listens_on(const Snapshot* snapshot, const net::Address& address) {
+  if (snapshot == nullptr) return false;
+  return std::any_of(
+      snapshot->listeners.begin(), snapshot->listeners.end(),
+      [&address](const ListenerEntry& each) { return each.sockets->local() == address; });
+}
+
 }  // namespace
 
 std::string socket_key(const proxy::ListenerOptions& options) {
@@ -66,7 +73,9 @@ Result<ListenerEntry> SnapshotMaker::make_listener(
       return entry;
     }
   } else {
-    auto opened = net::ListenSocket::open(options->address, options->socket, workers);
+    const net::Probe probe =
+        listens_on(previous, options->address) ? net::Probe::kNo : net::Probe::kYes;
+    auto opened = net::ListenSocket::open(options->address, options->socket, workers, probe);
     if (!opened) return fail(std::move(opened).error());
     entry.sockets = std::make_shared<const SocketSet>(std::move(*opened));
   }

@@ -15,7 +15,8 @@
 
 namespace weir::server {
 
-/// The listening sockets of one address, one per worker (one in all for a Unix path). Shared by the snapshots that use the
+/// The listening sockets of one address, one per worker (one in all for a Unix path
+/// or without SO_REUSEPORT). Shared by the snapshots that use the
 /// address and by workers that still empty a removed one; closed with the last of them.
 class SocketSet {
  public:
@@ -26,7 +27,8 @@ class SocketSet {
     return worker < sockets_.size() ? sockets_[worker].get() : nullptr;
   }
   const net::Address& local() const noexcept { return sockets_.front()->local(); }
-  bool shared() const noexcept { return sockets_.front()->local().is_unix(); }
+  /// One socket for all `workers`: its owner hands the connections round.
+  bool shared(size_t workers) const noexcept { return sockets_.size() < workers; }
 
  private:
   std::vector<std::unique_ptr<net::ListenSocket>> sockets_;

@@ -82,7 +82,7 @@ Worker::Listening Worker::make_listening(const ListenerEntry& entry,
   made.host->set_on_empty(&Worker::on_host_empty, this);
   if (const net::ListenSocket* socket = entry.sockets->of(index_)) {
     net::AcceptSink* sink = made.host.get();
-    if (entry.sockets->shared()) {
+    if (entry.sockets->shared(peers.size())) {
       made.relay = std::make_unique<AcceptRelay>(entry.key, peers);
       sink = made.relay.get();
     }
@@ -96,6 +96,7 @@ Worker::Listening Worker::make_listening(const ListenerEntry& entry,
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, wasm::Host* wasm,
                    const std::vector<std::unique_ptr<Worker>>& peers) {
   if (wasm != nullptr) wasm->adopt(index_, snapshot->generation);
+  clusters_.set_old_generation_max_age(snapshot->configuration->old_generation_max_age);
   clusters_.apply(snapshot->clusters);
   std::vector<Listening> next;
   for (const ListenerEntry& entry : snapshot->listeners) {
@@ -159,7 +160,11 @@ void Worker::start_drain() {
 void Worker::stop_accepting(bool inbound_only) {
   for (Listening& each : listenings_) {
     if (inbound_only && !each.inbound) continue;
-    if (each.listener) each.listener->drain_queue();
+    if (each.listener) {
+      each.listener->drain_queue();
+      // The snapshot still holds the socket: without this, clients would connect and wait for ever.
+      each.sockets->of(index_)->stop_listening();
+    }
     each.listener.reset();
     each.host->start_drain();
     each.host->close_idle();

@@ -71,7 +71,7 @@ class Worker {
   struct Listening {
     std::string key;
     std::shared_ptr<const SocketSet> sockets;
-    std::unique_ptr<AcceptRelay> relay;  // Unix sockets only
+    std::unique_ptr<AcceptRelay> relay;  // where one socket serves all workers
     std::unique_ptr<proxy::ListenerHost> host;
     std::unique_ptr<net::Listener> listener;
     bool inbound = false;

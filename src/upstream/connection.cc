@@ -125,11 +125,13 @@ void UpstreamConnection::abandon() {
 void UpstreamConnection::hold_response() {
   if (response_held_) return;
   response_held_ = true;
+  pool_.cluster().stats().flow_control_paused_reading.inc();
   transport_->hold_reading();
 }
 
 void UpstreamConnection::release_response() {
   if (!std::exchange(response_held_, false)) return;
+  pool_.cluster().stats().flow_control_resumed_reading.inc();
   transport_->release_reading();
 }
 

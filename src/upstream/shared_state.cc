@@ -36,6 +36,8 @@ ClusterStats::ClusterStats(StatsScope& scope)
       cx_protocol_error(scope.counter("upstream_cx_protocol_error")),
       cx_none_healthy(scope.counter("upstream_cx_none_healthy")),
       cx_rx_bytes_total(scope.counter("upstream_cx_rx_bytes_total")),
+      flow_control_paused_reading(scope.counter("upstream_flow_control_paused_reading_total")),
+      flow_control_resumed_reading(scope.counter("upstream_flow_control_resumed_reading_total")),
       cx_active(scope.gauge("upstream_cx_active")),
       cx_connect_ms(scope.histogram("upstream_cx_connect_ms")),
       cx_length_ms(scope.histogram("upstream_cx_length_ms")),

@@ -23,7 +23,7 @@ struct ClusterStats {
       &cx_destroy, &cx_destroy_local, &cx_destroy_remote, &cx_destroy_with_active_rq,
       &cx_destroy_local_with_active_rq, &cx_destroy_remote_with_active_rq, &cx_idle_timeout,
       &cx_max_requests, &cx_max_duration_reached, &cx_protocol_error, &cx_none_healthy,
-      &cx_rx_bytes_total;
+      &cx_rx_bytes_total, &flow_control_paused_reading, &flow_control_resumed_reading;
   Gauge& cx_active;
   Histogram &cx_connect_ms, &cx_length_ms;
   Counter &rq_total, &rq_pending_total, &rq_pending_overflow, &rq_pending_failure_eject,

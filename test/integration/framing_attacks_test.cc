@@ -120,25 +120,24 @@ INSTANTIATE_TEST_SUITE_P(RequestLines, FramingAttack,
 
 INSTANTIATE_TEST_SUITE_P(
     Chunks, FramingAttack,
-    ::testing::Values(
-        Attack{"HexPrefix", chunked("0x3\r\nabc\r\n0\r\n\r\n")},
-        Attack{"Plus", chunked("+3\r\nabc\r\n0\r\n\r\n")},
-        Attack{"Space", chunked(" 3\r\nabc\r\n0\r\n\r\n")},
-        Attack{"Underscore", chunked("0_3\r\nabc\r\n0\r\n\r\n")},
-        Attack{"Letter", chunked("3x\r\nabc\r\n0\r\n\r\n")},
-        Attack{"Empty", chunked("\r\nabc\r\n0\r\n\r\n")},
-        Attack{"Wraps", chunked("10000000000000003\r\nabc\r\n0\r\n\r\n")},
-        Attack{"Negative", chunked("8000000000000000\r\nabc\r\n0\r\n\r\n")},
-        Attack{"LfAfterSize", chunked("3\nabc\r\n0\r\n\r\n")},
-        Attack{"LfAfterData", chunked("3\r\nabc\n0\r\n\r\n")},
-        Attack{"LfAfterLast", chunked("3\r\nabc\r\n0\n\n")},
-        Attack{"LfInExtension", chunked("3;a\nb\r\nabc\r\n0\r\n\r\n")},
-        Attack{"CrInExtension", chunked("3;a\rb\r\nabc\r\n0\r\n\r\n")},
-        Attack{"NulInExtension", chunked("3;a\0b\r\nabc\r\n0\r\n\r\n"s)},
-        Attack{"Spill", chunked("3\r\nabcd\r\n0\r\n\r\n")},
-        Attack{"BigExtension", chunked("3;" + std::string(20'000, 'e') + "\r\nabc\r\n0\r\n\r\n")},
-        Attack{"BadTrailer", chunked("3\r\nabc\r\n0\r\nX Y: 1\r\n\r\n")},
-        Attack{"LengthInTrailer", chunked("3\r\nabc\r\n0\r\nContent-Length: 1\r\n\r\n")}),
+    ::testing::Values(Attack{"HexPrefix", chunked("0x3\r\nabc\r\n0\r\n\r\n")},
+                      Attack{"Plus", chunked("+3\r\nabc\r\n0\r\n\r\n")},
+                      Attack{"Space", chunked(" 3\r\nabc\r\n0\r\n\r\n")},
+                      Attack{"Underscore", chunked("0_3\r\nabc\r\n0\r\n\r\n")},
+                      Attack{"Letter", chunked("3x\r\nabc\r\n0\r\n\r\n")},
+                      Attack{"Empty", chunked("\r\nabc\r\n0\r\n\r\n")},
+                      Attack{"Wraps", chunked("10000000000000003\r\nabc\r\n0\r\n\r\n")},
+                      Attack{"Negative", chunked("8000000000000000\r\nabc\r\n0\r\n\r\n")},
+                      Attack{"LfAfterSize", chunked("3\nabc\r\n0\r\n\r\n")},
+                      Attack{"LfAfterData", chunked("3\r\nabc\n0\r\n\r\n")},
+                      Attack{"LfAfterLast", chunked("3\r\nabc\r\n0\n\n")},
+                      Attack{"LfInExtension", chunked("3;a\nb\r\nabc\r\n0\r\n\r\n")},
+                      Attack{"CrInExtension", chunked("3;a\rb\r\nabc\r\n0\r\n\r\n")},
+                      Attack{"NulInExtension", chunked("3;a\0b\r\nabc\r\n0\r\n\r\n"s)},
+                      Attack{"Spill", chunked("3\r\nabcd\r\n0\r\n\r\n")},
+                      Attack{"BadTrailer", chunked("3\r\nabc\r\n0\r\nX Y: 1\r\n\r\n")},
+                      Attack{"LengthInTrailer",
+                             chunked("3\r\nabc\r\n0\r\nContent-Length: 1\r\n\r\n")}),
     [](const auto& info) { return std::string(info.param.name); });
 
 INSTANTIATE_TEST_SUITE_P(
@@ -155,6 +154,31 @@ INSTANTIATE_TEST_SUITE_P(
                              }(),
                              431}),
     [](const auto& info) { return std::string(info.param.name); });
+
+/// What turns out wrong after the origin has been asked: the origin must never take the request for complete.
+class LateFault : public ::testing::TestWithParam<Attack> {};
+
+TEST_P(LateFault, AbortsTheUpstreamRequest) {
+  Origin origin;
+  Yaml yaml;
+  yaml.origin_port = origin.port();
+  TestProxy proxy(yaml.text());
+  Peer client = proxy.connect();
+  client.send(chunked("3\r\nabc\r\n"));
+  Peer upstream = origin.accept();
+  upstream.read_head();
+  client.send(GetParam().bytes);
+  EXPECT_EQ(client.read_message().status(), GetParam().status);
+  EXPECT_TRUE(client.closed());
+  EXPECT_EQ(upstream.read_to_end().find("\r\n0\r\n"), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(Chunks, LateFault,
+                         ::testing::Values(Attack{"BigExtension", "3;" + std::string(20'000, 'e') +
+                                                                      "\r\nabc\r\n0\r\n\r\n"},
+                                           Attack{"BadSize", "zz\r\nabc\r\n0\r\n\r\n"},
+                                           Attack{"BadTrailer", "0\r\nX Y: 1\r\n\r\n"}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace weir::test

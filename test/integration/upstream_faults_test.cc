@@ -230,7 +230,7 @@ TEST(SlowPeers, SlowReaderHoldsTheOriginBack) {
   Peer upstream = scene.origin.accept();
   upstream.read_message();
   constexpr size_t kSize = 64 * 1024 * 1024;
-  std::thread sender([&upstream] {
+  std::jthread sender([&upstream] {
     upstream.send("HTTP/1.1 200 OK\r\ncontent-length: " + std::to_string(kSize) + "\r\n\r\n");
     const std::string block(1024 * 1024, 'x');
     try {
@@ -246,7 +246,6 @@ TEST(SlowPeers, SlowReaderHoldsTheOriginBack) {
   size_t got = 0;
   while (got < kSize) got += client.read(1024 * 1024).size();
   EXPECT_EQ(got, kSize);
-  sender.join();
 }
 
 }  // namespace

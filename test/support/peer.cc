@@ -48,6 +48,8 @@ int listen_anywhere(uint16_t& port) {
 Peer Peer::connect(uint16_t port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const sockaddr_in address = loopback(port);
+  const timeval deadline{kDeadline.count(), 0};  // bounds connect() too
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &deadline, sizeof deadline);
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
     ::close(fd);
     throw std::runtime_error("connect to port " + std::to_string(port) + ": " +
