@@ -16,7 +16,8 @@ void add_flags(CLI::App& app, Options& options, std::string& mode, unsigned& dra
   app.set_version_flag("--version", std::string("weir ") + weir::server::kVersion);
   app.add_option("-c,--config-path", options.config_path,
                  "configuration file (YAML, Envoy v3 schema)");
-  app.add_option("--config-yaml", options.config_yaml, "configuration text, instead of a file");
+  app.add_option("--config-yaml", options.config_yaml,
+                 "configuration text, laid over that of the file or instead of one");
   app.add_option("--mode", mode, "serve, or validate: check the configuration and exit")
       ->check(CLI::IsMember({"serve", "validate"}));
   app.add_option("--concurrency", options.concurrency, "worker threads (default: number of cores)");

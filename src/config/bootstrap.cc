@@ -137,6 +137,7 @@ void read_listeners(View& resources, Loading& loading, Configuration& out) {
   UniqueNames names("listener"), addresses("address");
   for (auto& listener : resources.children("listeners")) {
     loading.views.sources.start_uses();
+    static_cast<void>(listener->path());  // whether its socket can be opened is seen later
     auto options = read_listener(*listener, loading);
     if (!options->name.empty())
       names.add(*listener, listener->has("name") ? "name" : "address", options->name);

@@ -34,13 +34,13 @@ std::string_view closest(std::string_view wrong, const std::vector<std::string_v
   return {};
 }
 
+}  // namespace
+
 bool lies_below(std::string_view path, std::string_view root) {
   if (root.empty()) return true;
   if (path.substr(0, root.size()) != root) return false;
   return path.size() == root.size() || path[root.size()] == '.' || path[root.size()] == '[';
 }
-
-}  // namespace
 
 std::string Diagnostic::to_string() const {
   std::string out = file;
@@ -48,6 +48,23 @@ std::string Diagnostic::to_string() const {
   out += ": ";
   if (!path.empty()) out += path + ": ";
   return out + message;
+}
+
+Diagnostic Configuration::diagnose(std::string_view path, std::string message) const {
+  const Place* innermost = nullptr;
+  for (const Place& place : places) {
+    if (lies_below(path, place.path) &&
+        (innermost == nullptr || place.path.size() > innermost->path.size()))
+      innermost = &place;
+  }
+  Diagnostic out{files.empty() ? std::string() : files.front(), 0, 0, std::string(path),
+                 std::move(message)};
+  if (innermost != nullptr) {
+    out.file = innermost->file;
+    out.line = innermost->line;
+    out.column = innermost->column;
+  }
+  return out;
 }
 
 uint16_t Diagnostics::add_file(std::string name) {

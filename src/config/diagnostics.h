@@ -27,6 +27,7 @@ class Diagnostics {
 
   uint16_t add_file(std::string name);
   void add(Mark mark, std::string_view path, std::string message);
+  const std::string& file(Mark mark) const { return files_[mark.file]; }
   bool empty() const noexcept { return found_.empty(); }
   size_t size() const noexcept { return found_.size(); }
   /// True if an error at `path` or below it was added after the first `since` ones.
@@ -45,6 +46,8 @@ class Diagnostics {
   size_t dropped_ = 0;
 };
 
+/// True if `path` is `root` or stands below it.
+bool lies_below(std::string_view path, std::string_view root);
 /// `text` in double quotes, control characters escaped, shortened to a readable length.
 std::string quote(std::string_view text);
 /// ` (did you mean "y"?)`, or nothing if no candidate is near.

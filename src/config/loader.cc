@@ -19,8 +19,8 @@ struct Text {
 };
 
 // The first text is the configuration, the others are laid over it.
-void load(const std::vector<Text>& texts, Diagnostics& diagnostics, Sources& sources,
-          LoadContext& context, LoadResult& result) {
+void load_texts(const std::vector<Text>& texts, Diagnostics& diagnostics, Sources& sources,
+                LoadContext& context, LoadResult& result) {
   Tree tree;
   const Node* root = nullptr;
   for (const Text& text : texts) {
@@ -36,13 +36,15 @@ void load(const std::vector<Text>& texts, Diagnostics& diagnostics, Sources& sou
   Loading loading{context, views};
   auto configuration = std::make_unique<Configuration>();
   read_bootstrap(*root, loading, *configuration);
+  for (const auto& [path, mark] : views.places)
+    configuration->places.push_back({diagnostics.file(mark), mark.line, mark.column, path});
   if (diagnostics.empty()) result.configuration = std::move(configuration);
 }
 
 LoadResult finish(const std::vector<Text>& texts, Sources& sources, LoadContext& context) {
   LoadResult result;
   Diagnostics diagnostics;
-  load(texts, diagnostics, sources, context, result);
+  load_texts(texts, diagnostics, sources, context, result);
   result.diagnostics = diagnostics.take();
   result.files = sources.files();
   if (result.configuration) result.configuration->files = result.files;
@@ -64,6 +66,11 @@ LoadResult load_file(const std::string& path, LoadContext& context, const std::s
   std::vector<Text> texts{{path, std::move(*content)}};
   if (!overlay.empty()) texts.push_back({"--config-yaml", overlay});
   return finish(texts, sources, context);
+}
+
+LoadResult load(const Input& input, LoadContext& context) {
+  if (input.path.empty()) return load_text(input.text, "--config-yaml", context);
+  return load_file(input.path, context, input.text);
 }
 
 LoadResult load_text(const std::string& text, const std::string& name, LoadContext& context) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 #include <weir/filter_registry.h>
 
@@ -39,6 +40,14 @@ struct ReloadOptions {  // weir's own bootstrap field `reload`
   bool operator==(const ReloadOptions&) const = default;
 };
 
+/// Where a message of the configuration stands.
+struct Place {
+  std::string file;
+  unsigned line = 0;  // 1-based
+  unsigned column = 0;
+  std::string path;
+};
+
 /// Everything that one file says.
 struct Configuration {
   std::string node_id, node_cluster;
@@ -55,6 +64,16 @@ struct Configuration {
   std::vector<std::string> cluster_texts;
   std::string dump_json;
   std::vector<std::string> files;  // every file read: the YAML itself first, then data sources
+  std::vector<Place> places;       // of what can still turn out wrong: listeners, plugins
+
+  /// What was found wrong after the load, at the innermost known place that encloses `path`.
+  Diagnostic diagnose(std::string_view path, std::string message) const;
+};
+
+/// A command line may have a file, a text (the overlay), or both; `context` as below.
+struct Input {
+  std::string path;  // empty: the text alone
+  std::string text;
 };
 
 struct LoadContext {
@@ -73,6 +92,7 @@ struct LoadResult {
 /// --config-yaml) is laid over the file: mappings are merged, lists appended, everything else replaced.
 LoadResult load_file(const std::string& path, LoadContext& context,
                      const std::string& overlay = {});
+LoadResult load(const Input& input, LoadContext& context);
 /// `name` stands in diagnostics.
 LoadResult load_text(const std::string& text, const std::string& name, LoadContext& context);
 

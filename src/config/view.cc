@@ -34,6 +34,11 @@ View::~View() {
   }
 }
 
+std::string View::path() const {
+  context_.places.emplace(path_, node_.mark);
+  return path_;
+}
+
 size_t View::find(std::string_view field) const {
   auto name = context_.names.find(field);
   if (name == context_.names.end()) name = context_.names.emplace(field).first;

@@ -26,7 +26,8 @@ struct ViewContext {
   Diagnostics& diagnostics;
   Sources& sources;
   std::unordered_set<std::string, Hash, std::equal_to<>>
-      names{};  // every field name that anybody asked for
+      names{};                           // every field name that anybody asked for
+  std::map<std::string, Mark> places{};  // of the messages whose path was asked for
 };
 
 /// Thread: main. Dies when its owner has read what it knows; then the fields that nobody read are reported as unknown,
@@ -39,7 +40,8 @@ class View final : public ConfigView {
   View(const View&) = delete;
   View& operator=(const View&) = delete;
 
-  std::string path() const override { return path_; }
+  /// Whoever asks keeps it, to report something later: the place is remembered too.
+  std::string path() const override;
   /// Also marks the field as known.
   bool has(std::string_view field) const override;
   std::string text(std::string_view field, std::string_view fallback) override;

@@ -196,6 +196,7 @@ void Reloader::committed() {
 
 void Reloader::reject(std::vector<config::Diagnostic> errors) {
   errors_ = std::move(errors);
+  next_configuration_.reset();
   rejected_.inc();
   last_ok_.set(0);
   for (const config::Diagnostic& each : errors_) WEIR_LOG(kConfig, kError, each.to_string());
