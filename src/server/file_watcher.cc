@@ -29,8 +29,7 @@ FileStamp stamp_of(const std::string& path) noexcept {
 }
 
 FileWatcher::FileWatcher(event::Loop& loop, Callback changed, void* argument)
-    : loop_(loop),
-      changed_(changed),
+    : changed_(changed),
       argument_(argument),
       fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)),
       watch_(loop, &FileWatcher::on_inotify, this),

@@ -46,7 +46,6 @@ class FileWatcher {
   void watch_folder(const std::string& folder);
   bool concerns(int folder, std::string_view name) const;
 
-  event::Loop& loop_;
   Callback changed_;
   void* argument_;
   int fd_ = -1;
