@@ -165,7 +165,8 @@ class Vm {
   Result<void> start_root(RootContext& root);
   Result<void> run(const ExportFunction& function, std::span<const Value> args);
   void fail(CallEnd end, const Context& context, const ExportFunction& function);
-  void account(const Context& context, uint64_t ticks) noexcept;
+  void account(Context& context, uint64_t ticks);
+  void note_memory(size_t bytes, Context& context);
   uint32_t allocate(size_t size);
 
   const std::shared_ptr<const VmGroup> group_;
@@ -193,7 +194,7 @@ class Vm {
   bool exiting_ = false;
   uint32_t exit_code_ = 0;
   uint64_t last_call_ticks_ = 0;
-  unsigned calls_since_sample_ = 0;
+  size_t memory_bytes_ = 0;  // after the last call
 
   bool dead_ = false;
   std::string death_;

@@ -10,7 +10,7 @@
 namespace weir::wasm {
 namespace {
 
-constexpr unsigned kSampleMemoryEvery = 256;  // calls
+constexpr uint64_t kPageBytes = 64 * 1024;
 
 int64_t coarse_second() noexcept {
   timespec time{};
@@ -46,14 +46,23 @@ Vm::Outcome Vm::call(Context& context, const ExportFunction& function,
   return Outcome{true, static_cast<uint32_t>(result.value)};
 }
 
-void Vm::account(const Context& context, uint64_t ticks) noexcept {
+void Vm::account(Context& context, uint64_t ticks) {
   if (context.root == nullptr) return;
   context.root->cell().count(ticks);
   context.root->stats().calls.inc();
-  if (++calls_since_sample_ >= kSampleMemoryEvery) [[unlikely]] {
-    calls_since_sample_ = 0;
-    record_.memory_bytes.store(instance_->memory().size(), std::memory_order_relaxed);
-  }
+  const size_t bytes = instance_->memory().size();
+  if (bytes != memory_bytes_) [[unlikely]]
+    note_memory(bytes, context);
+}
+
+void Vm::note_memory(size_t bytes, Context& context) {
+  memory_bytes_ = bytes;
+  record_.memory_bytes.store(bytes, std::memory_order_relaxed);
+  // memory.grow answers the guest itself; that the next page is refused is all that can be seen here.
+  if (bytes + kPageBytes <= vm_config().limits.max_memory_bytes) return;
+  current_ = &context;
+  count_limit(LimitKind::kMemory);
+  current_ = nullptr;
 }
 
 void Vm::fail(CallEnd end, const Context& context, const ExportFunction& function) {

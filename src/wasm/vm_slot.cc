@@ -48,7 +48,7 @@ VmSlot::~VmSlot() {
 void VmSlot::install(std::unique_ptr<Vm> vm) {
   if (building_ > 0) --building_;
   if (retired_) return builder_.dispose(std::move(vm));
-  if (current_) {
+  if (current_ || backoff_.armed()) {  // a spare that comes during a back-off waits for its end
     if (spare_) return builder_.dispose(std::move(vm));
     vm->record().set_state(VmState::kSpare);
     spare_ = std::move(vm);
