@@ -4,63 +4,12 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <thread>
 
-#include "support/test_proxy.h"
+#include "integration/filters/wasm_dialogue.h"
 
 namespace weir::test {
 namespace {
-
-struct Plugin {
-  std::string guest = "probe";
-  std::string configuration{};
-  std::string vm_configuration{};
-  std::string vm{};      // further fields of vm_config
-  std::string plugin{};  // further fields of the PluginConfig
-  std::string name = "p";
-};
-
-std::string filter(const Plugin& plugin) {
-  std::ostringstream out;
-  out << "- name: wasm_" << plugin.name << "\n  typed_config:\n"
-      << "    \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n    "
-         "config:\n"
-      << "      name: " << plugin.name << "\n";
-  if (!plugin.plugin.empty()) out << "      " << plugin.plugin << "\n";
-  if (!plugin.configuration.empty())
-    out << "      configuration: {\"@type\": type.googleapis.com/google.protobuf.StringValue, "
-           "value: '"
-        << plugin.configuration << "'}\n";
-  out << "      vm_config:\n        runtime: envoy.wasm.runtime.v8\n        code: {local: "
-         "{filename: "
-      << (plugin.guest.starts_with('/') ? plugin.guest : guest_path(plugin.guest)) << "}}\n";
-  if (!plugin.vm_configuration.empty())
-    out << "        configuration: {\"@type\": type.googleapis.com/google.protobuf.StringValue, "
-           "value: '"
-        << plugin.vm_configuration << "'}\n";
-  if (!plugin.vm.empty()) out << "        " << plugin.vm << "\n";
-  return out.str();
-}
-
-constexpr const char* kDirect =
-    "- match: {prefix: /}\n  direct_response: {status: 200, body: {inline_string: ok}}\n";
-
-std::string yaml_with(const Plugin& plugin, uint16_t origin_port = 0) {
-  Yaml yaml;
-  yaml.filters = filter(plugin);
-  if (origin_port != 0) {
-    yaml.origin_port = origin_port;
-  } else {
-    yaml.routes = kDirect;
-  }
-  return yaml.text();
-}
-
-Peer::Message ask(Peer& client, const std::string& headers = "", const std::string& path = "/") {
-  client.send("GET " + path + " HTTP/1.1\r\nHost: a\r\n" + headers + "\r\n");
-  return client.read_message();
-}
 
 TEST(WasmFilter, RustSdkModuleReadsAndChangesHeaders) {
   AutoOrigin origin(

@@ -1,0 +1,155 @@
+// What a failing guest does to streams: to its own, to the others in its VM, and to those that come later.
+#include <gtest/gtest.h>
+
+#include "integration/filters/wasm_dialogue.h"
+
+namespace weir::test {
+namespace {
+
+constexpr const char* kOpen = "failure_policy: FAIL_OPEN";
+constexpr const char* kReload = "failure_policy: FAIL_RELOAD";
+
+std::string origin_answer(const Peer::Message&) { return response("origin"); }
+
+void trap(TestProxy& proxy) {
+  Peer bad = proxy.connect();
+  ask(bad, "x-do: request_headers=trap\r\n");
+}
+
+void wait_for_streams(TestProxy& proxy, size_t count) {
+  proxy.wait_for("streams in the VM", [&proxy, count] {
+    return proxy.admin("/wasm").find("\"streams\":" + std::to_string(count)) != std::string::npos;
+  });
+}
+
+class PausedStreamTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(PausedStreamTest, GetsThePolicyWhenItsVmDies) {
+  AutoOrigin origin(origin_answer);
+  TestProxy proxy(yaml_with(Plugin{.plugin = GetParam()}, origin.port()));
+  Peer held = proxy.connect();
+  held.send("GET / HTTP/1.1\r\nHost: a\r\nx-do: request_headers=pause\r\n\r\n");
+  wait_for_streams(proxy, 1);
+  trap(proxy);
+  const Peer::Message answer = held.read_message();
+  if (GetParam() == kOpen) {
+    EXPECT_EQ(answer.status(), 200);
+    EXPECT_EQ(answer.body, "origin");
+    EXPECT_EQ(proxy.counter("wasm.p.bypassed_streams"), 2u);
+  } else {
+    EXPECT_EQ(answer.status(), 503);
+    EXPECT_EQ(proxy.counter("wasm.p.failed_streams"), 2u);
+  }
+  EXPECT_EQ(proxy.counter("wasm.p.traps"), 1u);
+}
+
+TEST_P(PausedStreamTest, HalfAnsweredIsCutOrGoesOn) {
+  Origin origin;
+  TestProxy proxy(yaml_with(Plugin{.plugin = GetParam()}, origin.port()));
+  Peer held = proxy.connect();
+  held.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  Peer upstream = origin.accept();
+  upstream.read_head();
+  upstream.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfirst");
+  held.read_head();
+  EXPECT_EQ(held.read(5), "first");
+  Peer bad = proxy.connect();
+  bad.send("GET / HTTP/1.1\r\nHost: a\r\nx-do: request_headers=trap\r\n\r\n");
+  if (GetParam() == kOpen) {
+    Peer second = origin.accept();
+    second.read_head();
+    second.send("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    EXPECT_EQ(bad.read_message().status(), 200);
+    upstream.send("later");
+    EXPECT_EQ(held.read(5), "later");
+  } else {
+    EXPECT_EQ(bad.read_message().status(), 503);
+    EXPECT_EQ(held.read_to_end(), "");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Policies, PausedStreamTest,
+                         ::testing::Values("failure_policy: FAIL_CLOSED", kOpen, kReload),
+                         [](const auto& info) { return info.param.substr(16); });
+
+class OpenTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(OpenTest, EveryWayToFailLetsTheStreamPass) {
+  AutoOrigin origin(origin_answer);
+  TestProxy proxy(
+      yaml_with(Plugin{.vm = "limits: {call_timeout: 0.05s}", .plugin = kOpen}, origin.port()));
+  Peer client = proxy.connect();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 2\r\nx-do: " + GetParam() +
+              "\r\n\r\nhi");
+  const Peer::Message answer = client.read_message();
+  EXPECT_EQ(answer.status(), 200);
+  EXPECT_EQ(answer.body, "origin");
+  EXPECT_EQ(proxy.counter("wasm.p.bypassed_streams"), 1u);
+  const Peer::Message next = ask(client, "x-do: request_headers=streams\r\n");
+  EXPECT_NE(next.header("x-probe").find("streams=ok:1"), std::string::npos) << next.head;
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, OpenTest,
+                         ::testing::Values("request_headers=trap", "request_headers=loop",
+                                           "request_headers=exit|3", "request_headers=recurse",
+                                           "request_body=trap", "response_headers=trap",
+                                           "response_body=trap"));
+
+TEST(WasmFailure, RepeatedFailuresBackOff) {
+  AutoOrigin origin(origin_answer);
+  const Plugin plugin{
+      .vm = "limits: {call_timeout: 0.3s}",
+      .plugin = "reload_config: {backoff: {base_interval: 0.3s, max_interval: 0.3s}}"};
+  TestProxy proxy(yaml_with(plugin, origin.port()));
+  Peer client = proxy.connect();
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(ask(client, "x-do: request_headers=loop\r\n").status(), 503);
+  // More than 5 % of ten seconds is gone: there is no VM now, and nobody waits for one.
+  EXPECT_EQ(ask(client).status(), 503);
+  EXPECT_EQ(proxy.counter("wasm.p.vm_reload_backoff"), 1u);
+  EXPECT_EQ(proxy.counter("wasm.p.timeouts"), 2u);
+  proxy.wait_for("the VM is back", [&client] { return ask(client).status() == 200; });
+}
+
+TEST(WasmFailure, OtherVmsAndPluginsAreNotDisturbed) {
+  Yaml yaml;
+  yaml.routes = kDirect;
+  yaml.filters = filter(Plugin{.configuration = "response_headers=streams", .name = "one"}) +
+                 filter(Plugin{.guest = "rust_panic", .name = "two"});
+  TestProxy proxy(yaml.text());
+  Peer client = proxy.connect();
+  EXPECT_EQ(ask(client, "x-text: \xff\r\n").status(), 503);
+  const Peer::Message answer = ask(client, "x-text: abc\r\n");
+  EXPECT_EQ(answer.header("x-text-length"), "3");
+  EXPECT_NE(answer.header("x-probe").find("streams=ok:2"), std::string::npos) << answer.head;
+  EXPECT_EQ(proxy.counter("wasm.one.traps"), 0u);
+  EXPECT_EQ(proxy.counter("wasm.one.vm_reload"), 0u);
+  EXPECT_EQ(proxy.counter("wasm.two.traps"), 1u);
+}
+
+TEST(WasmFailure, TrapsInTicksDoNotStopTheFilter) {
+  AutoOrigin origin(origin_answer);
+  TestProxy proxy(yaml_with(Plugin{.configuration = "configure=tick|10;tick=trap"}, origin.port()));
+  proxy.wait_for("three traps", [&proxy] { return proxy.counter("wasm.p.traps") >= 3; });
+  Peer client = proxy.connect();
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(ask(client).status(), 200) << i;
+}
+
+TEST(WasmFailure, StreamsThatArriveTogetherWithATrapAreServed) {
+  AutoOrigin origin(origin_answer);
+  TestProxy proxy(yaml_with(Plugin{}, origin.port()));
+  for (int round = 0; round < 5; ++round) {
+    std::vector<Peer> others;
+    Peer bad = proxy.connect();
+    for (int i = 0; i < 8; ++i) others.push_back(proxy.connect());
+    bad.send("GET / HTTP/1.1\r\nHost: a\r\nx-do: request_headers=trap\r\n\r\n");
+    EXPECT_EQ(bad.read_message().status(), 503);
+    for (Peer& each : others)
+      each.send("POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 2\r\n\r\nhi");
+    for (Peer& each : others) EXPECT_EQ(each.read_message().status(), 200) << round;
+  }
+  EXPECT_EQ(proxy.counter("wasm.p.failed_streams"), 5u);
+}
+
+}  // namespace
+}  // namespace weir::test
