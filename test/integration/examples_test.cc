@@ -1,0 +1,574 @@
+// Every file of config/ serves, and does what its comments promise. One test per file, named after it; the last test sees
+// to it that none is missing. Ports and paths of the examples are replaced by free ones.
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <sstream>
+
+#include "support/test_proxy.h"
+
+namespace weir::test {
+namespace {
+
+using ::testing::UnitTest;
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream out;
+  out << file.rdbuf();
+  return out.str();
+}
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+}
+
+class Examples : public ::testing::Test {
+ protected:
+  /// Answers with the head that it was sent, so that the client sees what the upstream has seen.
+  static AutoOrigin::Handler echo(std::string name) {
+    return [name = std::move(name)](const Peer::Message& request) {
+      std::string body = request.head;
+      if (!request.body.empty()) body += request.body;
+      return response(body, 200,
+                      "x-upstream: " + name + "\r\ncache-control: max-age=60\r\n" +
+                          (request.header("content-type").empty()
+                               ? ""
+                               : "content-type: " + request.header("content-type") + "\r\n"));
+    };
+  }
+
+  /// The example's text with free ports, the test's origins and folders.
+  std::string example(const std::string& name) {
+    std::string text = text_of(source_path("config/" + name + ".yaml"));
+    EXPECT_FALSE(text.empty()) << name;
+    const std::string upstream =
+        name == "quickstart_upstream" ? "0" : std::to_string(upstream_.port());
+    const std::map<std::string, std::string> ports = {{"9901", "0"},
+                                                      {"9902", "0"},
+                                                      {"10000", "0"},
+                                                      {"10001", "0"},
+                                                      {"10002", "0"},
+                                                      {"10080", upstream},
+                                                      {"10081", std::to_string(other_.port())}};
+    for (const auto& [from, to] : ports)
+      replace_all(text, "port_value: " + from + " ", "port_value: " + to + " ");
+    replace_all(text, "/tmp/weir-", folder_.path() + "/weir-");
+    replace_all(text, "filters/out/", std::string(WEIR_BINARY_DIR) + "/filters/");
+    replace_all(text, "filename: config/pages/", "filename: " + folder_.path() + "/");
+    for (const auto& page : std::filesystem::directory_iterator(source_path("config/pages")))
+      folder_.write(page.path().filename(), text_of(page.path()));
+    return text;
+  }
+
+  void start(const std::string& name) { start_text(example(name)); }
+  void start_text(const std::string& text) {
+    proxy_ = std::make_unique<TestProxy>(text, TestProxy::Options{.workers = 1, .from_file = true});
+  }
+
+  /// An example with a filter of filters/ needs its module, which needs the toolchain of the filter's language.
+  static bool has_filter(const std::string& name) {
+    return std::filesystem::exists(std::string(WEIR_BINARY_DIR) + "/filters/" + name + ".wasm");
+  }
+
+  /// One request on a connection of its own.
+  Peer::Message ask(std::string_view target, std::string_view headers = "",
+                    std::string_view method = "GET", std::string_view body = "",
+                    std::string_view listener = "") {
+    Peer client = proxy_->connect(listener);
+    return exchange(client, target, headers, method, body);
+  }
+  static Peer::Message exchange(Peer& client, std::string_view target,
+                                std::string_view headers = "", std::string_view method = "GET",
+                                std::string_view body = "") {
+    std::string request(method);
+    request.append(" ").append(target).append(" HTTP/1.1\r\n");
+    if (headers.find("host:") == std::string_view::npos) request.append("host: a.test\r\n");
+    request.append(headers);
+    if (!body.empty()) request += "content-length: " + std::to_string(body.size()) + "\r\n";
+    client.send(request + "\r\n" + std::string(body));
+    return client.read_message();
+  }
+
+  TempFolder folder_;
+  AutoOrigin upstream_{echo("one")};
+  AutoOrigin other_{echo("two")};
+  std::unique_ptr<TestProxy> proxy_;
+};
+
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+#define NEEDS_FILTER(name) \
+  if (!has_filter(name)) GTEST_SKIP() << "filters/" << (name) << " is not built here"
+
+TEST_F(Examples, access_log) {
+  start("access_log");
+  EXPECT_EQ(ask("/fine").status(), 200);
+  Peer::Message answer = ask("/fine?x=1", "x-trace: 1\r\n");
+  EXPECT_EQ(answer.status(), 200);
+  const std::string path = folder_.path() + "/weir-errors.log";
+  EXPECT_EQ(text_of(path), "");  // neither an error nor slow
+  proxy_.reset();
+
+  std::string text = example("access_log");
+  replace_all(text, "port_value: " + std::to_string(upstream_.port()), "port_value: 1");
+  start_text(text);
+  EXPECT_EQ(ask("/broken?x=1").status(), 503);
+  proxy_.reset();  // writes what is left
+  const std::string log = text_of(path);
+  EXPECT_TRUE(contains(log, R"("request":{"method":"GET","path":"/broken?x=1"})")) << log;
+  EXPECT_TRUE(contains(log, R"("status":503,)")) << log;
+  EXPECT_TRUE(contains(log, R"("upstream":"127.0.0.1:1")")) << log;
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+}
+
+TEST_F(Examples, circuit_breakers) {
+  std::string text = example("circuit_breakers");
+  replace_all(text, "max_requests: 200", "max_requests: 1");
+  Origin slow;
+  replace_all(text, "port_value: " + std::to_string(upstream_.port()),
+              "port_value: " + std::to_string(slow.port()));
+  start_text(text);
+  Peer first = proxy_->connect();
+  first.send("GET / HTTP/1.1\r\nhost: a.test\r\n\r\n");
+  Peer origin = slow.accept();
+  origin.read_head();
+  const Peer::Message beyond = ask("/");
+  EXPECT_EQ(beyond.status(), 503);
+  EXPECT_EQ(beyond.header("x-envoy-overloaded"), "true");
+  // HIGH has thresholds of its own.
+  Peer important = proxy_->connect();
+  important.send("GET /important HTTP/1.1\r\nhost: a.test\r\n\r\n");
+  Peer second = slow.accept();
+  second.read_head();
+  second.send(response("important"));
+  EXPECT_EQ(important.read_message().body, "important");
+  origin.send(response("done"));
+  EXPECT_EQ(first.read_message().body, "done");
+  EXPECT_TRUE(contains(proxy_->admin("/clusters"), "max_connections::100\n"));
+  EXPECT_TRUE(contains(proxy_->admin("/stats?filter=circuit_breakers"), "remaining_rq: "));
+}
+
+TEST_F(Examples, direct_response) {
+  start("direct_response");
+  Peer client = proxy_->connect();
+  Peer::Message answer = exchange(client, "/");
+  EXPECT_EQ(answer.body, "Welcome.\n");
+  EXPECT_EQ(answer.header("cache-control"), "no-store");
+  EXPECT_EQ(answer.header("content-type"), "text/plain; charset=utf-8");
+  EXPECT_EQ(exchange(client, "/robots.txt").body, "User-agent: *\nDisallow: /\n");
+  EXPECT_EQ(exchange(client, "/private/x").status(), 403);
+  answer = exchange(client, "/privately");
+  EXPECT_EQ(answer.status(), 404);
+  EXPECT_EQ(answer.body, "");
+  // An edit of the file that the YAML names takes effect on the connection that is open.
+  folder_.write_renamed("welcome.txt", "Welcome back.\n");
+  proxy_->wait_for_generation(2);
+  EXPECT_EQ(exchange(client, "/").body, "Welcome back.\n");
+}
+
+TEST_F(Examples, edge_xff) {
+  start("edge_xff");
+  const Peer::Message answer =
+      ask("//a//b", "host: A.test.:80\r\nx-forwarded-for: 1.2.3.4\r\nx-request-id: mine\r\n");
+  EXPECT_EQ(answer.status(), 200);
+  EXPECT_TRUE(answer.body.starts_with("GET /a/b HTTP/1.1\r\n")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, "host: a.test\r\n")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, "x-forwarded-for: 1.2.3.4,127.0.0.1\r\n")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, "x-forwarded-proto: http\r\n")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, "weir\r\n")) << answer.body;  // via
+  EXPECT_FALSE(contains(answer.body, "x-request-id: mine")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, "x-request-id: " + answer.header("x-request-id")));
+  EXPECT_EQ(answer.header("server"), "edge");
+  EXPECT_EQ(ask("/a%2fb").status(), 400);
+  EXPECT_EQ(ask("/", "a_b: 1\r\n").status(), 400);
+  EXPECT_EQ(ask("/", "x: " + std::string(33 * 1024, 'x') + "\r\n").status(), 431);
+}
+
+TEST_F(Examples, header_mutation) {
+  start("header_mutation");
+  Peer::Message answer = ask("/", "x-debug: 1\r\n");
+  EXPECT_EQ(answer.header("x-frame-options"), "DENY");
+  EXPECT_FALSE(answer.has("x-upstream"));
+  EXPECT_FALSE(answer.has("x-hello"));
+  EXPECT_TRUE(contains(answer.body, "x-request-start: ")) << answer.body;
+  EXPECT_FALSE(contains(answer.body, "x-debug")) << answer.body;
+  EXPECT_EQ(ask("/hello").header("x-hello"), "yes");
+  answer = ask("/raw", "x-debug: 1\r\n");
+  EXPECT_EQ(answer.header("x-upstream"), "one");
+  EXPECT_TRUE(contains(answer.body, "x-debug: 1\r\n"));
+  EXPECT_FALSE(contains(answer.body, "x-request-start"));
+}
+
+TEST_F(Examples, header_operations) {
+  start("header_operations");
+  Peer::Message answer = ask("/hello", "x-secret: 1\r\nx-client: me\r\nx-protocol: FTP\r\n");
+  EXPECT_FALSE(contains(answer.body, "x-secret")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, "x-client: me\r\n")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, "x-client: 127.0.0.1\r\n")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, "x-protocol: HTTP/1.1\r\n")) << answer.body;
+  EXPECT_FALSE(contains(answer.body, "FTP"));
+  EXPECT_EQ(answer.header("x-proxy"), "weir/HTTP/1.1");
+  EXPECT_FALSE(answer.has("x-upstream"));
+  EXPECT_EQ(answer.header("cache-control"), "max-age=60");
+  answer = ask("/tenant/7");
+  EXPECT_TRUE(answer.body.starts_with("GET /t/7 HTTP/1.1\r\n")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, "host: inner.example\r\n")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, "x-forwarded-host: a.test\r\n")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, "x-original: GET /tenant/7\r\n")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, "x-route: tenant 100%\r\n")) << answer.body;
+  EXPECT_FALSE(contains(answer.body, "x-token")) << answer.body;
+  EXPECT_EQ(answer.header("cache-control"), "no-store");
+}
+
+TEST_F(Examples, health_check) {
+  start("health_check");
+  EXPECT_EQ(ask("/healthz").status(), 200);
+  EXPECT_EQ(upstream_.requests(), 0u);
+  EXPECT_EQ(proxy_->admin("/healthcheck/fail", "POST"), "OK\n");
+  EXPECT_EQ(ask("/healthz").status(), 503);
+  EXPECT_EQ(ask("/other").status(), 200);
+  EXPECT_EQ(proxy_->admin("/healthcheck/ok", "POST"), "OK\n");
+  EXPECT_EQ(ask("/healthz").status(), 200);
+  EXPECT_EQ(upstream_.requests(), 1u);
+}
+
+TEST_F(Examples, http1_options) {
+  start("http1_options");
+  Peer old = proxy_->connect();
+  old.send("GET /hello HTTP/1.0\r\n\r\n");
+  const std::string answer = old.read_to_end();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
+  EXPECT_TRUE(contains(answer, "host: default.example\r\n")) << answer;
+  EXPECT_TRUE(contains(answer, "X-Upstream: one\r\n")) << answer;
+  EXPECT_FALSE(contains(answer, "Server: ")) << answer;
+  Peer client = proxy_->connect();
+  EXPECT_TRUE(exchange(client, "http://b.test/x").body.starts_with("GET /x HTTP/1.1\r\n"));
+  EXPECT_TRUE(contains(exchange(client, "http://b.test/x").body, "host: b.test\r\n"));
+  std::string many;
+  for (int i = 0; i < 51; ++i) many += "x-" + std::to_string(i) + ": 1\r\n";
+  EXPECT_EQ(ask("/", many).status(), 431);
+  EXPECT_EQ(ask("/", "x: " + std::string(17 * 1024, 'x') + "\r\n").status(), 431);
+}
+
+TEST_F(Examples, listeners) {
+  std::string text = example("listeners");
+  // Not every machine that runs tests has IPv6.
+  const int six = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in6 local{};
+  local.sin6_family = AF_INET6;
+  local.sin6_addr = in6addr_loopback;
+  const bool has_six =
+      six >= 0 && ::bind(six, reinterpret_cast<const sockaddr*>(&local), sizeof local) == 0;
+  if (six >= 0) ::close(six);
+  if (!has_six) replace_all(text, "\"::1\"", "127.0.0.1");
+  start_text(text);
+  Peer::Message answer = ask("/hello", "", "GET", "", "ingress");
+  EXPECT_EQ(answer.status(), 200);
+  EXPECT_TRUE(contains(answer.body, "x-request-id: "));
+  answer = ask("/", "", "GET", "", "status");
+  EXPECT_EQ(answer.body, "up\n");
+  EXPECT_FALSE(answer.has("server"));
+  if (!has_six) {
+    EXPECT_EQ(ask("/", "", "GET", "", "six").body, "six\n");
+  } else {
+    local.sin6_port = htons(proxy_->port("six"));
+    const int fd = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&local), sizeof local), 0);
+    Peer client(fd);
+    EXPECT_EQ(exchange(client, "/").body, "six\n");
+  }
+  EXPECT_TRUE(contains(proxy_->admin("/stats?filter=listener.public"), "downstream_cx_total: 1\n"));
+}
+
+TEST_F(Examples, load_balancing) {
+  start("load_balancing");
+  std::map<std::string, int> seen;
+  for (int i = 0; i < 8; ++i) ++seen[ask("/").header("x-upstream")];
+  EXPECT_EQ(seen["one"], 6);  // three to one
+  EXPECT_EQ(seen["two"], 2);
+  seen.clear();
+  for (int i = 0; i < 40; ++i) ++seen[ask("/least").header("x-upstream")];
+  EXPECT_GT(seen["one"], 0);
+  EXPECT_GT(seen["two"], 0);
+  seen.clear();
+  for (int i = 0; i < 8; ++i) ++seen[ask("/random").header("x-upstream")];
+  EXPECT_EQ(seen["one"], 8);  // priority 0 alone
+}
+
+TEST_F(Examples, local_ratelimit) {
+  start("local_ratelimit");
+  for (int i = 0; i < 5; ++i) {
+    const Peer::Message answer = ask("/login");
+    EXPECT_EQ(answer.status(), 200) << i;
+    EXPECT_TRUE(answer.body.starts_with("GET /hello HTTP/1.1")) << answer.body;
+  }
+  EXPECT_EQ(ask("/login").status(), 429);
+  EXPECT_EQ(ask("/").status(), 200);  // the other bucket is not empty
+  EXPECT_EQ(upstream_.requests(), 6u);
+}
+
+TEST_F(Examples, local_reply) {
+  start("local_reply");
+  EXPECT_EQ(ask("/hello").status(), 200);
+  Peer::Message answer = ask("/nothing");
+  EXPECT_EQ(answer.status(), 404);
+  EXPECT_EQ(answer.header("content-type"), "text/html; charset=UTF-8");
+  EXPECT_EQ(answer.body, "<h1>404</h1><p>There is nothing here.</p>\n");
+  std::string text = example("local_reply");
+  replace_all(text, "port_value: " + std::to_string(upstream_.port()), "port_value: 1");
+  start_text(text);
+  answer = ask("/hello");
+  EXPECT_EQ(answer.status(), 502);
+  EXPECT_EQ(answer.header("retry-after"), "5");
+  EXPECT_EQ(answer.header("content-type"), "application/json");
+  EXPECT_TRUE(contains(answer.body, R"("message":"The service is away for a moment.")"))
+      << answer.body;
+  EXPECT_TRUE(contains(answer.body, R"("status":502)")) << answer.body;
+}
+
+TEST_F(Examples, quickstart) {
+  NEEDS_FILTER("add_header");
+  std::string text = example("quickstart");
+  start_text(text);
+  Peer client = proxy_->connect();
+  Peer::Message answer = exchange(client, "/");
+  EXPECT_EQ(answer.header("x-weir-filter"), "hello");
+  EXPECT_TRUE(contains(answer.body, "x-weir-filter: hello\r\n")) << answer.body;
+  // As its comment says: the next request has the new header, on the connection that is open.
+  replace_all(text, "value=hello", "value=changed");
+  proxy_->write_config(text);
+  proxy_->wait_for_generation(2);
+  EXPECT_EQ(exchange(client, "/").header("x-weir-filter"), "changed");
+}
+
+TEST_F(Examples, quickstart_upstream) {
+  start("quickstart_upstream");
+  const Peer::Message answer = ask("/");
+  EXPECT_EQ(answer.body, "Hello from the upstream.\n");
+  EXPECT_EQ(answer.header("x-upstream"), "quickstart");
+  EXPECT_EQ(ask("/hello").body, "Hello, hello.\n");
+}
+
+TEST_F(Examples, redirects) {
+  start("redirects");
+  const auto location = [this](std::string_view target, int status, std::string_view headers = "") {
+    const Peer::Message answer = ask(target, headers);
+    EXPECT_EQ(answer.status(), status) << target;
+    return answer.header("location");
+  };
+  EXPECT_EQ(location("/one", 302), "http://a.test/two");
+  EXPECT_EQ(location("/old/page?x=1", 301), "http://a.test/new/page");
+  EXPECT_EQ(location("/www/x?y=1", 308), "https://www.example:8443/www/x?y=1");
+  EXPECT_EQ(location("/item/42", 303), "http://a.test/items?id=42");
+  EXPECT_EQ(location("/any?x=1", 301, "host: secure.example\r\n"),
+            "https://secure.example/any?x=1");
+  EXPECT_EQ(upstream_.requests(), 0u);
+  EXPECT_EQ(ask("/other").status(), 200);
+}
+
+TEST_F(Examples, reload) {
+  std::string text = example("reload");
+  start_text(text);
+  Peer client = proxy_->connect();
+  EXPECT_EQ(exchange(client, "/").body, "first\n");
+  EXPECT_EQ(exchange(client, "/other").status(), 200);
+  std::string broken = text;
+  replace_all(broken, "stat_prefix: ingress", "statprefix: ingress");
+  proxy_->write_config(broken);
+  proxy_->wait_for_rejection(1);
+  const std::string page = proxy_->admin("/reload");
+  EXPECT_TRUE(contains(page, R"(did you mean \"stat_prefix\"?)")) << page;
+  EXPECT_TRUE(contains(page, R"("generation":1)")) << page;
+  EXPECT_EQ(exchange(client, "/").body, "first\n");
+  replace_all(text, "first", "second");
+  proxy_->write_config(text);
+  proxy_->wait_for_generation(2);
+  EXPECT_EQ(exchange(client, "/").body, "second\n");
+}
+
+TEST_F(Examples, routing) {
+  std::string text = example("routing");
+  // The second cluster is the second origin here, and the one in a hundred is left out: this test is no game of chance.
+  const size_t other = text.find("- name: other\n    connect_timeout");
+  ASSERT_NE(other, std::string::npos);
+  text = text.substr(0, other) + [this, tail = text.substr(other)]() mutable {
+    replace_all(tail, "port_value: " + std::to_string(upstream_.port()),
+                "port_value: " + std::to_string(other_.port()));
+    return tail;
+  }();
+  replace_all(text, "numerator: 1,", "numerator: 0,");
+  start_text(text);
+  const std::string api = "host: api.example\r\n";
+  Peer::Message answer = ask("/status", api);
+  EXPECT_EQ(answer.body, "fine\n");
+  EXPECT_EQ(answer.header("x-served-by"), "weir");
+  EXPECT_EQ(ask("/x", api + "x-version: 2.1\r\n").header("x-upstream"), "two");
+  EXPECT_EQ(ask("/x?debug", api).header("x-upstream"), "two");
+  answer = ask("/users/7/posts", api + "x-internal: 1\r\n");
+  EXPECT_TRUE(answer.body.starts_with("GET /hello/7 HTTP/1.1\r\n")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, "x-route: regex\r\n")) << answer.body;
+  EXPECT_FALSE(contains(answer.body, "x-internal")) << answer.body;
+  answer = ask("/v1/hello", api);
+  EXPECT_TRUE(answer.body.starts_with("GET /hello HTTP/1.1\r\n") ||
+              answer.body.starts_with("GET //hello HTTP/1.1\r\n"))
+      << answer.body;
+  EXPECT_TRUE(contains(answer.body, "host: inner.example\r\n")) << answer.body;
+  EXPECT_TRUE(contains(ask("/v10", "host: x.api.example\r\n").body, "x-route: split\r\n"));
+  EXPECT_EQ(ask("/", "host: choose.test\r\nx-cluster: other\r\n").header("x-upstream"), "two");
+  EXPECT_EQ(ask("/", "host: choose.test\r\nx-cluster: none\r\n").status(), 404);
+  EXPECT_EQ(ask("/").header("x-upstream"), "one");
+}
+
+TEST_F(Examples, timeouts) {
+  std::string text = example("timeouts");
+  replace_all(text, "timeout: 15s", "timeout: 0.1s");
+  replace_all(text, "request_headers_timeout: 10s", "request_headers_timeout: 0.1s");
+  Origin slow;
+  replace_all(text, "port_value: " + std::to_string(upstream_.port()),
+              "port_value: " + std::to_string(slow.port()));
+  start_text(text);
+  Peer download = proxy_->connect();
+  download.send("GET /download HTTP/1.1\r\nhost: a.test\r\n\r\n");
+  Peer first = slow.accept();
+  first.read_head();
+  Peer client = proxy_->connect();
+  client.send("GET / HTTP/1.1\r\nhost: a.test\r\n\r\n");
+  Peer second = slow.accept();
+  second.read_head();
+  EXPECT_EQ(client.read_message().status(), 504);
+  // The download has no limit: it is answered after the other has timed out.
+  first.send(response("late"));
+  EXPECT_EQ(download.read_message().body, "late");
+  Peer slowloris = proxy_->connect();
+  slowloris.send("GET / HTTP/1.1\r\n");
+  EXPECT_EQ(slowloris.read_message().status(), 408);
+}
+
+TEST_F(Examples, unix_socket) {
+  start("unix_socket");
+  const std::string path = folder_.path() + "/weir-example.sock";
+  EXPECT_EQ(std::filesystem::status(path).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  Peer client(fd);
+  const Peer::Message answer = exchange(client, "/");
+  EXPECT_EQ(answer.body, "Hello from the upstream.\n");
+  EXPECT_EQ(answer.header("x-upstream"), "unix");
+}
+
+TEST_F(Examples, wasm_api_key) {
+  NEEDS_FILTER("api_key_auth");
+  start("wasm_api_key");
+  EXPECT_EQ(ask("/").status(), 401);
+  EXPECT_EQ(ask("/", "x-api-key: wrong\r\n").status(), 403);
+  EXPECT_EQ(upstream_.requests(), 0u);
+  EXPECT_EQ(ask("/", "x-api-key: example-key-of-ann\r\n").status(), 200);
+  EXPECT_EQ(upstream_.requests(), 1u);
+  EXPECT_FALSE(contains(proxy_->admin("/config_dump"), "example-key"));
+}
+
+TEST_F(Examples, wasm_failure_policy) {
+  NEEDS_FILTER("add_header");
+  std::string text = example("wasm_failure_policy");
+  start_text(text);
+  EXPECT_EQ(ask("/").header("x-weir-filter"), "hello");
+  proxy_.reset();
+  // With a guest that is stopped in every request: FAIL_OPEN goes on without it, the default answers 503.
+  if (!std::filesystem::exists(guest_path("probe"))) GTEST_SKIP() << "no probe guest here";
+  replace_all(text, std::string(WEIR_BINARY_DIR) + "/filters/add_header.wasm", guest_path("probe"));
+  start_text(text);
+  EXPECT_EQ(ask("/", "x-do: request_headers=trap\r\n").status(), 200);
+  replace_all(text, "failure_policy: FAIL_OPEN", "failure_policy: FAIL_CLOSED");
+  start_text(text);
+  EXPECT_EQ(ask("/", "x-do: request_headers=trap\r\n").status(), 503);
+}
+
+TEST_F(Examples, wasm_limits) {
+  NEEDS_FILTER("add_header");
+  std::string text = example("wasm_limits");
+  start_text(text);
+  EXPECT_EQ(ask("/").header("x-weir-filter"), "hello");
+  EXPECT_TRUE(contains(proxy_->admin("/wasm"), "add_header"));
+  // A limit that the module itself does not fit into refuses the edit.
+  replace_all(text, "max_memory_bytes: 33554432", "max_memory_bytes: 65536");
+  proxy_->write_config(text);
+  proxy_->wait_for_rejection(1);
+  EXPECT_EQ(ask("/").header("x-weir-filter"), "hello");
+}
+
+TEST_F(Examples, wasm_mask_body) {
+  NEEDS_FILTER("mask_body");
+  start("wasm_mask_body");
+  const Peer::Message answer = ask("/", "content-type: application/json\r\n", "POST",
+                                   R"({"password": "secret", "name": "ann"})");
+  EXPECT_EQ(answer.status(), 200);
+  EXPECT_FALSE(contains(answer.body, "secret")) << answer.body;
+  EXPECT_TRUE(contains(answer.body, R"("name": "ann")")) << answer.body;
+}
+
+TEST_F(Examples, wasm_shared_vm) {
+  NEEDS_FILTER("add_header");
+  start("wasm_shared_vm");
+  Peer::Message answer = ask("/");
+  EXPECT_EQ(answer.header("x-first"), "1");
+  EXPECT_EQ(answer.header("x-second"), "2");
+  answer = ask("/plain");
+  EXPECT_EQ(answer.header("x-first"), "1");
+  EXPECT_FALSE(answer.has("x-second"));
+  EXPECT_TRUE(contains(proxy_->admin("/stats?filter=wasm"), "active: 1\n"))
+      << proxy_->admin("/stats?filter=wasm") << proxy_->admin("/wasm");
+}
+
+TEST_F(Examples, weighted_clusters) {
+  start("weighted_clusters");
+  std::map<std::string, int> seen;
+  for (int i = 0; i < 300; ++i) {
+    const Peer::Message answer = ask("/");
+    const std::string version = answer.header("x-version");
+    ++seen[version];
+    EXPECT_EQ(answer.header("x-upstream"), version == "next" ? "two" : "one");
+    EXPECT_EQ(contains(answer.body, "x-canary: chosen\r\n"), version == "next");
+  }
+  // 30 of 300 on average; the bounds are missed once in some million runs.
+  EXPECT_GT(seen["next"], 5);
+  EXPECT_LT(seen["next"], 60);
+  EXPECT_EQ(seen["next"] + seen["stable"], 300);
+  EXPECT_EQ(ask("/", "x-canary: yes\r\n").header("x-version"), "next");
+}
+
+TEST(ExampleFiles, EachHasATestOfItsName) {
+  std::vector<std::string> tested;
+  const UnitTest& all = *UnitTest::GetInstance();
+  for (int s = 0; s < all.total_test_suite_count(); ++s) {
+    const auto& suite = *all.GetTestSuite(s);
+    for (int t = 0; t < suite.total_test_count(); ++t)
+      tested.emplace_back(suite.GetTestInfo(t)->name());
+  }
+  for (const auto& file : std::filesystem::directory_iterator(source_path("config"))) {
+    if (file.path().extension() != ".yaml") continue;
+    const std::string name = file.path().stem();
+    EXPECT_EQ(std::count(tested.begin(), tested.end(), name), 1) << "no test of " << file.path();
+    // What to try stands in the comment at the top.
+    const std::string text = text_of(file.path());
+    EXPECT_TRUE(contains(text.substr(0, text.find("admin:")), "#     ")) << file.path();
+  }
+}
+
+}  // namespace
+}  // namespace weir::test
