@@ -68,7 +68,7 @@ TEST(Admin, RefusesForeignHostsAndOrigins) {
   proxy.on_main([&proxy, &address] { address = proxy.server().admin_address(); });
   const auto port = static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
   for (const std::string& headers : {std::string("Host: evil.example\r\n"),
-                                    "Host: " + address + "\r\nOrigin: http://evil.example\r\n"}) {
+                                     "Host: " + address + "\r\nOrigin: http://evil.example\r\n"}) {
     Peer peer = Peer::connect(port);
     peer.send("POST /quitquitquit HTTP/1.1\r\n" + headers + "content-length: 0\r\n\r\n");
     EXPECT_EQ(peer.read_message().status(), 403) << headers;

@@ -225,11 +225,10 @@ TEST(SlowPeers, SlowReaderHoldsTheOriginBack) {
   scene.yaml.cluster = "per_connection_buffer_limit_bytes: 65536\n";
   TestProxy proxy(scene.yaml.text());
   Peer client = proxy.connect();
-  client.set_receive_buffer(4096);
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   Peer upstream = scene.origin.accept();
   upstream.read_message();
-  constexpr size_t kSize = 64 * 1024 * 1024;
+  constexpr size_t kSize = 64 * 1024 * 1024;  // more than the kernel's buffers hold
   std::jthread sender([&upstream] {
     upstream.send("HTTP/1.1 200 OK\r\ncontent-length: " + std::to_string(kSize) + "\r\n\r\n");
     const std::string block(1024 * 1024, 'x');
