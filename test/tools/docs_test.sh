@@ -24,6 +24,12 @@ for page in README.md CONTRIBUTING.md docs/*.md test/README.md; do
   done < <(grep -oE '`(src|include|test|tools|config|docs|docker|cmake|\.ci)/[A-Za-z0-9_./-]+`' "$page" | tr -d '`' | sort -u)
 done
 
+# Every field that the readers of the configuration take is in the reference.
+while IFS= read -r field; do
+  grep -q "\`[^\`]*\b$field\b" docs/configuration.md || fail "docs/configuration.md does not tell of $field"
+done < <(grep -hoE '(boolean|integer|number|uint32|millis|duration|text|texts|enumeration|child|children|data_source)\("[a-z0-9_]+"' \
+  src/config/{bootstrap,listener,hcm,routes,route,cluster,access_log,log_filter}.cc | sed 's/.*("//; s/"//' | sort -u)
+
 sed -n '/^```cpp$/,/^```$/p' docs/extending.md | sed '/^```/d' >"$work/extending.cc"
 [ -s "$work/extending.cc" ] || fail "docs/extending.md has no code"
 compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$1/CMakeCache.txt")
