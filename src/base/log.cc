@@ -147,7 +147,7 @@ void write_log(Component component, Level level, std::string_view message,
   line += "][";
   line += component_name(component);
   line += "] ";
-  append_escaped(line, message);
+  append_escaped(line, message, EscapeQuotes::kNo);
   for (const LogField& field : fields) {
     line += ' ';
     field.append_to(line);

@@ -159,7 +159,7 @@ bool valid_utf8(std::string_view text) noexcept {
   return true;
 }
 
-void append_escaped(std::string& out, std::string_view text) {
+void append_escaped(std::string& out, std::string_view text, EscapeQuotes quotes) {
   while (!text.empty()) {
     const char c = text.front();
     const size_t n = utf8_length(text);
@@ -169,7 +169,7 @@ void append_escaped(std::string& out, std::string_view text) {
       out += "\\r";
     } else if (c == '\t') {
       out += "\\t";
-    } else if (c == '"' || c == '\\') {
+    } else if (c == '\\' || (c == '"' && quotes == EscapeQuotes::kYes)) {
       out += '\\';
       out += c;
     } else if (n == 0 || (c >= 0 && c < ' ') || c == 0x7f) {

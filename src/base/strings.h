@@ -86,8 +86,11 @@ std::string concat(const Parts&... parts) {
 size_t utf8_length(std::string_view text) noexcept;
 bool valid_utf8(std::string_view text) noexcept;
 
-/// For log lines: controls, quotes, backslashes and bytes that are not UTF-8 become escapes (\n, \", \xHH).
-void append_escaped(std::string& out, std::string_view text);
+/// For log lines: controls, quotes, backslashes and bytes that are not UTF-8 become escapes (\n, \", \xHH). kNo leaves
+/// quotes as they are, for text that stands in none.
+enum class EscapeQuotes : bool { kNo, kYes };
+void append_escaped(std::string& out, std::string_view text,
+                    EscapeQuotes quotes = EscapeQuotes::kYes);
 /// The inside of a JSON string; invalid UTF-8 becomes U+FFFD.
 void append_json_escaped(std::string& out, std::string_view text);
 std::string json_escape(std::string_view text);
