@@ -15,6 +15,13 @@ std::vector<std::string> keys_of(const std::vector<std::shared_ptr<const wasm::P
   return keys;
 }
 
+/// Whether the listener with this index has any of the plugins.
+bool has_plugin(size_t listener, const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) {
+  const std::string path = "static_resources.listeners[" + std::to_string(listener) + "].";
+  return std::any_of(plugins.begin(), plugins.end(),
+                     [&path](const auto& plugin) { return plugin->config_path.starts_with(path); });
+}
+
 /// Why no snapshot could be made, at the listener that the message begins with.
 config::Diagnostic snapshot_problem(const config::Configuration& configuration,
                                     std::string message) {
@@ -122,13 +129,15 @@ wasm::NodeInfo Reloader::node_info() const {
 void Reloader::reuse_unchanged(
     config::Configuration& configuration,
     const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) const {
-  // With the same plugins and the same text a listener is the same object: rate-limit buckets and the like go on.
-  if (keys_of(plugins) != plugin_keys_) return;
+  // With the same plugins, or none, and the same text a listener is the same object: rate-limit buckets and the like go on.
+  const bool same_plugins = keys_of(plugins) == plugin_keys_;
   const config::Configuration& before = *current_->configuration;
-  for (size_t i = 0; i < configuration.listeners.size(); ++i)
+  for (size_t i = 0; i < configuration.listeners.size(); ++i) {
+    if (!same_plugins && has_plugin(i, plugins)) continue;
     for (size_t k = 0; k < before.listeners.size(); ++k)
       if (before.listener_texts[k] == configuration.listener_texts[i])
         configuration.listeners[i] = before.listeners[k];
+  }
 }
 
 std::vector<config::Diagnostic> Reloader::to_diagnostics(
