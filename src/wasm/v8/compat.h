@@ -15,6 +15,16 @@ namespace weir::wasm::v8engine {
 /// Tells V8 that SIGSEGV inside guest memory is a trap: bounds checks then cost nothing.
 inline bool enable_trap_handler() { return v8::V8::EnableWebAssemblyTrapHandler(true); }
 
+/// The small integer that a handle refers to; false: it is something else. What V8's own inline functions do; its exported ones
+/// cost a call across libraries for each argument of each host call.
+inline bool small_integer(v8::Local<v8::Value> value, int32_t& out) {
+  using v8::internal::Internals;
+  const auto tagged = *reinterpret_cast<const v8::internal::Address*>(*value);
+  if (Internals::HasHeapObjectTag(tagged)) return false;
+  out = Internals::SmiValue(tagged);
+  return true;
+}
+
 inline v8::Local<v8::String> text(v8::Isolate* isolate, std::string_view value) {
   return v8::String::NewFromUtf8(isolate, value.data(), v8::NewStringType::kNormal,
                                  static_cast<int>(value.size()))

@@ -18,7 +18,7 @@ class V8Engine : public Engine {
     v8::V8::SetFlagsFromString("--no-flush-bytecode --single-threaded-gc --wasm-dynamic-tiering");
     v8::V8::InitializePlatform(platform_.get());
     v8::V8::Initialize();
-    enable_trap_handler();
+    if (enable_trap_handler()) growth_ = MemoryGrowth::kInPlace;
   }
 
   std::string_view name() const noexcept override { return "v8"; }
@@ -40,7 +40,7 @@ class V8Engine : public Engine {
   Result<std::unique_ptr<Instance>> make_instance(std::shared_ptr<const Module> module,
                                                   const EngineLimits& limits) override {
     auto ours = std::static_pointer_cast<const V8Module>(std::move(module));
-    return std::make_unique<V8Instance>(*platform_, std::move(ours), limits);
+    return std::make_unique<V8Instance>(*platform_, std::move(ours), limits, growth_);
   }
 
  private:
@@ -64,6 +64,7 @@ class V8Engine : public Engine {
   }
 
   std::unique_ptr<v8::Platform> platform_;
+  MemoryGrowth growth_ = MemoryGrowth::kMayMove;
 };
 
 }  // namespace

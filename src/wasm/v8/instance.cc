@@ -13,7 +13,14 @@ constexpr size_t kHeapGrace =
 constexpr unsigned kPumpEvery = 4096;  // calls between looks at V8's foreground tasks
 constexpr size_t kMaxTrapText = 4096;
 
+/// The instance whose isolate and context are entered on this thread. They stay so between calls: entering costs as much as
+/// a short call does.
+thread_local V8Instance* entered = nullptr;
+
 Value from_js(v8::Local<v8::Value> value, ValueType type) {
+  int32_t small = 0;
+  if (type == ValueType::kI32 && small_integer(value, small)) [[likely]]
+    return static_cast<uint32_t>(small);
   switch (type) {
     case ValueType::kI32:
       return static_cast<uint32_t>(value.As<v8::Int32>()->Value());
@@ -54,9 +61,10 @@ std::string to_text(v8::Isolate* isolate, v8::Local<v8::Value> value) {
 }  // namespace
 
 V8Instance::V8Instance(v8::Platform& platform, std::shared_ptr<const V8Module> module,
-                       const EngineLimits& limits)
+                       const EngineLimits& limits, MemoryGrowth growth)
     : platform_(platform),
       module_(std::move(module)),
+      growth_(growth),
       allocator_(v8::ArrayBuffer::Allocator::NewDefaultAllocator()) {
   v8::Isolate::CreateParams params;
   params.array_buffer_allocator = allocator_.get();
@@ -71,6 +79,7 @@ V8Instance::V8Instance(v8::Platform& platform, std::shared_ptr<const V8Module> m
 V8Instance::~V8Instance() {
   {
     if (!locker_) adopt_on_this_thread();
+    leave();
     const v8::Isolate::Scope isolate_scope(isolate_);
     memory_.reset();
     memory_object_.Reset();
@@ -84,7 +93,30 @@ V8Instance::~V8Instance() {
 
 void V8Instance::adopt_on_this_thread() { locker_ = std::make_unique<v8::Locker>(isolate_); }
 
-void V8Instance::release_from_this_thread() { locker_.reset(); }
+void V8Instance::release_from_this_thread() {
+  leave();
+  locker_.reset();
+}
+
+void V8Instance::enter() noexcept {
+  if (entered == this) [[likely]]
+    return;
+  if (entered != nullptr) entered->leave();
+  isolate_->Enter();
+  const v8::HandleScope handles(isolate_);
+  context_.Get(isolate_)->Enter();
+  entered = this;
+}
+
+void V8Instance::leave() noexcept {
+  if (entered != this) return;
+  entered = nullptr;
+  {
+    const v8::HandleScope handles(isolate_);
+    context_.Get(isolate_)->Exit();
+  }
+  isolate_->Exit();
+}
 
 size_t V8Instance::on_heap_limit(void* self, size_t current, size_t) noexcept {
   // Without a callback that gives room V8 aborts the process; with it the guest ends and unwinds.
@@ -257,13 +289,11 @@ CallResult V8Instance::call(FunctionHandle function, std::span<const Value> args
     --depth_;
     return nested;
   }
-  const v8::Isolate::Scope isolate_scope(isolate_);
-  const v8::HandleScope handles(isolate_);
-  const v8::Context::Scope context_scope(context_.Get(isolate_));
+  enter();
   ++depth_;
   const CallResult outcome = invoke(target, args);
   --depth_;
-  watch_memory();
+  if (growth_ == MemoryGrowth::kMayMove) watch_memory();
   if (++calls_since_pump_ >= kPumpEvery) {
     calls_since_pump_ = 0;
     while (v8::platform::PumpMessageLoop(&platform_, isolate_)) {
@@ -273,9 +303,8 @@ CallResult V8Instance::call(FunctionHandle function, std::span<const Value> args
 }
 
 void V8Instance::watch_memory() noexcept {
-  // Memory grows in place inside its reserved range, so the backing store stays the same object; where a V8 could
-  // not do that, the store would be another one.
   if (memory_object_.IsEmpty()) return;
+  const v8::HandleScope handles(isolate_);
   const v8::Local<v8::ArrayBuffer> buffer = memory_object_.Get(isolate_)->Buffer();
   if (buffer->ByteLength() != memory_->ByteLength()) memory_ = buffer->GetBackingStore();
 }

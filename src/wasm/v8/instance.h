@@ -11,12 +11,16 @@
 
 namespace weir::wasm::v8engine {
 
+/// With the trap handler V8 reserves the address space of a whole memory, which then grows in place: its backing store stays the
+/// same object. Else growing may make another one.
+enum class MemoryGrowth : uint8_t { kInPlace, kMayMove };
+
 /// Owner: a Vm. Thread: the one that holds the Locker (adopt_on_this_thread); terminate() may come from any.
 /// Death: on the engine thread, after release_from_this_thread() on the worker.
 class V8Instance : public Instance {
  public:
   V8Instance(v8::Platform& platform, std::shared_ptr<const V8Module> module,
-             const EngineLimits& limits);
+             const EngineLimits& limits, MemoryGrowth growth);
   ~V8Instance() override;
 
   void adopt_on_this_thread() override;
@@ -55,9 +59,13 @@ class V8Instance : public Instance {
   CallResult invoke(Export& target, std::span<const Value> args) noexcept;
   CallEnd classify(const v8::TryCatch& caught, v8::Local<v8::Context> context) noexcept;
   void watch_memory() noexcept;
+  // Isolate and context on this thread. Requires: no call of another instance runs here.
+  void enter() noexcept;
+  void leave() noexcept;
 
   v8::Platform& platform_;
   std::shared_ptr<const V8Module> module_;
+  const MemoryGrowth growth_;
   std::unique_ptr<v8::ArrayBuffer::Allocator> allocator_;
   v8::Isolate* isolate_ = nullptr;
   std::unique_ptr<v8::Locker> locker_;
