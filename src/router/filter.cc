@@ -173,7 +173,9 @@ void RouterFilter::response_done() {
         static_cast<uint64_t>(milliseconds_between(request_done_, now)));
 }
 
-void RouterFilter::on_stream_end(const StreamInfo&) noexcept {
+void RouterFilter::on_stream_end(const StreamInfo&) noexcept { abandon(); }
+
+void RouterFilter::abandon() noexcept {
   exchange_.cancel();
   timeout_.cancel();
 }
@@ -195,14 +197,7 @@ void RouterFilter::on_exchange_connected(upstream::UpstreamConnection& connectio
   ++info.upstream_attempt_count;
 }
 
-ResponseHead& RouterFilter::exchange_head() noexcept {
-  if (!answered_elsewhere()) return terminal_->response_head_storage();
-  if (!unwanted_) unwanted_ = std::make_unique<ResponseHead>();
-  return *unwanted_;
-}
-
 void RouterFilter::on_exchange_informational() {
-  if (answered_elsewhere()) return;
   ResponseHead& head = terminal_->response_head_storage();
   if (callbacks_->stream_info().protocol == Protocol::kHttp10) return;
   // 100 is for the client only if it has asked and nobody before has answered: then the request still says so.
@@ -228,11 +223,6 @@ void RouterFilter::prepare_head(ResponseHead& head) {
 }
 
 void RouterFilter::on_exchange_head(size_t, EndStream end) {
-  if (answered_elsewhere()) {
-    timeout_.cancel();
-    exchange_.cancel();
-    return;
-  }
   prepare_head(terminal_->response_head_storage());
   head_passed_ = true;
   if (end == EndStream::kYes) response_done();

@@ -48,6 +48,7 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   void attach_terminal(stream::TerminalCallbacks& callbacks) override { terminal_ = &callbacks; }
   void on_response_blocked() override { exchange_.hold_response(); }
   void on_response_resumed() override { exchange_.release_response(); }
+  void on_local_reply() override { abandon(); }
 
   Flow on_request_head(RequestHead& head, EndStream end) override;
   Flow on_request_body(Buffer& data, EndStream end) override;
@@ -55,7 +56,7 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   void on_stream_end(const StreamInfo& info) noexcept override;
 
  private:
-  ResponseHead& exchange_head() noexcept override;
+  ResponseHead& exchange_head() noexcept override { return terminal_->response_head_storage(); }
   HeaderMap& exchange_trailers() noexcept override {
     return terminal_->response_trailers_storage();
   }
@@ -76,10 +77,7 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   void set_upstream_host(upstream::Pool& pool);
   void request_done();
   void response_done();
-  /// A filter has replied by itself: the stream's head is not ours any more.
-  bool answered_elsewhere() const noexcept {
-    return !head_passed_ && callbacks_->stream_info().response_code != 0;
-  }
+  void abandon() noexcept;
   static void on_timeout(void* self) noexcept;
 
   const RouterSettings& settings_;
@@ -92,7 +90,6 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   std::chrono::milliseconds timeout_after_{0};
   MonotonicTime request_done_{};
   upstream::Pool* host_named_ = nullptr;    // whose address stands in StreamInfo; compared only
-  std::unique_ptr<ResponseHead> unwanted_;  // takes a response that nobody waits for any more
   bool head_passed_ = false;
 };
 

@@ -312,6 +312,7 @@ void FilterChain::do_reply() {
     return finish();
   }
   replied_ = true;
+  if (terminal_ != nullptr) terminal_->on_local_reply();
   kill<Direction::kResponse>();
   exchange_->response.clear();
   exchange_->response_trailers.clear();

@@ -64,6 +64,8 @@ class TerminalFilter : public HttpFilter {
   /// The client reads slowly / again: stop and resume reading the response.
   virtual void on_response_blocked() = 0;
   virtual void on_response_resumed() = 0;
+  /// Somebody else answers: what is under way upstream is for nobody any more. May come inside any callback.
+  virtual void on_local_reply() = 0;
 };
 
 }  // namespace weir::stream

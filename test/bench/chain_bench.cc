@@ -18,6 +18,7 @@ class Answer final : public TerminalFilter {
   void attach_terminal(TerminalCallbacks& callbacks) override { terminal_ = &callbacks; }
   void on_response_blocked() override {}
   void on_response_resumed() override {}
+  void on_local_reply() override {}
   Flow on_request_head(RequestHead&, EndStream) override {
     ResponseHead& head = terminal_->response_head_storage();
     head.status = 200;

@@ -128,8 +128,8 @@ TEST_F(SessionTest, RefusedTargets) {
     bool closes;
   };
   const Case cases[] = {
-      {"GET /../x HTTP/1.1", "400", false},
-      {"GET /%00 HTTP/1.1", "400", false},
+      {"GET /../x HTTP/1.1", "400", true},
+      {"GET /%00 HTTP/1.1", "400", true},
       {"OPTIONS * HTTP/1.1", "400", false},
       {"CONNECT a.b:80 HTTP/1.1", "404", true},
   };

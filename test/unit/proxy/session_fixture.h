@@ -63,6 +63,7 @@ class Upstream final : public stream::TerminalFilter {
   void attach_terminal(stream::TerminalCallbacks& callbacks) override { chain = &callbacks; }
   void on_response_blocked() override { ++blocked; }
   void on_response_resumed() override { --blocked; }
+  void on_local_reply() override {}
   Flow on_request_head(RequestHead&, EndStream end) override {
     if (origin_.on_head) origin_.on_head(*this);
     if (end == EndStream::kYes) ended();

@@ -110,12 +110,14 @@ class FakeTerminal final : public TerminalFilter {
   std::string body;
   int ends = 0;
   int blocked = 0;
+  int local_replies = 0;
   std::function<void(FakeTerminal&)> on_head;
 
   FilterCallbacks& callbacks() { return *callbacks_; }
   void attach_terminal(TerminalCallbacks& callbacks) override { chain = &callbacks; }
   void on_response_blocked() override { ++blocked; }
   void on_response_resumed() override { --blocked; }
+  void on_local_reply() override { ++local_replies; }
   Flow on_request_head(RequestHead&, EndStream end) override {
     request.head(end);
     log_.push_back(std::string("terminal head") + (end == EndStream::kYes ? " $" : ""));

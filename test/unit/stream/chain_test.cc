@@ -273,6 +273,7 @@ TEST_F(ChainTest, ReplyInAResponseCallbackReplacesTheResponse) {
   chain.request_head(EndStream::kYes);
   response_head(200, false);
   response_body("secret", true);
+  EXPECT_EQ(terminal->local_replies, 1);  // it forgets its upstream
   EXPECT_EQ(sent_body, "bad");
   EXPECT_EQ(exchange.response.status, 502);
   EXPECT_EQ(log, (Log{"a request head $", "b request head $", "terminal head $", "b response head",
