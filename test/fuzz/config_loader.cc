@@ -47,7 +47,7 @@ std::shared_ptr<const HttpFilterFactory> make_any(ConfigView& view, FactoryConte
 class NoHost final : public router::FilterHost {
  public:
   upstream::WorkerClusters& clusters(unsigned) override { std::abort(); }
-  event::Loop& loop(unsigned) override { std::abort(); }
+  weir::event::Loop& loop(unsigned) override { std::abort(); }
   unsigned workers() const noexcept override { return 1; }
   wasm::Host* wasm() override { return nullptr; }
   bool health_check_failed() const noexcept override { return false; }
