@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <future>
 #include <thread>
 
 #include "support/test_proxy.h"
@@ -219,6 +220,10 @@ TEST(Reload, DrainAnswersWhatIsUnderWay) {
   upstream.read_message();
   proxy.server().quit(server::Server::Quit::kDrain);
   proxy.wait_for("not ready", [&proxy] { return proxy.admin_message("/ready").status() == 503; });
+  // The worker hears of the drain a little later than the admin listener: behind this it has.
+  std::promise<void> heard;
+  proxy.server().all_workers().front()->post([&heard] { heard.set_value(); });
+  ASSERT_EQ(heard.get_future().wait_for(kDeadline), std::future_status::ready);
   upstream.send(response("done"));
   const Peer::Message answer = client.read_message();
   EXPECT_EQ(answer.body, "done");
