@@ -16,13 +16,15 @@ constexpr int kNice = 5;
 EngineThread::EngineThread(Services& services, unsigned watch_cell, Host::EngineLoader loader)
     : services_(services), watch_cell_(watch_cell), loader_(loader), thread_([this] { run(); }) {}
 
-EngineThread::~EngineThread() {
+EngineThread::~EngineThread() { stop(); }
+
+void EngineThread::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void EngineThread::enqueue(std::unique_ptr<EngineTask> task, bool urgent) {

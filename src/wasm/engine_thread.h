@@ -40,7 +40,9 @@ class EngineThread {
  public:
   /// `watch_cell` is the thread's own cell of the watchdog.
   EngineThread(Services& services, unsigned watch_cell, Host::EngineLoader loader);
-  ~EngineThread();  // runs what is queued, then joins
+  ~EngineThread();
+  /// Runs what is queued and joins. Tasks still find the thread's owner as it was.
+  void stop();
   EngineThread(const EngineThread&) = delete;
   EngineThread& operator=(const EngineThread&) = delete;
 

@@ -230,10 +230,12 @@ Flow WasmFilter::run_headers(const ExportFunction& callback, Direction& directio
   direction.head_open = true;
   direction.ended = end == EndStream::kYes;
   Flow flow = Flow::kContinue;
+  const bool introduced = id == 0 && vm_ != nullptr && vm_->exports().context_create;
   bool alive = enter();
   if (alive && callback) {
     const Value args[] = {id, count, end == EndStream::kYes};
-    const Vm::Outcome outcome = vm_->call(*this, callback, args);
+    const Vm::Outcome outcome =
+        introduced ? vm_->call_next(*this, callback, args) : vm_->call(*this, callback, args);
     alive = outcome.ok;
     if (callback.returns) {
       const bool literal =
@@ -363,8 +365,12 @@ void WasmFilter::on_stream_end(const StreamInfo&) noexcept {
         enter();  // a stream that was answered before it came here is known to the guest for its log alone
     const Value args[] = {id};
     const Exports& exports = vm_->exports();
-    for (const ExportFunction* callback : {&exports.done, &exports.log, &exports.remove})
-      if (alive && *callback) alive = vm_->call(*this, *callback, args).ok;
+    bool first = true;
+    for (const ExportFunction* callback : {&exports.done, &exports.log, &exports.remove}) {
+      if (!alive || !*callback) continue;
+      alive = (first ? vm_->call(*this, *callback, args) : vm_->call_next(*this, *callback, args)).ok;
+      first = false;
+    }
     state_ = State::kFailed;
   }
   leave();

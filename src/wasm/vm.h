@@ -70,7 +70,13 @@ class Vm {
   bool reap_roots();
 
   /// Calls the guest. Not ok: the VM is dead now (or was). `context` is current during the call.
-  Outcome call(Context& context, const ExportFunction& function, std::span<const Value> args);
+  Outcome call(Context& context, const ExportFunction& function, std::span<const Value> args) {
+    return call_at(read_ticks(), context, function, args);
+  }
+  /// The call follows another one immediately: its time begins where that of the other ended.
+  Outcome call_next(Context& context, const ExportFunction& function, std::span<const Value> args) {
+    return call_at(last_end_ticks_, context, function, args);
+  }
 
   // ---- for host functions -------------------------------------------------------------------------
   GuestMemory memory() noexcept { return GuestMemory(*instance_); }
@@ -132,7 +138,8 @@ class Vm {
   bool canary() const noexcept { return role_ == Role::kCanary; }
   Phase phase() const noexcept { return phase_; }
   const std::string& death() const noexcept { return death_; }
-  uint64_t last_call_ns() const noexcept { return ticks_to_ns(last_call_ticks_); }
+  /// What the last call has cost: its time, or its budget where it waited for the processor longer.
+  uint64_t last_call_cost_ns() const noexcept;
   const Plugin& speaker() const noexcept;  // whose name a log line carries
   /// The store for reading and the one for writing; a canary writes to one of its own.
   SharedStore& shared_data() noexcept { return *shared_data_.operator->(); }
@@ -165,6 +172,8 @@ class Vm {
   Result<void> start_root(RootContext& root);
   Result<void> run(const ExportFunction& function, std::span<const Value> args);
   void fail(CallEnd end, const Context& context, const ExportFunction& function);
+  Outcome call_at(uint64_t begin, Context& context, const ExportFunction& function,
+                  std::span<const Value> args);
   void account(Context& context, uint64_t ticks);
   void note_memory(size_t bytes, Context& context);
   uint32_t allocate(size_t size);
@@ -194,6 +203,7 @@ class Vm {
   bool exiting_ = false;
   uint32_t exit_code_ = 0;
   uint64_t last_call_ticks_ = 0;
+  uint64_t last_end_ticks_ = 0;
   size_t memory_bytes_ = 0;  // after the last call
 
   bool dead_ = false;

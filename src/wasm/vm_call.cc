@@ -1,4 +1,5 @@
 // Calls into the guest, and what host functions need of the running one.
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 
@@ -20,20 +21,20 @@ int64_t coarse_second() noexcept {
 
 }  // namespace
 
-Vm::Outcome Vm::call(Context& context, const ExportFunction& function,
-                     std::span<const Value> args) {
+Vm::Outcome Vm::call_at(uint64_t begin, Context& context, const ExportFunction& function,
+                        std::span<const Value> args) {
   WEIR_CHECK(current_ == nullptr);  // guest calls never nest
   if (dead_) return {};
   current_ = &context;
   effective_ = nullptr;
   const uint64_t sequence = cell_->next();
   instance_->set_sequence(sequence);
-  const uint64_t begin = read_ticks();
   cell_->begin(sequence, *instance_, budget_ns_);
   services_.watchdog.note_call();
   const CallResult result = instance_->call(function.handle, args.first(function.params));
   cell_->end();
-  last_call_ticks_ = read_ticks() - begin;
+  last_end_ticks_ = read_ticks();
+  last_call_ticks_ = last_end_ticks_ - begin;
   current_ = nullptr;
   account(context, last_call_ticks_);
   if (result.end != CallEnd::kOk || doomed_ || exiting_) [[unlikely]] {
@@ -44,6 +45,12 @@ Vm::Outcome Vm::call(Context& context, const ExportFunction& function,
     return {};
   }
   return Outcome{true, static_cast<uint32_t>(result.value)};
+}
+
+uint64_t Vm::last_call_cost_ns() const noexcept {
+  const uint64_t wall = ticks_to_ns(last_call_ticks_);
+  if (budget_ns_ == 0) return wall;
+  return std::min(wall, budget_ns_ + static_cast<uint64_t>(std::chrono::nanoseconds(2 * Watchdog::kSample).count()));
 }
 
 void Vm::account(Context& context, uint64_t ticks) {

@@ -77,7 +77,7 @@ std::unique_ptr<Vm> VmSlot::replace_dead() {
   keep_spare_ = true;
   for (const auto& plugin : group_->plugins)
     dead->services().stats.plugin(plugin->label()).vm_reload.inc();
-  count_cost(dead->last_call_ns());
+  count_cost(dead->last_call_cost_ns());
   if (costs_.exhausted(owner_.loop().now())) {
     for (const auto& plugin : group_->plugins)
       dead->services().stats.plugin(plugin->label()).vm_reload_backoff.inc();

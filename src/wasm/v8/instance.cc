@@ -8,6 +8,7 @@ namespace weir::wasm::v8engine {
 namespace {
 
 constexpr size_t kMaxArgs = 16;  // the longest host function has 12 parameters
+constexpr size_t kMaxExportArgs = 8;  // the longest callback has 5
 constexpr size_t kHeapGrace =
     16 * 1024 * 1024;                  // heap that V8 may still use to unwind after the limit
 constexpr unsigned kPumpEvery = 4096;  // calls between looks at V8's foreground tasks
@@ -103,7 +104,8 @@ void V8Instance::enter() noexcept {
     return;
   if (entered != nullptr) entered->leave();
   isolate_->Enter();
-  const v8::HandleScope handles(isolate_);
+  handles_.emplace(isolate_);
+  // The first handle of the outermost scope makes room for those of the calls.
   context_.Get(isolate_)->Enter();
   entered = this;
 }
@@ -111,10 +113,8 @@ void V8Instance::enter() noexcept {
 void V8Instance::leave() noexcept {
   if (entered != this) return;
   entered = nullptr;
-  {
-    const v8::HandleScope handles(isolate_);
-    context_.Get(isolate_)->Exit();
-  }
+  strong(context_)->Exit();
+  handles_.reset();
   isolate_->Exit();
 }
 
@@ -221,7 +221,7 @@ bool V8Instance::read_exports(v8::Local<v8::Context> context, v8::Local<v8::Obje
     if (!exports.As<v8::Object>()->Get(context, text(isolate_, each.name)).ToLocal(&value))
       return false;
     if (each.kind == ImportInfo::Kind::kFunction && value->IsFunction() &&
-        each.signature.results.size() <= 1 && each.signature.params.size() <= kMaxArgs) {
+        each.signature.results.size() <= 1 && each.signature.params.size() <= kMaxExportArgs) {
       exports_.push_back(
           Export{v8::Global<v8::Function>(isolate_, value.As<v8::Function>()), &each.signature});
       export_names_.emplace_back(each.name);
@@ -264,15 +264,19 @@ CallEnd V8Instance::classify(const v8::TryCatch& caught, v8::Local<v8::Context> 
 
 CallResult V8Instance::invoke(Export& target, std::span<const Value> args) noexcept {
   const v8::HandleScope handles(isolate_);
-  const v8::Local<v8::Context> context = context_.Get(isolate_);
-  std::array<v8::Local<v8::Value>, kMaxArgs> js;
+  const v8::Local<v8::Context> context = strong(context_);
+  std::array<v8::Local<v8::Value>, kMaxExportArgs> js;
+  std::array<v8::internal::Address, kMaxExportArgs> places;
   const auto& params = target.signature->params;
-  for (size_t i = 0; i < params.size(); ++i)
-    js[i] = to_js(isolate_, i < args.size() ? args[i] : 0, params[i]);
+  for (size_t i = 0; i < params.size(); ++i) {
+    const Value value = i < args.size() ? args[i] : 0;
+    js[i] = params[i] == ValueType::kI32 ? small_handle(static_cast<int32_t>(value), places[i])
+                                         : to_js(isolate_, value, params[i]);
+  }
   v8::TryCatch caught(isolate_);
   v8::Local<v8::Value> result;
   const bool returned =
-      target.function.Get(isolate_)
+      strong(target.function)
           ->Call(context, v8::Undefined(isolate_), static_cast<int>(params.size()), js.data())
           .ToLocal(&result);
   if (!returned) return CallResult{classify(caught, context), 0};

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,7 @@ class V8Instance : public Instance {
   v8::Isolate* isolate_ = nullptr;
   std::unique_ptr<v8::Locker> locker_;
   v8::Global<v8::Context> context_;
+  std::optional<v8::HandleScope> handles_;  // while entered
   v8::Global<v8::WasmMemoryObject> memory_object_;
   std::shared_ptr<v8::BackingStore> memory_;
   std::vector<Slot> slots_;
