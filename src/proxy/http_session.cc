@@ -62,6 +62,8 @@ void HttpSession::on_data(Buffer& in, net::ReadEnd end) {
 }
 
 void HttpSession::decode(Buffer& in) {
+  // Whoever pipelines requests and does not read the answers must not make them pile up here (H1-24).
+  if (stream_ == nullptr && connection_->write_blocked()) return hold_for_output();
   decoding_ = true;
   bool progress = true;
   for (int i = 0;
@@ -73,6 +75,7 @@ void HttpSession::decode(Buffer& in) {
       break;
     }
     progress = stream_ == nullptr && !in.empty() && in.size() < before;
+    if (progress && output_over_limit()) break;  // the next turn sends, and sees what is left
   }
   decoding_ = false;
   if (state_ != State::kOpen) return;
@@ -124,7 +127,20 @@ void HttpSession::on_write_blocked() {
   if (stream_ != nullptr) stream_->on_response_blocked();
 }
 
+bool HttpSession::output_over_limit() const noexcept {
+  const size_t limit = host_.current()->listener().buffer_limit;
+  return limit > 0 && connection_->unsent() > limit;
+}
+
+void HttpSession::hold_for_output() {
+  if (!std::exchange(output_held_, true)) connection_->hold_reading();
+}
+
 void HttpSession::on_write_resumed() {
+  if (std::exchange(output_held_, false)) {
+    connection_->release_reading();
+    connection_->offer_again();
+  }
   if (stream_ != nullptr) {
     note_activity();
     stream_->on_response_resumed();

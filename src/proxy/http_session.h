@@ -75,6 +75,9 @@ class HttpSession final : public event::Deferrable,
   void decode(Buffer& in);
   void on_codec_error(const Error& error);
   void on_client_gone(std::string_view details);
+  bool output_over_limit() const noexcept;
+  /// No further request is begun before the client has read the answers.
+  void hold_for_output();
   void drop_stream();
   void arm_idle();
   void update_head_timer();
@@ -104,6 +107,7 @@ class HttpSession final : public event::Deferrable,
   bool decoding_ = false;
   bool draining_ = false;
   bool reset_due_ = false;
+  bool output_held_ = false;
   bool remote_closed_ = false;
 };
 

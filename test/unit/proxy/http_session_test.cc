@@ -41,6 +41,44 @@ TEST_F(SessionTest, PipelinedRequestsAreAnsweredInOrder) {
   EXPECT_EQ(times(receive(client), "HTTP/1.1 200 OK"), 100u);
 }
 
+// H1-24: the requests that are read and the answers that wait are bounded, and none is lost once the client reads again.
+TEST_F(SessionTest, AnswersThatNobodyReadsStopTheReading) {
+  constexpr int kRequests = 2000;
+  const std::string body(8 * 1024, 'x');
+  buffer_limit = 64 * 1024;
+  int served = 0;
+  origin.on_request = [&](Upstream& upstream) {
+    EXPECT_EQ(upstream.head().path(), "/" + std::to_string(served));
+    upstream.respond(200, body);
+    ++served;
+  };
+  Client client = connect();
+  std::string all;
+  for (int i = 0; i < kRequests; ++i)
+    all += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: a\r\n\r\n";
+  size_t sent = 0;
+  int stalled = 0;
+  while (stalled < 20) {
+    const ssize_t n = ::send(client.fd, all.data() + sent, all.size() - sent, MSG_NOSIGNAL);
+    turn();
+    const int before = served;
+    turn();
+    if (n > 0) sent += static_cast<size_t>(n);
+    stalled = n > 0 || served > before ? 0 : stalled + 1;
+    if (sent == all.size()) ++stalled;
+  }
+  EXPECT_LT(served, 200);
+  while (sent < all.size() || times(client.in, "HTTP/1.1 200 OK") < kRequests) {
+    const size_t had = client.in.size();
+    receive(client);
+    const ssize_t n = ::send(client.fd, all.data() + sent, all.size() - sent, MSG_NOSIGNAL);
+    if (n > 0) sent += static_cast<size_t>(n);
+    ASSERT_TRUE(wait([&] { return receive(client).size() > had; })) << served;
+  }
+  EXPECT_EQ(served, kRequests);
+  EXPECT_FALSE(client.closed);
+}
+
 TEST_F(SessionTest, PipelinedRequestWaitsForTheAnswerBeforeIt) {
   origin.on_request = nullptr;
   Client client = connect();
