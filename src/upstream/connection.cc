@@ -142,6 +142,11 @@ void UpstreamConnection::on_data(Buffer& in, net::ReadEnd end) {
     if (state_ != State::kClosed) pool_.remove(*this, Pool::ClosedBy::kRemote);
     return;
   }
+  // Came before a byte of this request was sent: what the exchange before it has left over is nobody's answer (US-02).
+  if (!in.empty() && reused() && user_ != nullptr && !codec_->response_started() && untouched()) {
+    lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kLocal);
+    return;
+  }
   decoding_ = true;
   Result<void> decoded = codec_->decode(in);
   if (decoded && end == net::ReadEnd::kYes && !abandoned_ && !response_ended_)

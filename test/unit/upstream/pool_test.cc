@@ -110,6 +110,21 @@ TEST_F(PoolTest, UnaskedBytesRemoveAnIdleConnection) {
   EXPECT_EQ(counter("upstream_cx_total"), 2U);
 }
 
+// The same bytes, but the next request has the connection already when the loop reads them: it is sent again on another.
+TEST_F(PoolTest, UnaskedBytesAreNeverTheNextAnswer) {
+  auto& target = cluster({origin.address()});
+  OriginPeer peer = get(target, origin);
+  peer.send("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\npoison");
+  Request request("POST");
+  ASSERT_FALSE(request.start(target));
+  EXPECT_EQ(request.sink.attempts, 1);
+  OriginPeer fresh = origin.accept();
+  answer(fresh, request);
+  EXPECT_TRUE(peer.wait_closed());
+  EXPECT_EQ(peer.received(), "");
+  EXPECT_EQ(request.sink.attempts, 2);
+}
+
 TEST_F(PoolTest, AnIdleConnectionThatTheOriginClosesIsRemoved) {
   auto& target = cluster({origin.address()});
   get(target, origin).close();
