@@ -1,8 +1,10 @@
 #include "net/listener.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 
@@ -14,12 +16,24 @@ namespace {
 constexpr std::chrono::milliseconds kPause{100};
 
 int open_reserve() noexcept { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+/// The first fd that is not for clients. The lowest free number is always taken, so it tells how many are open.
+int first_kept_fd() noexcept {
+  constexpr rlim_t kLeast = 4, kMost = 512, kShare = 8;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return INT_MAX;
+  const rlim_t kept = std::clamp(limit.rlim_cur / kShare, kLeast, kMost);
+  return limit.rlim_cur > kept ? static_cast<int>(limit.rlim_cur - kept) : 0;
+}
 }  // namespace
 
-Listener::Listener(event::Loop& loop, const ListenSocket& socket, AcceptSink& sink, unsigned batch)
+Listener::Listener(event::Loop& loop, const ListenSocket& socket, AcceptSink& sink, unsigned batch,
+                   LastFds last_fds)
     : socket_(socket),
       sink_(sink),
       batch_(batch),
+      last_fds_(last_fds),
+      fd_ceiling_(ceiling()),
       watch_(loop, &Listener::on_event, this),
       pause_timer_(loop, &Listener::on_timer, this),
       reserve_fd_(open_reserve()) {
@@ -48,8 +62,13 @@ void Listener::on_event(void* self, unsigned) noexcept {
   listener.accept_batch(listener.batch_);
 }
 
+int Listener::ceiling() const noexcept {
+  return last_fds_ == LastFds::kKeep ? first_kept_fd() : INT_MAX;
+}
+
 void Listener::on_timer(void* self) noexcept {
   auto& listener = *static_cast<Listener*>(self);
+  listener.fd_ceiling_ = listener.ceiling();
   if (listener.reserve_fd_ < 0) listener.reserve_fd_ = open_reserve();
   if (!listener.paused_) listener.watch_.want(event::FdWatch::kRead);
 }
@@ -67,6 +86,11 @@ bool Listener::accept_one() {
   socklen_t size = sizeof remote;
   const int fd = ::accept4(socket_.fd(), reinterpret_cast<sockaddr*>(&remote), &size,
                            SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd >= fd_ceiling_) {
+    ::close(fd);
+    pause_for_fds();
+    return false;
+  }
   if (fd >= 0) {
     sink_.on_accept(fd, Address::from_sockaddr(reinterpret_cast<sockaddr*>(&remote), size));
     return true;
@@ -97,8 +121,6 @@ bool Listener::accept_one() {
 }
 
 void Listener::out_of_fds() {
-  WEIR_LOG_EVERY_MS(1000, kListener, kWarn, "out of file descriptors or memory: accepting pauses",
-                    {{"address", socket_.local().to_string()}});
   // One client learns at once that it is not served; the others wait in the kernel's queue.
   if (reserve_fd_ >= 0) {
     ::close(reserve_fd_);
@@ -106,6 +128,12 @@ void Listener::out_of_fds() {
     if (fd >= 0) ::close(fd);
   }
   reserve_fd_ = open_reserve();
+  pause_for_fds();
+}
+
+void Listener::pause_for_fds() {
+  WEIR_LOG_EVERY_MS(1000, kListener, kWarn, "out of file descriptors or memory: accepting pauses",
+                    {{"address", socket_.local().to_string()}});
   watch_.want(0);
   pause_timer_.arm(kPause);
 }

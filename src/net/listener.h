@@ -59,12 +59,17 @@ class AcceptSink {
   virtual void on_accept(int fd, const Address& remote) = 0;  // takes ownership of fd
 };
 
-/// Accepts in batches of at most `batch` per event. When fds run out (EMFILE, ENFILE) the reserve fd is spent
-/// to accept and close one client, and accepting pauses for a short while; existing connections go on.
+/// Whether a listener leaves the last file descriptors of the process (an eighth, 4 to 512) to what existing clients need:
+/// connections to upstreams, files of a reload. Without that, clients that only connect would make every request a 503.
+enum class LastFds : bool { kTake, kKeep };
+
+/// Accepts in batches of at most `batch` per event. When fds run out (the kept ones are reached, EMFILE, ENFILE) one client
+/// is accepted and closed, by a reserve fd if need be, and accepting pauses for a short while; existing connections go on.
 /// Thread: its loop's. The socket outlives it; on_accept must not destroy it, but may pause it.
 class Listener {
  public:
-  Listener(event::Loop& loop, const ListenSocket& socket, AcceptSink& sink, unsigned batch = 16);
+  Listener(event::Loop& loop, const ListenSocket& socket, AcceptSink& sink, unsigned batch = 16,
+           LastFds last_fds = LastFds::kKeep);
   ~Listener();
   void pause() noexcept;  // stops accepting; the kernel's queue fills
   void resume();
@@ -77,10 +82,14 @@ class Listener {
   void accept_batch(unsigned limit);
   bool accept_one();
   void out_of_fds();
+  void pause_for_fds();
+  int ceiling() const noexcept;
 
   const ListenSocket& socket_;
   AcceptSink& sink_;
   unsigned batch_;
+  LastFds last_fds_;
+  int fd_ceiling_;
   event::FdWatch watch_;
   event::Timer pause_timer_;
   int reserve_fd_ = -1;

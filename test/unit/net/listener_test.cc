@@ -181,8 +181,40 @@ TEST_F(ListenerTest, PausesResumesAndDrains) {
   EXPECT_TRUE(run_until(loop_, [this] { return sink_.fds.size() == 4; }));
 }
 
+// Clients that only connect leave enough fds for what those before them need: connections to upstreams.
+TEST_F(ListenerTest, LeavesTheLastFdsToTheClientsItHas) {
+  constexpr int kClients = 12;
+  connect(kClients);
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
+  rlimit low = old;
+  const int next = ::dup(0);  // the fds below are taken
+  ASSERT_GE(next, 0);
+  ::close(next);
+  // The listener's reserve takes one; an eighth of the limit is kept, and three clients fit below.
+  low.rlim_cur = static_cast<rlim_t>((next + 4) * 8 / 7 + 1);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  const auto kept = std::max<rlim_t>(low.rlim_cur / 8, 4);
+  const size_t fit = low.rlim_cur - kept - static_cast<rlim_t>(next) - 1;
+  {
+    Listener listener(loop_, *socket_, sink_);
+    loop_.run_once(100ms);
+    EXPECT_EQ(sink_.fds.size(), fit);
+    std::vector<int> free;
+    for (int fd = ::dup(0); fd >= 0; fd = ::dup(0)) free.push_back(fd);
+    EXPECT_EQ(free.size(), kept);
+    for (const int fd : free) ::close(fd);
+  }
+  {
+    Listener listener(loop_, *socket_, sink_, 16, LastFds::kTake);
+    ASSERT_TRUE(run_until(loop_, [&] { return sink_.fds.size() + 1 >= fit + kept; }));
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
 TEST_F(ListenerTest, RunsOutOfFdsWithoutSpinningAndRecovers) {
-  Listener listener(loop_, *socket_, sink_);
+  // For EMFILE itself.
+  Listener listener(loop_, *socket_, sink_, 16, LastFds::kTake);
   connect(4);
   // Every fd below the limit is taken; the four clients wait in the queue.
   rlimit old{};
