@@ -368,7 +368,8 @@ void WasmFilter::on_stream_end(const StreamInfo&) noexcept {
     bool first = true;
     for (const ExportFunction* callback : {&exports.done, &exports.log, &exports.remove}) {
       if (!alive || !*callback) continue;
-      alive = (first ? vm_->call(*this, *callback, args) : vm_->call_next(*this, *callback, args)).ok;
+      alive =
+          (first ? vm_->call(*this, *callback, args) : vm_->call_next(*this, *callback, args)).ok;
       first = false;
     }
     state_ = State::kFailed;

@@ -50,7 +50,8 @@ Vm::Outcome Vm::call_at(uint64_t begin, Context& context, const ExportFunction& 
 uint64_t Vm::last_call_cost_ns() const noexcept {
   const uint64_t wall = ticks_to_ns(last_call_ticks_);
   if (budget_ns_ == 0) return wall;
-  return std::min(wall, budget_ns_ + static_cast<uint64_t>(std::chrono::nanoseconds(2 * Watchdog::kSample).count()));
+  return std::min(wall, budget_ns_ + static_cast<uint64_t>(
+                                         std::chrono::nanoseconds(2 * Watchdog::kSample).count()));
 }
 
 void Vm::account(Context& context, uint64_t ticks) {

@@ -7,7 +7,7 @@
 namespace weir::wasm::v8engine {
 namespace {
 
-constexpr size_t kMaxArgs = 16;  // the longest host function has 12 parameters
+constexpr size_t kMaxArgs = 16;       // the longest host function has 12 parameters
 constexpr size_t kMaxExportArgs = 8;  // the longest callback has 5
 constexpr size_t kHeapGrace =
     16 * 1024 * 1024;                  // heap that V8 may still use to unwind after the limit

@@ -97,9 +97,8 @@ INSTANTIATE_TEST_SUITE_P(Ways, OpenTest,
 
 TEST(WasmFailure, RepeatedFailuresBackOff) {
   AutoOrigin origin(origin_answer);
-  const Plugin plugin{
-      .vm = "limits: {call_timeout: 0.3s}",
-      .plugin = "reload_config: {backoff: {base_interval: 0.3s, max_interval: 0.3s}}"};
+  const Plugin plugin{.vm = "limits: {call_timeout: 0.3s}",
+                      .plugin = "reload_config: {backoff: {base_interval: 2s, max_interval: 2s}}"};
   TestProxy proxy(yaml_with(plugin, origin.port()));
   Peer client = proxy.connect();
   for (int i = 0; i < 2; ++i)
@@ -129,7 +128,7 @@ TEST(WasmFailure, OtherVmsAndPluginsAreNotDisturbed) {
 
 TEST(WasmFailure, TrapsInTicksDoNotStopTheFilter) {
   AutoOrigin origin(origin_answer);
-  TestProxy proxy(yaml_with(Plugin{.configuration = "configure=tick|10;tick=trap"}, origin.port()));
+  TestProxy proxy(yaml_with(Plugin{.configuration = "configure=tick|30;tick=trap"}, origin.port()));
   proxy.wait_for("three traps", [&proxy] { return proxy.counter("wasm.p.traps") >= 3; });
   Peer client = proxy.connect();
   for (int i = 0; i < 20; ++i) EXPECT_EQ(ask(client).status(), 200) << i;
