@@ -151,6 +151,30 @@ TEST_F(LoaderTest, DumpHidesSecrets) {
   EXPECT_THAT(configuration->listener_texts.at(0), HasSubstr("S3CRET-3"));
 }
 
+TEST_F(LoaderTest, WhatIsFoundLaterStandsAtTheInnermostKnownPlace) {
+  Configuration configuration;
+  configuration.files = {"t.yaml", "a.wasm"};
+  configuration.places = {{"t.yaml", 3, 5, "static_resources.listeners[1]"},
+                          {"t.yaml", 9, 7, "static_resources.listeners[1].filter_chains[0]"},
+                          {"--config-yaml", 1, 2, "static_resources.listeners[11]"}};
+  EXPECT_EQ(configuration.diagnose("static_resources.listeners[1].name", "m").to_string(),
+            "t.yaml:3:5: static_resources.listeners[1].name: m");
+  EXPECT_EQ(
+      configuration.diagnose("static_resources.listeners[1].filter_chains[0].x", "m").to_string(),
+      "t.yaml:9:7: static_resources.listeners[1].filter_chains[0].x: m");
+  EXPECT_EQ(configuration.diagnose("static_resources.listeners[11]", "m").to_string(),
+            "--config-yaml:1:2: static_resources.listeners[11]: m");
+  EXPECT_EQ(configuration.diagnose("static_resources.clusters[0]", "m").to_string(),
+            "t.yaml: static_resources.clusters[0]: m");
+}
+
+TEST_F(LoaderTest, PlacesOfListenersAreKept) {
+  auto configuration =
+      good(with_routes("- match: {prefix: /}\n  direct_response: {status: 200}\n"));
+  const Diagnostic found = configuration->diagnose("static_resources.listeners[0]", "m");
+  EXPECT_EQ(found.to_string(), "t.yaml:3:5: static_resources.listeners[0]: m");
+}
+
 TEST_F(LoaderTest, AnchorsMayBeSharedAndKeptAside) {
   auto configuration = good(
       "\"!ignore\":\n"
