@@ -59,7 +59,12 @@ int main(int argc, char** argv) {
   add_flags(app, options, mode, drain_seconds);
   CLI::App* validate = app.add_subcommand("validate", "check a configuration and print all errors");
   validate->add_option("file", options.config_path, "configuration file")->required();
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // The library numbers its errors from 100 on; a supervisor expects the one code of a wrong start.
+    return app.exit(error) == 0 ? 0 : 1;
+  }
 
   options.drain_time = std::chrono::seconds(drain_seconds);
   options.arguments.assign(argv, argv + argc);

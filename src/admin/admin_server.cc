@@ -94,8 +94,10 @@ class AdminSession final : public event::Deferrable,
     if (!allowed(head_.authority())) return false;
     const auto origin = head_.headers.get(HeaderId::kOrigin);
     if (!origin || *origin == "null") return !origin || head_.method() == "GET";
+    // Same origin means same port too: another program's page on this host is as foreign.
     const size_t scheme = origin->find("://");
-    return scheme != std::string_view::npos && allowed(origin->substr(scheme + 3));
+    return scheme != std::string_view::npos &&
+           base::iequals(origin->substr(scheme + 3), head_.authority());
   }
   bool allowed(std::string_view authority) const {
     const std::string_view host = host_of(authority);
@@ -121,6 +123,7 @@ class AdminSession final : public event::Deferrable,
     head.status = response.status;
     head.headers.add(HeaderId::kContentType, response.content_type);
     head.headers.add(HeaderId::kContentLength, std::to_string(response.body.size()));
+    if (!response.allow.empty()) head.headers.add("allow", response.allow);
     head.headers.add("x-content-type-options", "nosniff");
     head.headers.add(HeaderId::kCacheControl, "no-cache, max-age=0, no-store");
     http::ResponseWriter& writer = *writer_;
@@ -153,8 +156,9 @@ class AdminSession final : public event::Deferrable,
 };
 
 Result<std::unique_ptr<AdminServer>> AdminServer::listen(event::Loop& loop, Backend& backend,
-                                                         const net::Address& address) {
-  WEIR_TRY(sockets, net::ListenSocket::open(address, net::SocketOptions{}, 1));
+                                                         const net::Address& address,
+                                                         net::Probe probe) {
+  WEIR_TRY(sockets, net::ListenSocket::open(address, net::SocketOptions{}, 1, probe));
   return std::unique_ptr<AdminServer>(new AdminServer(loop, backend, std::move(sockets)));
 }
 
@@ -163,11 +167,16 @@ AdminServer::AdminServer(event::Loop& loop, Backend& backend,
     : loop_(loop),
       backend_(backend),
       sockets_(std::move(sockets)),
+      local_(sockets_.front()->local()),
       listener_(std::make_unique<net::Listener>(loop, *sockets_.front(), *this)) {}
 
 AdminServer::~AdminServer() = default;
 
-const net::Address& AdminServer::local() const noexcept { return sockets_.front()->local(); }
+void AdminServer::stop_accepting() {
+  if (listener_) listener_->drain_queue();
+  listener_.reset();
+  sockets_.clear();
+}
 
 void AdminServer::on_accept(int fd, const net::Address& remote) {
   auto connection = net::Connection::accepted(loop_, fd, remote, net::ConnectionOptions{});

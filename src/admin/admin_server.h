@@ -20,9 +20,12 @@ class AdminSession;
 class AdminServer final : public net::AcceptSink {
  public:
   static Result<std::unique_ptr<AdminServer>> listen(event::Loop& loop, Backend& backend,
-                                                     const net::Address& address);
+                                                     const net::Address& address,
+                                                     net::Probe probe = net::Probe::kYes);
   ~AdminServer() override;
-  const net::Address& local() const noexcept;
+  const net::Address& local() const noexcept { return local_; }
+  /// Closes the listening socket; sessions go on. For good.
+  void stop_accepting();
   void on_accept(int fd, const net::Address& remote) override;
   void remove(AdminSession& session);  // by the session: detached, dies after this turn
   /// Null if that session has gone: answers may come late.
@@ -34,6 +37,7 @@ class AdminServer final : public net::AcceptSink {
   event::Loop& loop_;
   Backend& backend_;
   std::vector<std::unique_ptr<net::ListenSocket>> sockets_;
+  const net::Address local_;
   std::unique_ptr<net::Listener> listener_;
   std::vector<std::unique_ptr<AdminSession>> sessions_;
   uint64_t next_id_ = 1;

@@ -92,6 +92,13 @@ std::string logging_text() {
   return out;
 }
 
+void show_logging(Backend&, const Request& request, const Answer& answer) {
+  if (request.query.empty()) return answer(Response{200, logging_text()});
+  Response response{405, "Method GET not allowed, POST required to change a level.\n"};
+  response.allow = "POST";
+  answer(std::move(response));
+}
+
 void logging(Backend&, const Request& request, const Answer& answer) {
   for (const auto& [name, value] : request.query) {
     const auto level = base::parse_level(value);
@@ -180,8 +187,8 @@ constexpr std::array kEndpoints = {
     Endpoint{"/healthcheck/ok", Method::kPost, "pass health checks again", &healthcheck_ok},
     Endpoint{"/help", Method::kGet, "this list as text", &help},
     Endpoint{"/listeners", Method::kGet, "listeners and their addresses (format=json)", &listeners},
-    Endpoint{"/logging", Method::kPost, "change log levels (level=L, LOGGER=L); without: show them",
-             &logging},
+    Endpoint{"/logging", Method::kGet, "the log levels", &show_logging},
+    Endpoint{"/logging", Method::kPost, "change log levels (level=L, LOGGER=L)", &logging},
     Endpoint{"/memory", Method::kGet, "memory of the process", &memory},
     Endpoint{"/quitquitquit", Method::kPost, "end the process", &quitquitquit},
     Endpoint{"/ready", Method::kGet, "LIVE (200), or why not (503)", &ready},
@@ -236,9 +243,16 @@ void handle(Backend& backend, const Request& request, Answer answer) {
       return each.handle(backend, request, answer);
   }
   if (other == nullptr) return answer(Response{404, "invalid path. " + help_text()});
-  const std::string right = other->method == Method::kPost ? "POST" : "GET";
-  answer(Response{
-      405, "Method " + std::string(request.method) + " not allowed, " + right + " required.\n"});
+  bool get = false, post = false;
+  for (const Endpoint& each : kEndpoints) {
+    if (each.path != request.path) continue;
+    (each.method == Method::kGet ? get : post) = true;
+  }
+  const std::string right = get && post ? "GET or POST" : get ? "GET" : "POST";
+  Response response{
+      405, "Method " + std::string(request.method) + " not allowed, " + right + " required.\n"};
+  response.allow = get && post ? "GET, HEAD, POST" : get ? "GET, HEAD" : "POST";
+  answer(std::move(response));
 }
 
 std::string index_page(Backend& backend) {

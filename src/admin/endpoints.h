@@ -20,6 +20,7 @@ struct Response {
   int status = 200;
   std::string body;
   std::string content_type = "text/plain; charset=utf-8";
+  std::string allow{};  // of a 405
 };
 
 /// Called once, maybe later (POST /reload waits for the outcome); from the main loop.

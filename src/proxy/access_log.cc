@@ -149,21 +149,31 @@ void AccessLogWriter::write_batches(std::vector<Batch>& batches) {
 }
 
 bool AccessLogWriter::write_all(LogFile& file, std::string_view text) {
+  if (std::exchange(file.torn_, false) && !write_all(file, "\n")) {
+    file.torn_ = true;
+    return false;
+  }
+  char last = '\n';
   while (!text.empty()) {
     if (file.fd_ < 0) return false;
     const ssize_t n = ::write(file.fd_, text.data(), text.size());
     if (n >= 0) {
+      file.stalled_ = false;
+      if (n > 0) last = text[static_cast<size_t>(n) - 1];
       text.remove_prefix(static_cast<size_t>(n));
       continue;
     }
     if (errno == EINTR) continue;
-    if (errno == EAGAIN) {
+    if (errno == EAGAIN && !file.stalled_) {
       pollfd wait{file.fd_, POLLOUT, 0};
       if (::poll(&wait, 1, kStallMs) > 0 && (wait.revents & POLLOUT) != 0) continue;
+      file.stalled_ = true;  // or each of its batches would hold up the other files
+      errno = EAGAIN;
     }
     write_failed_.inc();
     WEIR_LOG_EVERY_MS(10000, kAccess, kWarn, "access log line dropped",
                       {{"path", file.path_}, {"error", std::strerror(errno)}});
+    file.torn_ = last != '\n';
     return false;
   }
   return true;
@@ -178,6 +188,7 @@ void AccessLogWriter::reopen_file(LogFile& file) {
   }
   if (file.fd_ >= 0) ::close(file.fd_);
   file.fd_ = fd;
+  file.stalled_ = false;
   reopened_.inc();
 }
 

@@ -33,23 +33,33 @@ config::Diagnostic snapshot_problem(const config::Configuration& configuration,
   return configuration.diagnose({}, std::move(message));
 }
 
+std::vector<FileStamp> stamps_of(const std::vector<std::string>& files) {
+  std::vector<FileStamp> stamps;
+  for (const std::string& file : files) stamps.push_back(stamp_of(file));
+  return stamps;
+}
+
 }  // namespace
 
-Reloader::Reloader(const ReloaderDeps& deps)
-    : deps_(deps),
-      watcher_(deps.loop, &Reloader::on_files_changed, this),
-      expire_timer_(deps.loop, &Reloader::on_expire_timer, this),
-      success_(deps.store.counter("config.reload_success")),
-      rejected_(deps.store.counter("config.reload_rejected")),
-      generation_gauge_(deps.store.gauge("config.generation")),
-      last_ok_(deps.store.gauge("config.last_reload_ok")) {}
+Reloader::Reloader(ReloaderDeps deps)
+    : deps_(std::move(deps)),
+      watcher_(deps_.loop, &Reloader::on_files_changed, this),
+      expire_timer_(deps_.loop, &Reloader::on_expire_timer, this),
+      success_(deps_.store.counter("config.reload_success")),
+      rejected_(deps_.store.counter("config.reload_rejected")),
+      generation_gauge_(deps_.store.gauge("config.generation")),
+      last_ok_(deps_.store.gauge("config.last_reload_ok")) {
+  if (!deps_.options.config_path.empty()) files_.push_back(deps_.options.config_path);
+}
 
 void Reloader::start(Done done) { reload(std::move(done)); }
 
 void Reloader::reload(Done done) {
-  if (done) done_.push_back(std::move(done));
+  if (done) waiting_.push_back(std::move(done));
   if (frozen_) {
-    deps_.loop.post([this] { finish(false); });
+    deps_.loop.post([this] {
+      for (const Done& each : std::exchange(waiting_, {})) each(false);
+    });
     return;
   }
   if (state_ != State::kIdle) {
@@ -74,19 +84,19 @@ void Reloader::begin() {
   began_ = deps_.loop.now();
   last_attempt_ = deps_.loop.system_now();
   state_ = State::kPreparing;
+  done_ = std::exchange(waiting_, {});
+  again_ = false;
   deps_.wasm.begin_load();
-  std::vector<FileStamp> stamps;
-  for (const std::string& file : files_) stamps.push_back(stamp_of(file));
+  const std::vector<FileStamp> stamps = stamps_of(files_);
   config::LoadResult loaded = load();
   auto plugins = deps_.wasm.take_loaded();
   // A file that was being written while it was read is read again when it has come to rest.
-  for (size_t i = 0; i < files_.size(); ++i)
-    if (stamps[i] != stamp_of(files_[i])) again_ = true;
+  if (stamps != stamps_of(files_)) again_ = true;
   files_ = loaded.files;
-  if (current_ == nullptr || current_->configuration->reload.watch) watcher_.watch(files_);
+  stamps_ = stamps_of(files_);
+  watch_files();
   if (!loaded.configuration) return reject(std::move(loaded.diagnostics));
 
-  watcher_.set_debounce(loaded.configuration->reload.debounce);
   next_plugin_keys_ = keys_of(plugins);
   Difference changed;
   if (current_ != nullptr) {
@@ -109,9 +119,18 @@ void Reloader::begin() {
     return reject({snapshot_problem(*next_configuration_, std::move(snapshot.error().detail))});
   }
   next_ = std::move(*snapshot);
+  if (auto opened = deps_.open_admin(*next_configuration_); !opened) {
+    next_.reset();
+    return reject({next_configuration_->diagnose("admin.address", std::move(opened.error().detail))});
+  }
   ++generation_;
   deps_.wasm.set_node(node_info());
   deps_.wasm.prepare(generation_, std::move(plugins), *this);
+}
+
+void Reloader::watch_files() {
+  const bool watch = current_ != nullptr && current_->configuration->reload.watch;
+  watcher_.watch(watch ? files_ : std::vector<std::string>());
 }
 
 wasm::NodeInfo Reloader::node_info() const {
@@ -152,6 +171,12 @@ std::vector<config::Diagnostic> Reloader::to_diagnostics(
 
 void Reloader::on_wasm_prepared(wasm::PrepareOutcome outcome) {
   if (outcome.generation != generation_ || state_ != State::kPreparing) return;
+  if (frozen_) {
+    deps_.wasm.abandon(outcome.generation);
+    next_.reset();
+    deps_.settle_admin(AdminOutcome::kDiscard);
+    return finish(false);
+  }
   if (!outcome.errors.empty()) {
     deps_.wasm.abandon(outcome.generation);
     next_.reset();
@@ -183,9 +208,17 @@ void Reloader::commit(const wasm::PrepareOutcome& outcome) {
 
 void Reloader::committed() {
   const uint64_t before = current_ == nullptr ? 0 : current_->generation;
+  const bool watched = current_ != nullptr && current_->configuration->reload.watch;
   current_ = std::move(next_);
   next_configuration_.reset();
   plugin_keys_ = std::move(next_plugin_keys_);
+  watcher_.set_debounce(current_->configuration->reload.debounce);
+  if (current_->configuration->reload.watch != watched) {
+    watch_files();
+    // What has been written since it was read is no change to a watcher that begins only now.
+    if (!watched && stamps_ != stamps_of(files_)) again_ = true;
+  }
+  deps_.settle_admin(AdminOutcome::kTakeOver);
   deps_.clusters.published(*current_->clusters);
   errors_.clear();
   deps_.loop.refresh_clock();
@@ -206,6 +239,7 @@ void Reloader::committed() {
 void Reloader::reject(std::vector<config::Diagnostic> errors) {
   errors_ = std::move(errors);
   next_configuration_.reset();
+  deps_.settle_admin(AdminOutcome::kDiscard);
   rejected_.inc();
   last_ok_.set(0);
   for (const config::Diagnostic& each : errors_) WEIR_LOG(kConfig, kError, each.to_string());
@@ -220,39 +254,42 @@ void Reloader::reject(std::vector<config::Diagnostic> errors) {
 void Reloader::finish(bool taken) {
   state_ = State::kIdle;
   for (const Done& done : std::exchange(done_, {})) done(taken);
-  if (!again_ || frozen_) return;
-  again_ = false;
-  deps_.loop.post([this] { reload(); });
+  if (frozen_) {
+    for (const Done& done : std::exchange(waiting_, {})) done(false);
+    return;
+  }
+  if (std::exchange(again_, false)) deps_.loop.post([this] { reload(); });
 }
 
 void Reloader::schedule_expiry(uint64_t generation) {
   const auto age = current_->configuration->old_generation_max_age;
-  expiries_.emplace_back(deps_.loop.now() + age, generation);
-  if (!expire_timer_.armed()) expire_timer_.arm(age);
+  const auto due = expiries_.emplace(deps_.loop.now() + age, generation);
+  if (due == expiries_.begin()) expire_timer_.arm(age);
 }
 
 void Reloader::on_expire_timer(void* self) {
   auto& reloader = *static_cast<Reloader*>(self);
   auto& due = reloader.expiries_;
-  while (!due.empty() && due.front().first <= reloader.deps_.loop.now()) {
+  while (!due.empty() && due.begin()->first <= reloader.deps_.loop.now()) {
     for (const auto& each : reloader.deps_.workers) {
       Worker& worker = *each;
-      worker.post([&worker, &wasm = reloader.deps_.wasm, generation = due.front().second] {
+      worker.post([&worker, &wasm = reloader.deps_.wasm, generation = due.begin()->second] {
         wasm.expire(worker.index(), generation);
       });
     }
-    due.pop_front();
+    due.erase(due.begin());
   }
   if (!due.empty())
     reloader.expire_timer_.arm(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                   due.front().first - reloader.deps_.loop.now()) +
+                                   due.begin()->first - reloader.deps_.loop.now()) +
                                event::Loop::kTick);
 }
 
 std::string Reloader::json() const {
   std::string out;
   base::JsonWriter json(out);
-  const char* state = state_ != State::kIdle ? "reloading"
+  const char* state = frozen_                  ? "draining"
+                      : state_ != State::kIdle ? "reloading"
                       : errors_.empty()      ? "serving"
                                              : "rejected";
   json.begin_object();

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +18,8 @@
 
 namespace weir::server {
 
+enum class AdminOutcome : bool { kDiscard, kTakeOver };
+
 /// What it works with; everything outlives it.
 struct ReloaderDeps {
   event::Loop& loop;
@@ -29,6 +31,10 @@ struct ReloaderDeps {
   SnapshotMaker maker;
   upstream::ClusterRegistry& clusters;
   const std::vector<std::unique_ptr<Worker>>& workers;
+  /// Opens the admin listener of a configuration, if its address is new; an error is a rejected edit.
+  std::function<Result<void>(const config::Configuration&)> open_admin;
+  /// What was opened takes over, or is closed again.
+  std::function<void(AdminOutcome)> settle_admin;
 };
 
 /// One edit at a time: load, prepare (sockets, logs, VMs), commit on all workers, report. What changes meanwhile is looked at
@@ -36,7 +42,7 @@ struct ReloaderDeps {
 class Reloader final : public wasm::PrepareObserver {
  public:
   using Done = std::function<void(bool taken)>;  // at the end of the attempt, from the loop
-  explicit Reloader(const ReloaderDeps& deps);
+  explicit Reloader(ReloaderDeps deps);
 
   /// The first load, at process start; the caller runs the loop until `done`.
   void start(Done done);
@@ -59,6 +65,7 @@ class Reloader final : public wasm::PrepareObserver {
   static void on_expire_timer(void* self);
   void begin();
   config::LoadResult load();
+  void watch_files();
   void reuse_unchanged(config::Configuration& configuration,
                        const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) const;
   wasm::NodeInfo node_info() const;
@@ -76,11 +83,13 @@ class Reloader final : public wasm::PrepareObserver {
   std::shared_ptr<const config::Configuration> next_configuration_;
   std::shared_ptr<const Snapshot> next_;
   std::vector<std::string> files_;
+  std::vector<FileStamp> stamps_;  // of files_, as they were read
   std::vector<config::Diagnostic> errors_;
-  std::vector<Done> done_;
+  std::vector<Done> done_;     // of the attempt under way
+  std::vector<Done> waiting_;  // of the next one: what it reads is newer than what is under way
   std::vector<std::string> plugin_keys_;  // of the serving generation
   std::vector<std::string> next_plugin_keys_;
-  std::deque<std::pair<MonotonicTime, uint64_t>> expiries_;
+  std::multimap<MonotonicTime, uint64_t> expiries_;
   std::string changes_;      // of the generation under way
   uint64_t generation_ = 0;  // newest number handed out
   MonotonicTime began_{};

@@ -122,7 +122,9 @@ bool Server::start() {
   drain_ = std::make_unique<Drain>(loop_, workers_);
   reloader_ = std::make_unique<Reloader>(ReloaderDeps{
       loop_, options_, registry_, store_, *this, *wasm_,
-      SnapshotMaker{store_, access_logs_, cluster_registry_, count}, cluster_registry_, workers_});
+      SnapshotMaker{store_, access_logs_, cluster_registry_, count}, cluster_registry_, workers_,
+      [this](const config::Configuration& configuration) { return open_admin(configuration); },
+      [this](AdminOutcome outcome) { settle_admin(outcome); }});
   for (const auto& worker : workers_) worker->start();
   state_ = admin::Backend::State::kInitializing;
   return true;
@@ -134,12 +136,14 @@ int Server::run() {
   reloader_->start([this](bool taken) { on_first_generation(taken); });
   loop_.run();
   admin_.reset();
+  retired_admin_.reset();
   stop_workers();
   return exit_code_;
 }
 
 void Server::on_first_generation(bool taken) {
-  if (!taken || !start_admin()) {
+  if (drain_->started()) return finish();  // told to end before anything was served
+  if (!taken) {
     exit_code_ = 1;
     return finish();
   }
@@ -149,20 +153,32 @@ void Server::on_first_generation(bool taken) {
   if (on_ready_) on_ready_();
 }
 
-bool Server::start_admin() {
-  const auto& admin = reloader_->current()->configuration->admin;
-  if (!admin.address) return true;
-  auto listening = admin::AdminServer::listen(loop_, *backend_, *admin.address);
-  if (!listening) {
-    WEIR_LOG(kAdmin, kError, "the admin listener cannot be opened",
-             {{"why", listening.error().detail}});
-    return false;
-  }
-  admin_ = std::move(*listening);
+Result<void> Server::open_admin(const config::Configuration& configuration) {
+  const auto& address = configuration.admin.address;
+  admin_changes_ = address != admin_wanted_;
+  next_admin_wanted_ = address;
+  if (!admin_changes_ || !address) return {};
+  const bool ours = admin_ && overlap(admin_->local(), *address);
+  WEIR_TRY(listening, admin::AdminServer::listen(loop_, *backend_, *address,
+                                                 ours ? net::Probe::kNo : net::Probe::kYes));
+  next_admin_ = std::move(listening);
+  return {};
+}
+
+void Server::settle_admin(AdminOutcome outcome) {
+  auto next = std::exchange(next_admin_, nullptr);
+  if (!std::exchange(admin_changes_, false) || outcome == AdminOutcome::kDiscard) return;
+  admin_wanted_ = next_admin_wanted_;
+  // The old one takes no more clients, but the answer to a POST /reload may still be due on it.
+  retired_admin_ = std::exchange(admin_, std::move(next));
+  if (retired_admin_) retired_admin_->stop_accepting();
+  if (!admin_) return;
   WEIR_LOG(kAdmin, kInfo, "admin listening", {{"address", admin_address()}});
-  if (!options_.admin_address_path.empty())
-    std::ofstream(options_.admin_address_path, std::ios::trunc) << admin_address();
-  return true;
+  if (options_.admin_address_path.empty()) return;
+  std::ofstream file(options_.admin_address_path, std::ios::trunc);
+  if (!(file << admin_address() << std::flush))
+    WEIR_LOG(kAdmin, kError, "the admin address cannot be written",
+             {{"path", options_.admin_address_path}});
 }
 
 std::string Server::admin_address() const {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 #include <weir/filter_registry.h>
@@ -64,7 +65,10 @@ class Server final : public router::FilterHost {
   SystemTime started_at() const noexcept { return started_at_; }
   /// The admin listener's bound address; empty if there is none.
   std::string admin_address() const;
-  void set_health_check_failed(bool failed) noexcept { health_check_failed_.store(failed); }
+  /// A draining process stays failed.
+  void set_health_check_failed(bool failed) noexcept {
+    health_check_failed_.store(failed || state() == admin::Backend::State::kDraining);
+  }
   void reopen_logs();
   void drain_listeners(bool graceful, bool inbound_only);
   /// Called on the main thread once the first generation serves.
@@ -74,7 +78,8 @@ class Server final : public router::FilterHost {
   static void on_signal(void* self, int signal);
   bool start();
   void on_first_generation(bool taken);
-  bool start_admin();
+  Result<void> open_admin(const config::Configuration& configuration);
+  void settle_admin(AdminOutcome outcome);
   void begin_drain();
   void finish();
   void stop_workers();
@@ -99,6 +104,11 @@ class Server final : public router::FilterHost {
   std::unique_ptr<Signals> signals_;
   std::unique_ptr<ServerBackend> backend_;
   std::unique_ptr<admin::AdminServer> admin_;
+  std::unique_ptr<admin::AdminServer> next_admin_;     // of the edit under way
+  std::unique_ptr<admin::AdminServer> retired_admin_;  // its last answers are on their way
+  std::optional<net::Address> admin_wanted_;           // as configured: admin_'s may be a port 0
+  std::optional<net::Address> next_admin_wanted_;
+  bool admin_changes_ = false;
   std::function<void()> on_ready_;
   event::Timer gauge_timer_;
   SystemTime started_at_{};

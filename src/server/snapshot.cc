@@ -44,10 +44,19 @@ bool listens_on(const Snapshot* snapshot, const net::Address& address) {
   if (snapshot == nullptr) return false;
   return std::any_of(
       snapshot->listeners.begin(), snapshot->listeners.end(),
-      [&address](const ListenerEntry& each) { return each.sockets->local() == address; });
+      [&address](const ListenerEntry& each) { return overlap(each.sockets->local(), address); });
 }
 
 }  // namespace
+
+bool overlap(const net::Address& left, const net::Address& right) {
+  if (left == right) return true;
+  if (left.is_unix() || right.is_unix() || left.port() != right.port()) return false;
+  const auto wildcard = [](const net::Address& each) {
+    return each.ip_text() == "0.0.0.0" || each.ip_text() == "::";
+  };
+  return wildcard(left) || wildcard(right);
+}
 
 std::string socket_key(const proxy::ListenerOptions& options) {
   std::string key = options.address.to_string();

@@ -34,6 +34,9 @@ class SocketSet {
   std::vector<std::unique_ptr<net::ListenSocket>> sockets_;
 };
 
+/// Whether sockets on both addresses need SO_REUSEPORT to live together.
+bool overlap(const net::Address& left, const net::Address& right);
+
 /// What makes two listeners of different generations the same socket: address and socket options.
 std::string socket_key(const proxy::ListenerOptions& options);
 
