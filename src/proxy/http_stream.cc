@@ -53,6 +53,7 @@ void HttpStream::begin(HttpSession& session, http::ResponseWriter& writer,
   stats.rq_total.inc();
   stats.rq_http1_total.inc();
   stats.rq_active.inc();
+  session.set_stream_idle_timeout(hcm().stream_idle_timeout);
   if (hcm().request_timeout.count() > 0)
     request_timer_.emplace(loop, &on_request_timer, this).arm(hcm().request_timeout);
   if (hcm().max_stream_duration.count() > 0)
@@ -73,7 +74,7 @@ void HttpStream::recycle() noexcept {
   session_ = nullptr;
   writer_ = nullptr;
   route_ = nullptr;
-  random_drawn_ = head_received_ = request_complete_ = request_held_ = false;
+  random_drawn_ = head_received_ = request_complete_ = request_held_ = own_answer_ = false;
 }
 
 // ---- the request ------------------------------------------------------------------------------------------------------
@@ -91,7 +92,7 @@ void HttpStream::on_request_head(Protocol protocol, size_t wire_bytes, EndStream
     chain_.reply(std::move(refusal->reply));
     return;
   }
-  session_->set_stream_idle_timeout(hcm().stream_idle_timeout);
+  session_->note_activity();
   build_chain();
   chain_.request_head(end);
 }
@@ -191,8 +192,13 @@ void HttpStream::send_response_head(EndStream end) {
   info.response_headers_bytes = head.headers.byte_size();
   info.first_tx = loop.now();
   count_response();
-  if (!request_complete_ && end == EndStream::kYes)
-    runtime_->stats().rq_response_before_rq_complete.inc();
+  if (!request_complete_) {
+    if (end == EndStream::kYes) runtime_->stats().rq_response_before_rq_complete.inc();
+    // The connection ends with a response that does not wait for the request, and the client is told. A response of
+    // open length may well be one half of a conversation.
+    if (end == EndStream::kYes || own_answer_ || head.headers.has(HeaderId::kContentLength))
+      writer_->close_after();
+  }
   if (session_->last_request()) writer_->close_after();
   session_->note_activity();
   SentBytes sent(*this);
@@ -216,11 +222,13 @@ void HttpStream::send_response_trailers() {
 }
 
 void HttpStream::prepare_reply(LocalReply& reply, Buffer& body) {
+  own_answer_ = true;
   StreamInfo& info = exchange_.info;
   const HcmStats& stats = runtime_->stats();
   if (reply.details == stream::kRequestTooLarge) stats.rq_too_large.inc();
   if (reply.details == stream::kResponseTooLarge) stats.rs_too_large.inc();
-  info.response_code = reply.status;
+  ResponseHead& head = exchange_.response;
+  info.response_code = head.status = reply.status;
   const stream::FormatContext context = format_context();
   const LocalReplyMapper* mapper = nullptr;
   for (const LocalReplyMapper& candidate : hcm().local_reply.mappers) {
@@ -228,19 +236,27 @@ void HttpStream::prepare_reply(LocalReply& reply, Buffer& body) {
     mapper = &candidate;
     break;
   }
+  const bool grpc = stream::is_grpc_request(exchange_.request.headers);
   const LocalReplyOptions& options = hcm().local_reply;
   const stream::Format* text = options.text_format ? &*options.text_format : nullptr;
   const stream::JsonFormat* json = options.json_format ? &*options.json_format : nullptr;
   std::string_view content_type = options.content_type;
   if (mapper != nullptr) {
-    if (mapper->status) info.response_code = reply.status = *mapper->status;
-    if (mapper->body) reply.body = *mapper->body;
+    if (mapper->status) info.response_code = head.status = reply.status = *mapper->status;
     if (mapper->text_format || mapper->json_format) {
       text = mapper->text_format ? &*mapper->text_format : nullptr;
       json = mapper->json_format ? &*mapper->json_format : nullptr;
       content_type = mapper->content_type;
     }
   }
+  // In this order mappers have the last word, and formats of the body see all fields but those that describe it.
+  stream::write_reply_fields(reply, grpc, head.headers);
+  if (route_ != nullptr) route_->finalize_response(head.headers, context);
+  const std::string own_type(head.headers.get(HeaderId::kContentType).value_or(""));
+  if (mapper != nullptr) mapper->headers.apply(head.headers, context);
+  const bool mapped_type = head.headers.get(HeaderId::kContentType).value_or("") != own_type;
+  const bool rewritten = json != nullptr || text != nullptr || (mapper != nullptr && mapper->body);
+  if (mapper != nullptr && mapper->body) reply.body = *mapper->body;
   info.local_reply_body = reply.body;
   if (json != nullptr) {
     reply.body.clear();
@@ -251,10 +267,9 @@ void HttpStream::prepare_reply(LocalReply& reply, Buffer& body) {
     reply.body.clear();
     text->append(context, reply.body, stream::Format::Escape::kNo);
   }
-  const bool grpc = stream::is_grpc_request(exchange_.request.headers);
-  stream::write_reply(reply, grpc, content_type, exchange_.response, body);
-  if (mapper != nullptr) mapper->headers.apply(exchange_.response.headers, context);
-  if (route_ != nullptr) route_->finalize_response(exchange_.response.headers, context);
+  // The type that came with a body does not describe the one in its place.
+  if (rewritten && !mapped_type && !grpc) head.headers.remove(HeaderId::kContentType);
+  stream::write_reply_body(reply, grpc, content_type, head, body);
 }
 
 void HttpStream::abort_response(std::string_view details) {

@@ -96,6 +96,7 @@ class HttpStream final : public http::RequestReceiver, public stream::ChainHost 
   bool head_received_ = false;
   bool request_complete_ = false;
   bool request_held_ = false;
+  bool own_answer_ = false;  // the response is a local reply
   bool finished_ = true;
 };
 

@@ -164,34 +164,43 @@ std::string grpc_message_encode(std::string_view text) {
   return out;
 }
 
-void write_reply(LocalReply& reply, bool grpc, std::string_view content_type, ResponseHead& head,
-                 Buffer& body) {
+void write_reply_fields(const LocalReply& reply, bool grpc, HeaderMap& headers) {
+  for (const auto& [name, value] : reply.headers) {
+    if (name == "content-length" || (grpc && name == "content-type")) continue;
+    if (!http::valid_header_name(name) || !http::valid_header_value(value)) continue;
+    if (name == "content-type")
+      headers.set(name, value);
+    else
+      headers.add(name, value);
+  }
+}
+
+void write_reply_body(LocalReply& reply, bool grpc, std::string_view content_type,
+                      ResponseHead& head, Buffer& body) {
+  HeaderMap& headers = head.headers;
   head.status = grpc ? 200 : reply.status;
   char digits[24];
   if (grpc) {
     const int status = reply.grpc_status >= 0 ? reply.grpc_status : grpc_status_for(reply.status);
     const auto end = std::to_chars(digits, digits + sizeof digits, status).ptr;
-    head.headers.add(HeaderId::kContentType, "application/grpc");
-    head.headers.add(HeaderId::kGrpcStatus,
-                     std::string_view(digits, static_cast<size_t>(end - digits)));
-    if (!reply.body.empty())
-      head.headers.add(HeaderId::kGrpcMessage, grpc_message_encode(reply.body));
+    headers.set(HeaderId::kContentType, "application/grpc");
+    headers.set(HeaderId::kGrpcStatus,
+                std::string_view(digits, static_cast<size_t>(end - digits)));
+    if (!reply.body.empty()) headers.set(HeaderId::kGrpcMessage, grpc_message_encode(reply.body));
   } else if (!reply.body.empty()) {
     const auto end = std::to_chars(digits, digits + sizeof digits, reply.body.size()).ptr;
-    head.headers.add(HeaderId::kContentLength,
-                     std::string_view(digits, static_cast<size_t>(end - digits)));
-    head.headers.add(HeaderId::kContentType, content_type.empty() ? "text/plain" : content_type);
+    headers.set(HeaderId::kContentLength,
+                std::string_view(digits, static_cast<size_t>(end - digits)));
+    if (!headers.has(HeaderId::kContentType))
+      headers.add(HeaderId::kContentType, content_type.empty() ? "text/plain" : content_type);
     body.append(reply.body);
   }
-  for (const auto& [name, value] : reply.headers) {
-    // What the answer itself says of its body wins over the defaults, its framing does not.
-    if (name == "content-length" || (grpc && name == "content-type")) continue;
-    if (!http::valid_header_name(name) || !http::valid_header_value(value)) continue;
-    if (name == "content-type")
-      head.headers.set(name, value);
-    else
-      head.headers.add(name, value);
-  }
+}
+
+void write_reply(LocalReply& reply, bool grpc, std::string_view content_type, ResponseHead& head,
+                 Buffer& body) {
+  write_reply_fields(reply, grpc, head.headers);
+  write_reply_body(reply, grpc, content_type, head, body);
 }
 
 }  // namespace weir::stream

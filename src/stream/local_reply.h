@@ -40,8 +40,14 @@ int grpc_status_for(int http_status) noexcept;
 /// grpc-message: everything outside printable ASCII, and '%', as %XX.
 std::string grpc_message_encode(std::string_view text);
 
+/// The fields that the answer brings along. Its framing is not its own, nor is the content-type for gRPC.
+void write_reply_fields(const LocalReply& reply, bool grpc, HeaderMap& headers);
 /// Fills `head` and `body`: text body with content-type and content-length, an empty one without; for gRPC a 200 with
-/// grpc-status and grpc-message and no body. `content_type` is that of a body of the operator's own.
+/// grpc-status and grpc-message and no body. A content-type that stands there already is kept; else `content_type`, else
+/// text/plain.
+void write_reply_body(LocalReply& reply, bool grpc, std::string_view content_type,
+                      ResponseHead& head, Buffer& body);
+/// Both.
 void write_reply(LocalReply& reply, bool grpc, std::string_view content_type, ResponseHead& head,
                  Buffer& body);
 

@@ -290,7 +290,8 @@ ValueKind append_fact(const Operator& item, const FormatContext& context, std::s
     case Op::kFlagsLong:
       return append_flags(info.flags, true, out);
     case Op::kLocalReplyBody:
-      return text_or_absent(info.local_reply_body, out);
+      out += info.local_reply_body;  // an empty one too is there, as in Envoy
+      return ValueKind::kText;
     case Op::kAttemptCount:
       return number(info.upstream_attempt_count, out);
     case Op::kRouteName:
