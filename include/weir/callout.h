@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <weir/buffer.h>
 #include <weir/message.h>
@@ -40,6 +41,12 @@ struct CalloutRequest {
   size_t max_response_bytes = 1024 * 1024;
 };
 
+/// How many hosts a cluster has, and how many of them may be sent to.
+struct ClusterHosts {
+  size_t total = 0;
+  size_t healthy = 0;
+};
+
 /// Starts callouts on the calling worker. Errors: kNoCluster (unknown cluster), kOverflow, kNoHealthyHost.
 /// A timeout is delivered as a response with status 504, a failed connect as 503, as Envoy's client does;
 /// a reset or an oversized answer as an Error.
@@ -47,6 +54,10 @@ class Callouts {
  public:
   virtual ~Callouts() = default;
   virtual bool knows_cluster(std::string_view cluster) const = 0;
+  /// Nothing of an unknown cluster.
+  virtual std::optional<ClusterHosts> cluster_hosts(std::string_view cluster) const {
+    return static_cast<void>(cluster), std::nullopt;
+  }
   virtual Result<std::unique_ptr<Callout>> start(CalloutRequest request,
                                                  CalloutHandler& handler) = 0;
 };

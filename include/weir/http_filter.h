@@ -41,6 +41,20 @@ class StreamTimer {
   virtual ~StreamTimer() = default;
 };
 
+/// Configurations of one filter on the levels of a route, the most specific first: weighted cluster, route, virtual
+/// host, route table. Levels without one are left out.
+class RouteConfigs {
+ public:
+  void add(const void* config) noexcept { configs_[size_++] = config; }
+  size_t size() const noexcept { return size_; }
+  const void* operator[](size_t i) const noexcept { return configs_[i]; }
+
+ private:
+  static constexpr size_t kLevels = 4;
+  const void* configs_[kLevels] = {};
+  size_t size_ = 0;
+};
+
 /// What the chain driver offers one filter of one stream. All calls take effect after the current
 /// callback has returned; all are legal from timers and callouts; after on_stream_end none may be made.
 class FilterCallbacks {
@@ -79,6 +93,12 @@ class FilterCallbacks {
   /// This filter's configuration on the matched route, virtual host or route table (most specific), as made
   /// by HttpFilterFactory::make_route_config; null if none.
   virtual const void* route_config() = 0;
+  /// Those of all levels, for filters that combine them.
+  virtual RouteConfigs route_configs() {
+    RouteConfigs configs;
+    if (const void* config = route_config()) configs.add(config);
+    return configs;
+  }
 
   /// Limit in bytes for held bodies.
   virtual size_t buffer_limit(bool request) const noexcept = 0;

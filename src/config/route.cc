@@ -61,7 +61,8 @@ void read_weighted(View& action, RouteActionOptions& out, RouteScope& scope) {
     next.response_headers =
         read_header_ops(*choice, "response_headers_to_add", "response_headers_to_remove");
     next.host_rewrite_literal = choice->text("host_rewrite_literal");
-    choice->later({"cluster_header", "metadata_match", "typed_per_filter_config"});
+    next.filters = read_filter_overrides(*choice, scope);
+    choice->later({"cluster_header", "metadata_match"});
     sum += next.weight;
     out.weighted.push_back(std::move(next));
   }

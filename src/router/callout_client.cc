@@ -183,6 +183,16 @@ bool CalloutClient::knows_cluster(std::string_view cluster) const {
   return clusters_.find_retired(cluster) != nullptr;
 }
 
+std::optional<ClusterHosts> CalloutClient::cluster_hosts(std::string_view cluster) const {
+  const upstream::Cluster* found = clusters_.find_retired(cluster);
+  if (found == nullptr) return std::nullopt;
+  ClusterHosts hosts;
+  for (const upstream::LocalityOptions& locality : found->options().localities)
+    hosts.total += locality.endpoints.size();
+  hosts.healthy = hosts.total;  // nothing checks them
+  return hosts;
+}
+
 Result<std::unique_ptr<Callout>> CalloutClient::start(CalloutRequest request,
                                                       CalloutHandler& handler) {
   upstream::Cluster* cluster = clusters_.find_retired(request.cluster);

@@ -19,6 +19,7 @@ class CalloutClient final : public Callouts {
   CalloutClient& operator=(const CalloutClient&) = delete;
 
   bool knows_cluster(std::string_view cluster) const override;
+  std::optional<ClusterHosts> cluster_hosts(std::string_view cluster) const override;
   Result<std::unique_ptr<Callout>> start(CalloutRequest request, CalloutHandler& handler) override;
   size_t in_flight() const noexcept { return calls_.size(); }
 

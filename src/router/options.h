@@ -52,24 +52,25 @@ struct RouteMatchOptions {
   std::optional<double> fraction;  // runtime_fraction.default_value, 0..1
 };
 
-struct WeightedCluster {
-  std::string name;
-  uint32_t weight = 0;
-  stream::HeaderOps request_headers, response_headers;
-  std::string host_rewrite_literal;
-};
-
-struct RegexRewrite {
-  base::Regex pattern;
-  std::string substitution;  // RE2 style: \1
-};
-
 /// One filter's typed_per_filter_config.
 struct FilterOverride {
   std::shared_ptr<const void> config;  // null for a bare FilterConfig
   int disabled = -1;                   // -1: not said, 0: enabled, 1: disabled
 };
 using FilterOverrides = std::map<std::string, FilterOverride, std::less<>>;
+
+struct WeightedCluster {
+  std::string name;
+  uint32_t weight = 0;
+  stream::HeaderOps request_headers, response_headers;
+  std::string host_rewrite_literal;
+  FilterOverrides filters;
+};
+
+struct RegexRewrite {
+  base::Regex pattern;
+  std::string substitution;  // RE2 style: \1
+};
 
 struct RouteActionOptions {
   std::string cluster;  // exactly one of cluster, cluster_header, weighted

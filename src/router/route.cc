@@ -4,11 +4,10 @@ namespace weir::router {
 namespace {
 
 /// The first of the levels that says something by `ask`, from the most specific on.
-template <typename Answer, typename Ask>
-Answer most_specific(std::initializer_list<const FilterOverrides*> levels, std::string_view name,
-                     Answer nothing, Ask&& ask) {
+template <typename Answer, typename Levels, typename Ask>
+Answer most_specific(const Levels& levels, std::string_view name, Answer nothing, Ask&& ask) {
   for (const FilterOverrides* level : levels) {
-    if (level->empty()) continue;
+    if (level == nullptr || level->empty()) continue;
     const auto found = level->find(name);
     if (found == level->end()) continue;
     if (const Answer answer = ask(found->second); answer != nothing) return answer;
@@ -34,17 +33,25 @@ Route::Route(const RouteTableOptions& table, const VirtualHostOptions& host,
 }
 
 const void* Route::filter_config(std::string_view filter_name) const {
-  return most_specific<const void*>({&route_.filters, &host_.filters, &table_.filters}, filter_name,
-                                    nullptr,
+  return most_specific<const void*>(filter_levels(), filter_name, nullptr,
                                     [](const FilterOverride& one) { return one.config.get(); });
 }
 
+RouteConfigs Route::filter_configs(std::string_view filter_name) const {
+  RouteConfigs configs;
+  for (const FilterOverrides* level : filter_levels()) {
+    if (level == nullptr || level->empty()) continue;
+    if (const auto found = level->find(filter_name); found != level->end() && found->second.config)
+      configs.add(found->second.config.get());
+  }
+  return configs;
+}
+
 int Route::filter_disabled(std::string_view filter_name) const {
-  return most_specific<int>({&route_.filters, &host_.filters, &table_.filters}, filter_name, -1,
-                            [](const FilterOverride& one) {
-                              // A configuration for the route switches a filter on that is off by default.
-                              return one.disabled == -1 && one.config ? 0 : one.disabled;
-                            });
+  return most_specific<int>(filter_levels(), filter_name, -1, [](const FilterOverride& one) {
+    // A configuration for the route switches a filter on that is off by default.
+    return one.disabled == -1 && one.config ? 0 : one.disabled;
+  });
 }
 
 void Route::finalize_response(HeaderMap& headers, const stream::FormatContext& context) const {

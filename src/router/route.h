@@ -21,6 +21,7 @@ class Route final : public stream::RouteRef {
         const WeightedCluster* weighted);
 
   const void* filter_config(std::string_view filter_name) const override;
+  RouteConfigs filter_configs(std::string_view filter_name) const override;
   int filter_disabled(std::string_view filter_name) const override;
   void finalize_response(HeaderMap& headers, const stream::FormatContext& context) const override;
   std::optional<std::chrono::milliseconds> idle_timeout() const override;
@@ -67,6 +68,11 @@ class Route final : public stream::RouteRef {
   void add_ops(const Level& level) {
     request_ops_.add(level.request_headers);
     response_ops_.add(level.response_headers);
+  }
+  /// From the most specific on; null: no such level.
+  std::array<const FilterOverrides*, 4> filter_levels() const noexcept {
+    return {weighted_ != nullptr ? &weighted_->filters : nullptr, &route_.filters, &host_.filters,
+            &table_.filters};
   }
   const RouteTableOptions& table_;
   const VirtualHostOptions& host_;

@@ -82,6 +82,11 @@ const void* FilterChain::Slot::route_config() {
   return route == nullptr ? nullptr : route->filter_config(name);
 }
 
+RouteConfigs FilterChain::Slot::route_configs() {
+  const RouteRef* route = chain->route();
+  return route == nullptr ? RouteConfigs() : route->filter_configs(name);
+}
+
 std::unique_ptr<StreamTimer> FilterChain::Slot::start_timer(std::chrono::milliseconds delay,
                                                             void (*handler)(void*),
                                                             void* argument) {

@@ -31,6 +31,7 @@ class FilterChain::Slot final : public FilterCallbacks {
   void reset(std::string_view details) override;
   void clear_route_cache() override;
   const void* route_config() override;
+  RouteConfigs route_configs() override;
   size_t buffer_limit(bool is_request) const noexcept override {
     return is_request ? chain->request_limit_ : chain->response_limit_;
   }

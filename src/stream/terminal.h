@@ -20,6 +20,12 @@ class RouteRef {
   /// The per-route configuration of the filter with this configured name, most specific first (weighted
   /// cluster, route, virtual host, table); null if none.
   virtual const void* filter_config(std::string_view filter_name) const = 0;
+  /// Those of all levels, most specific first.
+  virtual RouteConfigs filter_configs(std::string_view filter_name) const {
+    RouteConfigs configs;
+    if (const void* config = filter_config(filter_name)) configs.add(config);
+    return configs;
+  }
   /// typed_per_filter_config says `disabled` (1), explicitly enabled (0), or nothing (-1).
   virtual int filter_disabled(std::string_view filter_name) const = 0;
   /// Applies the response header operations of the route, virtual host and table. The router calls it for responses

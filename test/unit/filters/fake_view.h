@@ -52,7 +52,10 @@ class FakeView final : public ConfigView {
     if (number < min || number > max) error(field, "out of range");
     return number;
   }
-  double number(std::string_view, double fallback) override { return fallback; }
+  double number(std::string_view field, double fallback) override {
+    const Value* value = find(field);
+    return value == nullptr ? fallback : std::stod(std::get<std::string>(value->data));
+  }
   std::chrono::nanoseconds duration(std::string_view field,
                                     std::chrono::nanoseconds fallback) override {
     const Value* value = find(field);
@@ -83,7 +86,11 @@ class FakeView final : public ConfigView {
             std::make_unique<FakeView>(*std::get<std::shared_ptr<Object>>(item.data), errors_));
     return out;
   }
-  std::vector<std::string> keys() const override { return {}; }
+  std::vector<std::string> keys() const override {
+    std::vector<std::string> out;
+    for (const auto& [key, value] : object_) out.push_back(key);
+    return out;
+  }
   std::string type() override { return {}; }
   std::optional<std::string> json(std::string_view field) override {
     return find(field), std::nullopt;
@@ -109,6 +116,20 @@ class FakeView final : public ConfigView {
   std::map<std::string, bool, std::less<>> read_;
 };
 
+/// Clusters that have hosts and take no callouts.
+class FakeClusters final : public Callouts {
+ public:
+  bool knows_cluster(std::string_view name) const override { return hosts.contains(name); }
+  std::optional<ClusterHosts> cluster_hosts(std::string_view name) const override {
+    const auto found = hosts.find(name);
+    return found == hosts.end() ? std::nullopt : std::optional(found->second);
+  }
+  Result<std::unique_ptr<Callout>> start(CalloutRequest, CalloutHandler&) override {
+    return fail(Code::kNoCluster, Side::kLocal, "none");
+  }
+  std::map<std::string, ClusterHosts, std::less<>> hosts;
+};
+
 /// One stream's callbacks without a chain: what a filter asks for is recorded.
 class FakeStream final : public FilterCallbacks {
  public:
@@ -129,9 +150,14 @@ class FakeStream final : public FilterCallbacks {
   void reset(std::string_view) override {}
   void clear_route_cache() override {}
   const void* route_config() override { return route; }
+  RouteConfigs route_configs() override {
+    RouteConfigs configs;
+    for (const void* level : routes) configs.add(level);
+    return configs;
+  }
   size_t buffer_limit(bool) const noexcept override { return 0; }
   void set_buffer_limit(bool, size_t) override {}
-  Callouts& callouts() noexcept override { std::abort(); }
+  Callouts& callouts() noexcept override { return clusters; }
   std::unique_ptr<StreamTimer> start_timer(std::chrono::milliseconds, void (*)(void*),
                                            void*) override {
     return nullptr;
@@ -144,6 +170,8 @@ class FakeStream final : public FilterCallbacks {
   HeaderMap trailers;
   std::vector<LocalReply> replies;
   const void* route = nullptr;
+  std::vector<const void*> routes;  // most specific first
+  FakeClusters clusters;
   bool unhealthy = false;
 };
 

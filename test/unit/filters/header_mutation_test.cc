@@ -81,19 +81,30 @@ TEST_F(HeaderMutationTest, QueryParameters) {
   }
 }
 
-TEST_F(HeaderMutationTest, RouteComesAfterTheFilter) {
-  auto factory = with({{"request_mutations", List{append("x", "filter")}}});
-  std::shared_ptr<const void> route;
-  {
-    FakeView view(Object{{"mutations", Object{{"request_mutations", List{append("x", "route")}}}}},
-                  errors);
-    route = factory->make_route_config(view);
+TEST_F(HeaderMutationTest, LevelsOfTheRouteComeAfterTheFilterAndTheLastOneWins) {
+  for (const bool most_specific : {false, true}) {
+    auto factory =
+        make(&make_header_mutation,
+             Object{{"mutations", Object{{"request_mutations", List{append("x", "filter")}}}},
+                    {"most_specific_header_mutations_wins", most_specific}});
+    std::vector<std::shared_ptr<const void>> levels;
+    FakeStream stream;
+    for (const char* name : {"route", "host", "table"}) {
+      FakeView view(
+          Object{{"mutations",
+                  Object{{"request_mutations", List{append("x", name), append("y", name,
+                                                    "OVERWRITE_IF_EXISTS_OR_ADD")}}}}},
+          errors);
+      levels.push_back(factory->make_route_config(view));
+      stream.routes.push_back(levels.back().get());
+    }
+    EXPECT_EQ(errors, std::vector<std::string>());
+    auto filter = attach(*factory, stream);
+    filter->on_request_head(stream.request, EndStream::kYes);
+    EXPECT_EQ(stream.request.headers.joined("x"),
+              most_specific ? "filter,table,host,route" : "filter,route,host,table");
+    EXPECT_EQ(stream.request.headers.get("y"), most_specific ? "route" : "table");
   }
-  EXPECT_TRUE(errors.empty());
-  stream.route = route.get();
-  auto filter = attach(*factory, stream);
-  filter->on_request_head(stream.request, EndStream::kYes);
-  EXPECT_EQ(text(stream.request.headers), "x=filter;x=route;");
 }
 
 TEST_F(HeaderMutationTest, ValuesCannotSplitTheMessage) {

@@ -74,11 +74,41 @@ TEST_F(HealthCheckTest, PassesThroughAndRemembers) {
   EXPECT_EQ(second.replies.at(0).status, 503);
 }
 
+TEST_F(HealthCheckTest, ClustersMustHaveTheirShareOfHealthyHosts) {
+  Object all = options(false);
+  all.insert_or_assign("cluster_min_healthy_percentages",
+                       Object{{"a", Object{{"value", "50"}}}, {"b", Object{{"value", "0"}}}});
+  auto factory = make(&make_health_check, all);
+  ASSERT_EQ(errors, std::vector<std::string>());
+  const auto status = [&](std::optional<ClusterHosts> a, ClusterHosts b) {
+    FakeStream stream;
+    if (a) stream.clusters.hosts["a"] = *a;
+    stream.clusters.hosts["b"] = b;
+    probe(*factory, stream, Flow::kReplied);
+    EXPECT_EQ(stream.info.has_flag(ResponseFlag::kFailedLocalHealthCheck),
+              stream.replies.at(0).status == 503);
+    return stream.replies.at(0).status;
+  };
+  EXPECT_EQ(status(ClusterHosts{4, 2}, {1, 1}), 200);
+  EXPECT_EQ(status(ClusterHosts{4, 1}, {1, 1}), 503);
+  EXPECT_EQ(status(ClusterHosts{0, 0}, {1, 1}), 503);  // empty
+  EXPECT_EQ(status(std::nullopt, {1, 1}), 503);        // unknown
+  EXPECT_EQ(status(ClusterHosts{4, 4}, {0, 0}), 200);  // 0 % of nothing
+}
+
 TEST_F(HealthCheckTest, Mistakes) {
   make(&make_health_check, {});
   EXPECT_EQ(errors.size(), 1u);
   Object all = options(false);
   all.insert_or_assign("cache_time", "1s");
+  make(&make_health_check, all);
+  EXPECT_EQ(errors.size(), 1u);
+  all = options(true);
+  all.insert_or_assign("cluster_min_healthy_percentages", Object{{"a", Object{{"value", "5"}}}});
+  make(&make_health_check, all);
+  EXPECT_EQ(errors.size(), 1u);
+  all = options(false);
+  all.insert_or_assign("cluster_min_healthy_percentages", Object{{"a", Object{{"value", "101"}}}});
   make(&make_health_check, all);
   EXPECT_EQ(errors.size(), 1u);
 }

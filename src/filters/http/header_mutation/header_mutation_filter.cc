@@ -162,14 +162,16 @@ void mutate_query(RequestHead& head, const std::vector<QueryMutation>& mutations
 
 // ---- the filter ------------------------------------------------------------------------------------------------------------
 
+enum class Wins : uint8_t { kLeastSpecific, kMostSpecific };
+
 class HeaderMutationFilter final : public HttpFilter {
  public:
-  explicit HeaderMutationFilter(const Mutations& mutations) : common_(mutations) {}
+  HeaderMutationFilter(const Mutations& mutations, Wins wins) : common_(mutations), wins_(wins) {}
 
   Flow on_request_head(RequestHead& head, EndStream) override {
     apply(head.headers, &Mutations::request);
     mutate_query(head, common_.query);
-    if (const Mutations* own = route()) mutate_query(head, own->query);
+    for_each_level([&head](const Mutations& own) { mutate_query(head, own.query); });
     return Flow::kContinue;
   }
   Flow on_request_trailers(HeaderMap& trailers) override {
@@ -187,14 +189,20 @@ class HeaderMutationFilter final : public HttpFilter {
 
  private:
   using List = std::vector<Mutation> Mutations::*;
-  const Mutations* route() const {
-    return static_cast<const Mutations*>(callbacks_->route_config());
-  }
 
+  /// All levels of the route; who comes last wins.
+  template <typename Do>
+  void for_each_level(Do&& act) const {
+    const RouteConfigs configs = callbacks_->route_configs();
+    for (size_t i = 0; i < configs.size(); ++i) {
+      const size_t level = wins_ == Wins::kMostSpecific ? configs.size() - 1 - i : i;
+      act(*static_cast<const Mutations*>(configs[level]));
+    }
+  }
   /// The filter's own mutations first, then the route's.
   void apply(HeaderMap& headers, List list) {
     apply_list(headers, common_.*list);
-    if (const Mutations* own = route()) apply_list(headers, own->*list);
+    for_each_level([this, &headers, list](const Mutations& own) { apply_list(headers, own.*list); });
   }
   void apply_list(HeaderMap& headers, const std::vector<Mutation>& list) {
     for (const Mutation& mutation : list) {
@@ -210,14 +218,15 @@ class HeaderMutationFilter final : public HttpFilter {
   }
 
   const Mutations& common_;
+  const Wins wins_;
   std::string scratch_;
 };
 
 class Factory final : public HttpFilterFactory {
  public:
-  explicit Factory(Mutations mutations) : mutations_(std::move(mutations)) {}
+  Factory(Mutations mutations, Wins wins) : mutations_(std::move(mutations)), wins_(wins) {}
   std::unique_ptr<HttpFilter> create(unsigned) const override {
-    return std::make_unique<HeaderMutationFilter>(mutations_);
+    return std::make_unique<HeaderMutationFilter>(mutations_, wins_);
   }
   std::shared_ptr<const void> make_route_config(ConfigView& config) const override {
     return std::make_shared<const Mutations>(read_mutations(config));
@@ -225,14 +234,16 @@ class Factory final : public HttpFilterFactory {
 
  private:
   Mutations mutations_;
+  Wins wins_;
 };
 
 }  // namespace
 
 std::shared_ptr<const HttpFilterFactory> make_header_mutation(ConfigView& config, FactoryContext&) {
-  // One level of per-route configuration applies (the most specific), so that the order of levels says nothing.
-  static_cast<void>(config.boolean("most_specific_header_mutations_wins", false));
-  return std::make_shared<const Factory>(read_mutations(config));
+  const Wins wins = config.boolean("most_specific_header_mutations_wins", false)
+                        ? Wins::kMostSpecific
+                        : Wins::kLeastSpecific;
+  return std::make_shared<const Factory>(read_mutations(config), wins);
 }
 
 }  // namespace weir::filters
