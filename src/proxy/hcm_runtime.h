@@ -24,6 +24,7 @@ struct ConnectionScope {
         codec(hcm.codec),
         idle_timeout(hcm.idle_timeout),
         max_duration(hcm.max_connection_duration),
+        drain_timeout(hcm.drain_timeout),
         max_requests(hcm.max_requests_per_connection),
         delayed_close(hcm.delayed_close_timeout) {
     codec.default_host_for_http_10 = default_host;
@@ -36,6 +37,7 @@ struct ConnectionScope {
   http::CodecOptions codec;
   Milliseconds idle_timeout;
   Milliseconds max_duration;
+  Milliseconds drain_timeout;
   uint32_t max_requests;
   Milliseconds delayed_close;
 };

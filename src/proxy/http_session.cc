@@ -172,8 +172,13 @@ void HttpSession::on_idle_timer(void* self) {
 void HttpSession::on_duration_timer(void* self) {
   auto& session = *static_cast<HttpSession*>(self);
   if (session.state_ != State::kOpen) return;
-  session.stats().cx_max_duration_reached.inc();
-  session.start_drain();
+  if (!std::exchange(session.expired_, true)) {
+    session.stats().cx_max_duration_reached.inc();
+    session.start_drain();
+    // A request that is on its way to an idle connection is still answered, with "connection: close".
+    if (session.scope_->drain_timeout.count() > 0)
+      return session.duration_timer_.arm(session.scope_->drain_timeout);
+  }
   session.close_if_idle();
 }
 
@@ -250,7 +255,7 @@ void HttpSession::close_gracefully() {
 
 void HttpSession::on_error(const Error& error) {
   if (state_ == State::kFinished) return;
-  const bool local = state_ == State::kClosing;
+  const bool local = state_ == State::kClosing && !remote_closed_;
   if (local && scope_->delayed_close.count() > 0 && !connection_->read_ended())
     stats().cx_delayed_close_timeout.inc();
   if (stream_ != nullptr) stream_->on_client_gone(error.detail);

@@ -106,6 +106,7 @@ class HttpSession final : public event::Deferrable,
   State state_ = State::kOpen;
   bool decoding_ = false;
   bool draining_ = false;
+  bool expired_ = false;  // max_connection_duration is over
   bool reset_due_ = false;
   bool output_held_ = false;
   bool remote_closed_ = false;

@@ -331,6 +331,34 @@ TEST_F(SessionTest, LongConnectionEndsWithItsRequest) {
   EXPECT_TRUE(client.closed);
 }
 
+TEST_F(SessionTest, LongIdleConnectionStillAnswersUntilItIsDrained) {
+  options.max_connection_duration = Milliseconds(10);
+  options.drain_timeout = Milliseconds(60000);
+  Client client = connect();
+  EXPECT_TRUE(wait([&] { return count("downstream_cx_max_duration_reached") == 1; }));
+  EXPECT_FALSE(client.closed);
+  EXPECT_TRUE(has(exchange(client, kGet), "connection: close\r\n")) << client.in;
+  EXPECT_TRUE(client.closed);
+}
+
+TEST_F(SessionTest, LongIdleConnectionEndsWithTheDrainTimeout) {
+  options.max_connection_duration = Milliseconds(10);
+  options.drain_timeout = Milliseconds(10);
+  Client client = connect();
+  EXPECT_TRUE(wait([&] { return receive(client), client.closed; }));
+  EXPECT_EQ(count("downstream_cx_max_duration_reached"), 1u);
+  EXPECT_EQ(count("downstream_cx_drain_close"), 1u);
+}
+
+TEST_F(SessionTest, ConnectionThatTheClientClosesIsCountedAsItsOwn) {
+  Client client = connect();
+  EXPECT_TRUE(has(exchange(client, kGet), "200 OK"));
+  ::shutdown(client.fd, SHUT_WR);
+  EXPECT_TRUE(wait([&] { return count("downstream_cx_destroy") == 1; }));
+  EXPECT_EQ(count("downstream_cx_destroy_remote"), 1u);
+  EXPECT_EQ(count("downstream_cx_destroy_local"), 0u);
+}
+
 TEST_F(SessionTest, MaxRequestsPerConnection) {
   options.max_requests_per_connection = 2;
   Client client = connect();
