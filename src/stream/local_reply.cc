@@ -184,8 +184,7 @@ void write_reply_body(LocalReply& reply, bool grpc, std::string_view content_typ
     const int status = reply.grpc_status >= 0 ? reply.grpc_status : grpc_status_for(reply.status);
     const auto end = std::to_chars(digits, digits + sizeof digits, status).ptr;
     headers.set(HeaderId::kContentType, "application/grpc");
-    headers.set(HeaderId::kGrpcStatus,
-                std::string_view(digits, static_cast<size_t>(end - digits)));
+    headers.set(HeaderId::kGrpcStatus, std::string_view(digits, static_cast<size_t>(end - digits)));
     if (!reply.body.empty()) headers.set(HeaderId::kGrpcMessage, grpc_message_encode(reply.body));
   } else if (!reply.body.empty()) {
     const auto end = std::to_chars(digits, digits + sizeof digits, reply.body.size()).ptr;

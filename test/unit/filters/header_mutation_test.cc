@@ -91,9 +91,9 @@ TEST_F(HeaderMutationTest, LevelsOfTheRouteComeAfterTheFilterAndTheLastOneWins) 
     FakeStream stream;
     for (const char* name : {"route", "host", "table"}) {
       FakeView view(
-          Object{{"mutations",
-                  Object{{"request_mutations", List{append("x", name), append("y", name,
-                                                    "OVERWRITE_IF_EXISTS_OR_ADD")}}}}},
+          Object{{"mutations", Object{{"request_mutations",
+                                       List{append("x", name),
+                                            append("y", name, "OVERWRITE_IF_EXISTS_OR_ADD")}}}}},
           errors);
       levels.push_back(factory->make_route_config(view));
       stream.routes.push_back(levels.back().get());

@@ -202,7 +202,8 @@ class HeaderMutationFilter final : public HttpFilter {
   /// The filter's own mutations first, then the route's.
   void apply(HeaderMap& headers, List list) {
     apply_list(headers, common_.*list);
-    for_each_level([this, &headers, list](const Mutations& own) { apply_list(headers, own.*list); });
+    for_each_level(
+        [this, &headers, list](const Mutations& own) { apply_list(headers, own.*list); });
   }
   void apply_list(HeaderMap& headers, const std::vector<Mutation>& list) {
     for (const Mutation& mutation : list) {

@@ -160,8 +160,7 @@ std::shared_ptr<const HttpFilterFactory> make_health_check(ConfigView& config, F
     config.error("cache_time", "has a meaning with pass_through_mode only");
   auto clusters = read_clusters(config);
   if (pass_through && !clusters.empty())
-    config.error("cluster_min_healthy_percentages",
-                 "has a meaning without pass_through_mode only");
+    config.error("cluster_min_healthy_percentages", "has a meaning without pass_through_mode only");
   auto headers = HeaderMatchers::read(config, "headers");
   return std::make_shared<const Factory>(pass_through, cache_time, std::move(headers),
                                          std::move(clusters));
