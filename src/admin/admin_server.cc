@@ -135,6 +135,7 @@ class AdminSession final : public event::Deferrable,
       writer.send_body(body, EndStream::kYes);
     }
     connection_->written();
+    backend_.on_answered(head_, response.status, response.body.size());
   }
 
   void close_when_sent() {
@@ -168,7 +169,8 @@ AdminServer::AdminServer(event::Loop& loop, Backend& backend,
       backend_(backend),
       sockets_(std::move(sockets)),
       local_(sockets_.front()->local()),
-      listener_(std::make_unique<net::Listener>(loop, *sockets_.front(), *this)) {}
+      listener_(std::make_unique<net::Listener>(loop, *sockets_.front(), *this, 16,
+                                                net::LastFds::kTake)) {}
 
 AdminServer::~AdminServer() = default;
 

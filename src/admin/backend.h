@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <weir/message.h>
 
 #include "stats/store.h"
 
@@ -34,6 +35,8 @@ class Backend {
   virtual void drain_listeners(bool graceful, bool inbound_only) = 0;
   virtual void quit() = 0;
   virtual void reopen_logs() = 0;
+  /// A request was answered: for admin's access log.
+  virtual void on_answered(const RequestHead& head, int status, size_t body_bytes) = 0;
 };
 
 }  // namespace weir::admin

@@ -48,6 +48,7 @@ std::string read_admin_log(View& log) {
 void read_admin(View& root, Configuration& out) {
   auto admin = root.child("admin");
   if (!admin) return;
+  static_cast<void>(admin->path());  // remembers the place, for an address that cannot be bound
   if (admin->has("address")) {
     if (auto address = read_address(*admin, "address", PortZero::kAllowed))
       out.admin.address = address->address;

@@ -8,6 +8,7 @@
 #include <future>
 
 #include "base/json.h"
+#include "base/strings.h"
 #include "base/time.h"
 #include "server/server.h"
 
@@ -241,5 +242,19 @@ void ServerBackend::drain_listeners(bool graceful, bool inbound_only) {
 }
 void ServerBackend::quit() { server_.quit(Server::Quit::kNow); }
 void ServerBackend::reopen_logs() { server_.reopen_logs(); }
+
+void ServerBackend::on_answered(const RequestHead& head, int status, size_t body_bytes) {
+  if (!server_.logs_admin()) return;
+  // Envoy's default line, as far as an admin request has its parts.
+  std::string line = "[" + base::iso8601(std::chrono::system_clock::now()) + "] \"";
+  base::append_escaped(line, head.method());
+  line += ' ';
+  base::append_escaped(line, head.path());
+  line += " HTTP/1.1\" " + std::to_string(status) + " - 0 " + std::to_string(body_bytes) + " \"";
+  base::append_escaped(line, head.headers.get(HeaderId::kUserAgent).value_or("-"));
+  line += "\" \"";
+  base::append_escaped(line, head.authority());
+  server_.log_admin(line + "\"\n");
+}
 
 }  // namespace weir::server

@@ -34,6 +34,7 @@ class ServerBackend final : public admin::Backend {
   void drain_listeners(bool graceful, bool inbound_only) override;
   void quit() override;
   void reopen_logs() override;
+  void on_answered(const RequestHead& head, int status, size_t body_bytes) override;
 
  private:
   Server& server_;

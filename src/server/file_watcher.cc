@@ -69,7 +69,8 @@ void FileWatcher::watch(const std::vector<std::string>& files) {
 void FileWatcher::watch_folder(const std::string& folder) {
   if (fd_ < 0) return;
   const int descriptor = ::inotify_add_watch(
-      fd_, folder.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ONLYDIR);
+      fd_, folder.c_str(),
+      IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ONLYDIR);
   if (descriptor >= 0) folders_[descriptor] = folder;
 }
 
@@ -95,7 +96,10 @@ void FileWatcher::read_events() {
       if ((event->mask & IN_Q_OVERFLOW) != 0) due = true;
       // A created file is complete at its close, and a link when it is there.
       const bool link_or_done = (event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE)) != 0;
-      if (link_or_done && event->len > 0 && concerns(event->wd, event->name)) due = true;
+      // Writing that goes on puts off what an earlier event has begun: the next writer may just have emptied the file.
+      const bool under_way = (event->mask & IN_MODIFY) != 0 && debounce_timer_.armed();
+      if ((link_or_done || under_way) && event->len > 0 && concerns(event->wd, event->name))
+        due = true;
       at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
     }
   }

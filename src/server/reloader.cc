@@ -121,7 +121,7 @@ void Reloader::begin() {
   next_ = std::move(*snapshot);
   if (auto opened = deps_.open_admin(*next_configuration_); !opened) {
     next_.reset();
-    return reject({next_configuration_->diagnose("admin.address", std::move(opened.error().detail))});
+    return reject({next_configuration_->diagnose("admin", std::move(opened.error().detail))});
   }
   ++generation_;
   deps_.wasm.set_node(node_info());
@@ -274,7 +274,7 @@ void Reloader::on_expire_timer(void* self) {
     for (const auto& each : reloader.deps_.workers) {
       Worker& worker = *each;
       worker.post([&worker, &wasm = reloader.deps_.wasm, generation = due.begin()->second] {
-        wasm.expire(worker.index(), generation);
+        wasm.expire(worker.index(), generation + 1);  // it keeps what is as new as its argument
       });
     }
     due.erase(due.begin());
@@ -290,8 +290,8 @@ std::string Reloader::json() const {
   base::JsonWriter json(out);
   const char* state = frozen_                  ? "draining"
                       : state_ != State::kIdle ? "reloading"
-                      : errors_.empty()      ? "serving"
-                                             : "rejected";
+                      : errors_.empty()        ? "serving"
+                                               : "rejected";
   json.begin_object();
   json.key("generation").number(current_ == nullptr ? uint64_t{0} : current_->generation);
   json.key("since").text(base::iso8601(since_));

@@ -155,6 +155,11 @@ void Server::on_first_generation(bool taken) {
 
 Result<void> Server::open_admin(const config::Configuration& configuration) {
   const auto& address = configuration.admin.address;
+  next_admin_log_ = nullptr;
+  if (const std::string& path = configuration.admin.access_log_path; !path.empty()) {
+    WEIR_TRY(file, access_logs_.open_file(path));
+    next_admin_log_ = file;
+  }
   admin_changes_ = address != admin_wanted_;
   next_admin_wanted_ = address;
   if (!admin_changes_ || !address) return {};
@@ -167,6 +172,7 @@ Result<void> Server::open_admin(const config::Configuration& configuration) {
 
 void Server::settle_admin(AdminOutcome outcome) {
   auto next = std::exchange(next_admin_, nullptr);
+  if (outcome == AdminOutcome::kTakeOver) admin_log_ = next_admin_log_;
   if (!std::exchange(admin_changes_, false) || outcome == AdminOutcome::kDiscard) return;
   admin_wanted_ = next_admin_wanted_;
   // The old one takes no more clients, but the answer to a POST /reload may still be due on it.

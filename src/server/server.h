@@ -70,6 +70,8 @@ class Server final : public router::FilterHost {
     health_check_failed_.store(failed || state() == admin::Backend::State::kDraining);
   }
   void reopen_logs();
+  bool logs_admin() const noexcept { return admin_log_ != nullptr; }
+  void log_admin(std::string line) { access_logs_.submit(*admin_log_, std::move(line), 1); }
   void drain_listeners(bool graceful, bool inbound_only);
   /// Called on the main thread once the first generation serves.
   void set_on_ready(std::function<void()> callback) { on_ready_ = std::move(callback); }
@@ -108,6 +110,8 @@ class Server final : public router::FilterHost {
   std::unique_ptr<admin::AdminServer> retired_admin_;  // its last answers are on their way
   std::optional<net::Address> admin_wanted_;           // as configured: admin_'s may be a port 0
   std::optional<net::Address> next_admin_wanted_;
+  proxy::LogFile* admin_log_ = nullptr;  // admin.access_log's file
+  proxy::LogFile* next_admin_log_ = nullptr;
   bool admin_changes_ = false;
   std::function<void()> on_ready_;
   event::Timer gauge_timer_;

@@ -1,6 +1,11 @@
 // The admin listener: what it shows, what it changes, and whom it refuses.
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
 #include "base/json.h"
 #include "support/test_proxy.h"
 
@@ -76,6 +81,96 @@ TEST(Admin, RefusesForeignHostsAndOrigins) {
   EXPECT_EQ(proxy.admin("/ready"), "LIVE\n");
 }
 
+TEST(Admin, WrongMethodSaysWhatIsAllowed) {
+  TestProxy proxy(yaml());
+  EXPECT_EQ(proxy.admin_message("/quitquitquit").header("allow"), "POST");
+  EXPECT_EQ(proxy.admin_message("/stats", "PUT").header("allow"), "GET, HEAD");
+  EXPECT_EQ(proxy.admin_message("/reload", "DELETE").header("allow"), "GET, HEAD, POST");
+}
+
+// A page of another program on this host is as foreign as one of another host.
+TEST(Admin, OriginIsHostAndPort) {
+  TestProxy proxy(yaml());
+  std::string address;
+  proxy.on_main([&proxy, &address] { address = proxy.server().admin_address(); });
+  const auto port = static_cast<uint16_t>(std::stoi(address.substr(address.rfind(':') + 1)));
+  const auto status = [&](const std::string& origin) {
+    Peer peer = Peer::connect(port);
+    peer.send("POST /reset_counters HTTP/1.1\r\nHost: " + address + "\r\nOrigin: " + origin +
+              "\r\ncontent-length: 0\r\n\r\n");
+    return peer.read_message().status();
+  };
+  EXPECT_EQ(status("http://" + address), 200);
+  EXPECT_EQ(status("http://127.0.0.1:1"), 403);
+  EXPECT_EQ(status("http://localhost:" + std::to_string(port)), 403);
+  EXPECT_EQ(status("null"), 403);
+}
+
+// Every line is a comment or a sample under its TYPE, no series comes twice, buckets are cumulative up to the count.
+TEST(Admin, PrometheusTextIsWellFormed) {
+  TestProxy proxy(yaml());
+  Peer client = proxy.connect();
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(client.read_message().body, "ok");
+  const Peer::Message page = proxy.admin_message("/stats/prometheus");
+  EXPECT_EQ(page.header("content-type"), "text/plain; version=0.0.4");
+  const std::regex sample(
+      R"re(([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\.)*",?)*\})? ([-+.0-9e]+|NaN|[+]Inf))re");
+  const std::regex part("_(bucket|sum|count)$");
+  std::set<std::string> types, series;
+  std::string type, line;
+  double bucket = 0;
+  std::istringstream lines(page.body);
+  while (std::getline(lines, line)) {
+    std::smatch match;
+    if (line.starts_with("# TYPE ")) {
+      type = line.substr(7, line.find(' ', 7) - 7);
+      EXPECT_TRUE(types.insert(type).second) << line;
+      continue;
+    }
+    if (line.starts_with("#") || line.empty()) continue;
+    ASSERT_TRUE(std::regex_match(line, match, sample)) << line;
+    const std::string name = match[1];
+    EXPECT_TRUE(name == type || std::regex_replace(name, part, "") == type) << line << type;
+    EXPECT_TRUE(series.insert(line.substr(0, line.rfind(' '))).second) << line;
+    const double value = std::stod(match[3]);
+    if (name.ends_with("_bucket")) {
+      EXPECT_GE(value, bucket) << line;
+      bucket = value;
+    } else if (name.ends_with("_count")) {
+      EXPECT_EQ(value, bucket) << line;
+      bucket = 0;
+    }
+  }
+  EXPECT_GT(series.size(), 20u);
+}
+
+TEST(Admin, AccessLogOfAdminIsWritten) {
+  TempFolder folder;
+  const std::string path = folder.path() + "/admin.log";
+  std::string text = yaml();
+  text.replace(text.find("admin: {"), 8, "admin: {access_log_path: " + path + ", ");
+  TestProxy proxy(text);
+  EXPECT_EQ(proxy.admin_message("/ready").status(), 200);
+  EXPECT_EQ(proxy.admin_message("/nothing?x=\"", "POST").status(), 404);
+  proxy.stop();
+  std::ifstream file(path);
+  const std::string log{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_NE(log.find("] \"GET /ready HTTP/1.1\" 200 - 0 5 \"-\" \"127.0.0.1:"), std::string::npos)
+      << log;
+  EXPECT_NE(log.find("\"POST /nothing?x=\\\" HTTP/1.1\" 404"), std::string::npos) << log;
+}
+
+TEST(Admin, ADrainingProcessIsNotMadeHealthyAgain) {
+  TestProxy proxy(yaml());
+  proxy.server().quit(server::Server::Quit::kDrain);
+  proxy.wait_for("not ready", [&proxy] { return proxy.admin_message("/ready").status() == 503; });
+  proxy.admin("/healthcheck/ok", "POST");
+  EXPECT_TRUE(proxy.server().health_check_failed());
+  EXPECT_EQ(proxy.admin_message("/reload", "POST").status(), 409);
+  EXPECT_NE(proxy.admin("/reload").find("\"state\":\"draining\""), std::string::npos);
+}
+
 TEST(Admin, HealthCheckFailTakesTheProcessOut) {
   TestProxy proxy(yaml());
   EXPECT_EQ(proxy.admin("/healthcheck/fail", "POST"), "OK\n");
@@ -90,6 +185,9 @@ TEST(Admin, LoggingChangesLevels) {
   EXPECT_NE(proxy.admin("/logging?level=critical", "POST").find("http: critical"),
             std::string::npos);
   EXPECT_EQ(proxy.admin_message("/logging?nothing=trace", "POST").status(), 400);
+  EXPECT_NE(proxy.admin("/logging").find("http: critical"), std::string::npos);
+  EXPECT_EQ(proxy.admin_message("/logging?level=trace").status(), 405);
+  EXPECT_NE(proxy.admin("/logging").find("http: critical"), std::string::npos);
 }
 
 TEST(Admin, QuitEndsTheProcessInOrder) {

@@ -3,7 +3,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "unit/proxy/session_fixture.h"
 
@@ -117,6 +119,31 @@ TEST_F(AccessLogTest, FifoWithoutReaderDropsAndCounts) {
   worker_log.flush();
   logs.flush();
   EXPECT_EQ(store.counter_value("access_log.dropped"), 1u);
+}
+
+// A reader that has stopped reading is waited for once, and not for each batch; the line that it got half of is ended.
+TEST_F(AccessLogTest, StalledFileHoldsUpNeitherTheOthersNorTheEnd) {
+  ASSERT_EQ(::mkfifo(path("fifo").c_str(), 0600), 0);
+  const int reader = ::open(path("fifo").c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  auto stalled = logs.open_file(path("fifo"));
+  auto other = logs.open_file(path("other"));
+  ASSERT_TRUE(stalled && other);
+  const auto began = std::chrono::steady_clock::now();
+  logs.submit(**stalled, std::string(256 * 1024, 'x') + "\n", 1);  // more than a pipe holds
+  for (int i = 0; i < 10; ++i) logs.submit(**stalled, "dropped\n", 1);
+  logs.submit(**other, "taken\n", 1);
+  logs.flush();
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));
+  EXPECT_EQ(read(path("other")), "taken\n");
+  EXPECT_EQ(store.counter_value("access_log.dropped"), 11u);
+  std::string piece(1024 * 1024, '\0');
+  EXPECT_GT(::read(reader, piece.data(), piece.size()), 0);
+  logs.submit(**stalled, "whole\n", 1);
+  logs.flush();
+  const ssize_t size = ::read(reader, piece.data(), piece.size());
+  EXPECT_EQ(piece.substr(0, static_cast<size_t>(std::max<ssize_t>(size, 0))), "\nwhole\n");
+  ::close(reader);
 }
 
 TEST_F(AccessLogTest, FullQueueDropsWholeBatches) {
