@@ -79,6 +79,8 @@ void HttpSession::decode(Buffer& in) {
   }
   decoding_ = false;
   if (state_ != State::kOpen) return;
+  // The codec answers "Expect: 100-continue" by itself: nobody else sends that.
+  if (connection_->unsent() > 0) connection_->written();
   if (progress) connection_->offer_again();
   update_head_timer();
 }

@@ -209,6 +209,7 @@ void RouterFilter::prepare_head(ResponseHead& head) {
   StreamInfo& info = callbacks_->stream_info();
   const MonotonicTime now = clusters_.loop().now();
   info.upstream_first_rx = now;
+  info.response_code = head.status;  // header operations may tell it
   info.response_from_upstream = true;
   info.response_code_details_static = "via_upstream";
   cluster_state_->charge_response(head.status, settings_.options.dynamic_stats);

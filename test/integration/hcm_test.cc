@@ -151,6 +151,17 @@ TEST(Hcm, LastRequestOfAConnectionSaysClose) {
   EXPECT_TRUE(client.closed());
 }
 
+TEST(Hcm, WhoExpectsAContinueGetsItBeforeTheBody) {
+  Echo echo("");
+  Peer client = echo.proxy->connect();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  EXPECT_EQ(client.read_head(), "HTTP/1.1 100 Continue\r\n\r\n");
+  client.send("hi");
+  const auto answer = client.read_message();
+  EXPECT_EQ(answer.status(), 200);
+  EXPECT_EQ(echo.seen(answer, "expect"), "");
+}
+
 // ---- local replies -------------------------------------------------------------------------------------------------------
 
 TEST(Hcm, MapperHasTheLastWordAndFormatsSeeItsFields) {
