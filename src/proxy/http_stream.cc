@@ -177,7 +177,7 @@ void HttpStream::release_request() {
 // ---- the response -------------------------------------------------------------------------------------------------------
 
 void HttpStream::send_informational(const ResponseHead& head) {
-  if (writer_ == nullptr || !hcm().proxy_100_continue) return;
+  if (writer_ == nullptr || (head.status == 100 && !hcm().proxy_100_continue)) return;
   SentBytes sent(*this);
   writer_->send_informational(head);
 }

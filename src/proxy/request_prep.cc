@@ -82,6 +82,8 @@ std::optional<Refusal> check_target(RequestHead& head, StreamInfo& info, const H
   if (*outcome == http::PathOutcome::kRedirect) {
     runtime.stats().rq_redirected_with_normalized_path.inc();
     Refusal redirect = refuse(307, "", "path_normalized_redirect", false);
+    // "//host/x" would name another host (RFC 3986 4.2); "/.//host/x" is the same path of this one.
+    if (scratch.starts_with("//") || scratch.starts_with("/\\")) scratch.insert(0, "/.");
     redirect.reply.headers.emplace_back("location", scratch);
     return redirect;
   }

@@ -182,8 +182,10 @@ TEST(UpstreamFaults, InformationalResponsesPassAndFloodsDoNot) {
   Peer upstream = scene.origin.accept();
   upstream.read_message();
   upstream.send("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" + response("final"));
-  Peer::Message answer = client.read_message();
-  if (answer.status() == 103) answer = client.read_message();
+  Peer::Message answer = client.read_message(false);
+  EXPECT_EQ(answer.status(), 103);
+  EXPECT_EQ(answer.header("link"), "</a>");
+  answer = client.read_message();
   EXPECT_EQ(answer.body, "final");
   client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   upstream.read_message();

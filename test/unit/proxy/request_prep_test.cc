@@ -147,6 +147,17 @@ TEST_F(RequestPrepTest, EscapedSlashesMayRedirect) {
             (std::pair<std::string, std::string>("location", "/a/b?q=1")));
 }
 
+TEST_F(RequestPrepTest, ARedirectOfAPathNamesNoOtherHost) {
+  for (const char* path : {"//evil.example%2Fb", "/%2Fevil.example/b", "/%5Cevil.example/b"}) {
+    options.path.escaped_slashes = http::EscapedSlashes::kUnescapeAndRedirect;
+    head.set_path(path);
+    const auto refusal = prepare();
+    ASSERT_TRUE(refusal);
+    EXPECT_EQ(refusal->reply.headers.at(0).second, "/.//evil.example/b") << path;
+    options = HcmOptions();
+  }
+}
+
 TEST_F(RequestPrepTest, HostIsNormalised) {
   options.host.strip_matching_port = true;
   head.set_authority("EXAMPLE.com:8080");
