@@ -209,6 +209,10 @@ Fault H1ClientConnection::parse_head(char* text, size_t size, HeadState& state) 
   state = HeadState::kFinal;
   keep_alive_ = (line.protocol == Protocol::kHttp11 || facts.connection_keep_alive) &&
                 !facts.connection_close && framing.kind != BodyKind::kUntilClose;
+  // RFC 9110 6.4.1, 9112 6.3: whoever announces a body for a 204 may send it, and it would look like the next answer.
+  if (line.status == 204 && (facts.transfer_encodings > 0 || facts.content_lengths > 0) &&
+      facts.content_length != "0")
+    keep_alive_ = false;
   decoder_.start(framing);
   return kNoFault;
 }

@@ -134,6 +134,10 @@ TEST(H1Client, FramingOfResponses) {
       {"HTTP/1.1 200 OK\r\n\r\n", "HEAD"},
       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "HEAD", "", true, false},
       {"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nhi", "GET", "", true, false},
+      {"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n", "GET", "", true, false},
+      {"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", "GET", "", true, false},
+      {"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", "GET"},
+      {"HTTP/1.1 204 No Content\r\n\r\n", "GET"},
       {"HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n", "GET"},
   };
   for (const ResponseRow& row : rows) {
