@@ -89,7 +89,7 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   event::Timer timeout_;
   std::chrono::milliseconds timeout_after_{0};
   MonotonicTime request_done_{};
-  upstream::Pool* host_named_ = nullptr;    // whose address stands in StreamInfo; compared only
+  upstream::Pool* host_named_ = nullptr;  // whose address stands in StreamInfo; compared only
   bool head_passed_ = false;
 };
 
