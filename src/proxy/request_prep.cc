@@ -192,7 +192,7 @@ bool must_go(std::string_view name, bool edge) noexcept {
   return false;
 }
 
-void sanitize(RequestHead& head, const Seen& seen, bool edge) {
+void sanitize(RequestHead& head, const Seen& seen, bool edge, bool keep_expect) {
   constexpr uint64_t kInterned =
       bit(HeaderId::kXEnvoyExpectedRqTimeoutMs) | bit(HeaderId::kXEnvoyExternalAddress) |
       bit(HeaderId::kXEnvoyInternal) | bit(HeaderId::kXEnvoyOriginalHost) |
@@ -205,7 +205,7 @@ void sanitize(RequestHead& head, const Seen& seen, bool edge) {
   // SANITIZE: there is no mutual TLS that could vouch for it.
   if (seen.has(HeaderId::kXForwardedClientCert))
     head.headers.remove(HeaderId::kXForwardedClientCert);
-  if (seen.has(HeaderId::kExpect))
+  if (seen.has(HeaderId::kExpect) && !keep_expect)
     head.headers.remove(HeaderId::kExpect);  // the codec has answered it
   if (seen.has(HeaderId::kReferer)) {
     const auto referer = head.headers.get(HeaderId::kReferer);
@@ -264,7 +264,7 @@ std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info,
       return refuse(400, "Bad Request", "http1.connection_header_rejected", true);
     }
   }
-  sanitize(head, seen, hcm.use_remote_address);
+  sanitize(head, seen, hcm.use_remote_address, hcm.proxy_100_continue);
   const std::string_view client = forwarded_fields(head, seen, info, hcm, peer, scratch);
   if (hcm.use_remote_address && !client.empty())
     head.headers.add(HeaderId::kXEnvoyExternalAddress, client);

@@ -162,6 +162,25 @@ TEST(Hcm, WhoExpectsAContinueGetsItBeforeTheBody) {
   EXPECT_EQ(echo.seen(answer, "expect"), "");
 }
 
+TEST(Hcm, OriginMayAnswerTheExpectation) {
+  Origin origin;
+  Yaml yaml;
+  yaml.origin_port = origin.port();
+  yaml.hcm = "proxy_100_continue: true\n";
+  TestProxy proxy(yaml.text());
+  Peer client = proxy.connect();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  Peer upstream = origin.accept();
+  EXPECT_NE(upstream.read_head().find("expect: 100-continue\r\n"), std::string::npos);
+  EXPECT_TRUE(client.quiet());
+  upstream.send("HTTP/1.1 100 Continue\r\n\r\n");
+  EXPECT_TRUE(client.read_head().starts_with("HTTP/1.1 100 Continue\r\n"));
+  client.send("hi");
+  EXPECT_EQ(upstream.read(2), "hi");
+  upstream.send(response("done"));
+  EXPECT_EQ(client.read_message().body, "done");
+}
+
 // ---- local replies -------------------------------------------------------------------------------------------------------
 
 TEST(Hcm, MapperHasTheLastWordAndFormatsSeeItsFields) {

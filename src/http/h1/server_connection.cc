@@ -137,6 +137,8 @@ void H1ServerConnection::deliver(const Due& due) {
   const uint64_t serial = serial_;
   const bool bodiless = decoder_.kind() == BodyKind::kNone;
   if (due.head) {
+    if (!options_.answer_continue && facts_.expects_continue)
+      receiver_->request_head().headers.add(HeaderId::kExpect, "100-continue");
     receiver_->on_request_head(facts_.protocol, due.head_bytes,
                                bodiless ? EndStream::kYes : EndStream::kNo);
     if (serial == serial_) maybe_send_continue();
@@ -150,8 +152,8 @@ void H1ServerConnection::deliver(const Due& due) {
 
 /// Not before the receiver has seen the head: a request that is refused at once needs no body.
 void H1ServerConnection::maybe_send_continue() {
-  if (!facts_.expects_continue || continue_sent_ || response_ != ResponsePhase::kHead ||
-      !decoder_.untouched())
+  if (!options_.answer_continue || !facts_.expects_continue || continue_sent_ ||
+      response_ != ResponsePhase::kHead || !decoder_.untouched())
     return;
   continue_sent_ = true;
   out_.append("HTTP/1.1 100 Continue\r\n\r\n");
