@@ -131,6 +131,12 @@ Result<std::vector<std::unique_ptr<ListenSocket>>> ListenSocket::open(const Addr
 
 void ListenSocket::stop_listening() const noexcept { ::shutdown(fd_, SHUT_RD); }
 
+void ListenSocket::apply(const SocketOptions& options) const noexcept {
+  ::listen(fd_, options.backlog);
+  if (has_path(local_) && options.unix_mode != 0)
+    ::chmod(local_.ip_text().c_str(), static_cast<mode_t>(options.unix_mode));
+}
+
 ListenSocket::~ListenSocket() {
   if (inode_ != 0) {
     const std::string path = local_.ip_text();

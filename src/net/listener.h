@@ -41,6 +41,8 @@ class ListenSocket {
   int fd() const noexcept { return fd_; }
   /// Refuses every further client, although others may still hold this object. Any thread; for good.
   void stop_listening() const noexcept;
+  /// Applies what can change while it listens: the backlog, and a Unix socket's mode.
+  void apply(const SocketOptions& options) const noexcept;
   const Address& local() const noexcept { return local_; }
 
  private:

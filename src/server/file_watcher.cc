@@ -83,10 +83,11 @@ bool FileWatcher::concerns(int folder, std::string_view name) const {
 }
 
 void FileWatcher::on_inotify(void* self, unsigned) {
-  static_cast<FileWatcher*>(self)->read_events();
+  auto& watcher = *static_cast<FileWatcher*>(self);
+  if (watcher.read_events()) watcher.debounce_timer_.arm(watcher.debounce_);
 }
 
-void FileWatcher::read_events() {
+bool FileWatcher::read_events() {
   alignas(inotify_event) std::array<char, 8192> bytes;
   bool due = false;
   for (ssize_t size = ::read(fd_, bytes.data(), bytes.size()); size > 0;
@@ -97,13 +98,14 @@ void FileWatcher::read_events() {
       // A created file is complete at its close, and a link when it is there.
       const bool link_or_done = (event->mask & (IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE)) != 0;
       // Writing that goes on puts off what an earlier event has begun: the next writer may just have emptied the file.
-      const bool under_way = (event->mask & IN_MODIFY) != 0 && debounce_timer_.armed();
+      const bool under_way = (event->mask & IN_MODIFY) != 0 && pending_;
       if ((link_or_done || under_way) && event->len > 0 && concerns(event->wd, event->name))
         due = true;
       at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
     }
   }
-  if (due) debounce_timer_.arm(debounce_);
+  pending_ = pending_ || due;
+  return due;
 }
 
 bool FileWatcher::differs() const {
@@ -114,6 +116,9 @@ bool FileWatcher::differs() const {
 
 void FileWatcher::on_debounce(void* self) {
   auto& watcher = *static_cast<FileWatcher*>(self);
+  // What has been written in this turn is not read yet.
+  if (watcher.read_events()) return watcher.debounce_timer_.arm(watcher.debounce_);
+  watcher.pending_ = false;
   if (watcher.differs()) watcher.changed_(watcher.argument_);
 }
 
@@ -129,7 +134,10 @@ void FileWatcher::on_poll(void* self) {
     if (stable && now != stamp && now != FileStamp{}) due = true;
   }
   watcher.poll_timer_.arm(kPollInterval);
-  if (due) watcher.debounce_timer_.arm(watcher.debounce_);
+  if (due) {
+    watcher.pending_ = true;
+    watcher.debounce_timer_.arm(watcher.debounce_);
+  }
 }
 
 }  // namespace weir::server

@@ -42,7 +42,7 @@ class FileWatcher {
   static void on_inotify(void* self, unsigned events);
   static void on_debounce(void* self);
   static void on_poll(void* self);
-  void read_events();
+  bool read_events();  // whether the files are not at rest yet
   void watch_folder(const std::string& folder);
   bool concerns(int folder, std::string_view name) const;
 
@@ -51,6 +51,7 @@ class FileWatcher {
   int fd_ = -1;
   event::FdWatch watch_;
   event::Timer debounce_timer_;
+  bool pending_ = false;  // a change was seen that the callback has not heard of
   event::Timer poll_timer_;
   std::chrono::milliseconds debounce_{50};
   std::map<std::string, FileStamp> files_;

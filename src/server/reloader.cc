@@ -206,10 +206,21 @@ void Reloader::commit(const wasm::PrepareOutcome& outcome) {
   }
 }
 
+void Reloader::apply_socket_options(const Snapshot& before) const {
+  for (const ListenerEntry& entry : current_->listeners) {
+    const net::SocketOptions& wanted = entry.runtime->listener().socket;
+    for (const ListenerEntry& old : before.listeners) {
+      if (old.key != entry.key || old.runtime->listener().socket == wanted) continue;
+      for (unsigned i = 0; const net::ListenSocket* socket = entry.sockets->of(i); ++i)
+        socket->apply(wanted);
+    }
+  }
+}
+
 void Reloader::committed() {
   const uint64_t before = current_ == nullptr ? 0 : current_->generation;
-  const bool watched = current_ != nullptr && current_->configuration->reload.watch;
-  current_ = std::move(next_);
+  const auto old = std::exchange(current_, std::move(next_));
+  const bool watched = old != nullptr && old->configuration->reload.watch;
   next_configuration_.reset();
   plugin_keys_ = std::move(next_plugin_keys_);
   watcher_.set_debounce(current_->configuration->reload.debounce);
@@ -219,6 +230,7 @@ void Reloader::committed() {
     if (!watched && stamps_ != stamps_of(files_)) again_ = true;
   }
   deps_.settle_admin(AdminOutcome::kTakeOver);
+  if (old != nullptr) apply_socket_options(*old);
   deps_.clusters.published(*current_->clusters);
   errors_.clear();
   deps_.loop.refresh_clock();

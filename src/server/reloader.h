@@ -66,6 +66,7 @@ class Reloader final : public wasm::PrepareObserver {
   void begin();
   config::LoadResult load();
   void watch_files();
+  void apply_socket_options(const Snapshot& before) const;
   void reuse_unchanged(config::Configuration& configuration,
                        const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) const;
   wasm::NodeInfo node_info() const;

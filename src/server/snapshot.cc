@@ -40,11 +40,10 @@ void describe(std::string& out, unsigned count, std::string_view noun, std::stri
          std::string(verb);
 }
 
-bool listens_on(const Snapshot* snapshot, const net::Address& address) {
-  if (snapshot == nullptr) return false;
-  return std::any_of(
-      snapshot->listeners.begin(), snapshot->listeners.end(),
-      [&address](const ListenerEntry& each) { return overlap(each.sockets->local(), address); });
+bool listens_on(const std::vector<ListenerEntry>& listeners, const net::Address& address) {
+  return std::any_of(listeners.begin(), listeners.end(), [&address](const ListenerEntry& each) {
+    return overlap(each.sockets->local(), address);
+  });
 }
 
 }  // namespace
@@ -62,16 +61,17 @@ std::string socket_key(const proxy::ListenerOptions& options) {
   std::string key = options.address.to_string();
   // Two listeners that leave the port to the kernel are two sockets.
   if (!options.address.is_unix() && options.address.port() == 0) key += "|" + options.name;
+  // The backlog and a Unix socket's mode are changed in place.
   const net::SocketOptions& socket = options.socket;
-  key += "|" + std::to_string(socket.backlog) + (socket.reuse_port ? "r" : "") +
-         (socket.ipv4_compat ? "4" : "") + (socket.freebind ? "f" : "") +
-         std::to_string(socket.unix_mode);
+  if (!options.address.is_unix())
+    key += std::string("|") + (socket.reuse_port ? "r" : "") + (socket.ipv4_compat ? "4" : "") +
+           (socket.freebind ? "f" : "");
   return key;
 }
 
 Result<ListenerEntry> SnapshotMaker::make_listener(
     uint64_t generation, const std::shared_ptr<const proxy::ListenerOptions>& options,
-    const Snapshot* previous) const {
+    const Snapshot& next, const Snapshot* previous) const {
   ListenerEntry entry;
   entry.key = socket_key(*options);
   const ListenerEntry* before = find_entry(previous, entry.key);
@@ -82,8 +82,9 @@ Result<ListenerEntry> SnapshotMaker::make_listener(
       return entry;
     }
   } else {
-    const net::Probe probe =
-        listens_on(previous, options->address) ? net::Probe::kNo : net::Probe::kYes;
+    const bool ours = (previous != nullptr && listens_on(previous->listeners, options->address)) ||
+                      listens_on(next.listeners, options->address);
+    const net::Probe probe = ours ? net::Probe::kNo : net::Probe::kYes;
     auto opened = net::ListenSocket::open(options->address, options->socket, workers, probe);
     if (!opened) return fail(std::move(opened).error());
     entry.sockets = std::make_shared<const SocketSet>(std::move(*opened));
@@ -101,7 +102,7 @@ Result<std::shared_ptr<const Snapshot>> SnapshotMaker::make(
   snapshot.generation = generation;
   for (const auto& options : configuration->listeners) {
     if (!options->bind_to_port) continue;
-    auto entry = make_listener(generation, options, previous);
+    auto entry = make_listener(generation, options, snapshot, previous);
     if (!entry) {
       Error error = std::move(entry).error();
       error.detail =

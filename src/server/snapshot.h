@@ -69,7 +69,7 @@ struct SnapshotMaker {
  private:
   Result<ListenerEntry> make_listener(uint64_t generation,
                                       const std::shared_ptr<const proxy::ListenerOptions>& options,
-                                      const Snapshot* previous) const;
+                                      const Snapshot& next, const Snapshot* previous) const;
 };
 
 /// How many of each differ between two generations, for the log.

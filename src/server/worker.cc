@@ -12,7 +12,10 @@
 namespace weir::server {
 namespace {
 
-/// A removed listener's connections are cut after this time (Envoy's default --drain-time-s).
+/// A removed listener's connections learn of it from "connection: close" on their next response; those that are still
+/// idle after this time are closed. Closed at once, they would lose the request that may be on its way.
+constexpr std::chrono::seconds kRetiredListenerIdleGrace{5};
+/// … and all are cut after this time (Envoy's default --drain-time-s).
 constexpr std::chrono::minutes kRetiredListenerMaxAge{10};
 
 }  // namespace
@@ -119,19 +122,32 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, wasm::Host* wasm,
 }
 
 void Worker::retire(Listening listening) {
-  // Clients whose handshake the kernel has completed are served: the queue is emptied before the socket closes.
-  if (listening.listener) listening.listener->drain_queue();
+  // Clients whose handshake the kernel has completed are served: the queue is emptied before the socket closes, and it
+  // closes here, or until the last worker has let go of it the kernel would go on filling the queue.
+  if (listening.listener) {
+    listening.listener->drain_queue();
+    listening.sockets->of(index_)->stop_listening();
+  }
   listening.listener.reset();
   listening.sockets.reset();
   listening.host->start_drain();
-  listening.host->close_idle();
+  loop_.refresh_clock();
+  listening.retired_at = loop_.now();
   retired_.push_back(std::move(listening));
-  retire_timer_.arm(kRetiredListenerMaxAge);
+  if (!retire_timer_.armed()) retire_timer_.arm(kRetiredListenerIdleGrace);
   sweep_.schedule();
 }
 
 void Worker::on_retire_timer(void* self) {
-  for (Listening& each : static_cast<Worker*>(self)->retired_) each.host->close_all();
+  auto& worker = *static_cast<Worker*>(self);
+  for (Listening& each : worker.retired_) {
+    const auto age = worker.loop_.now() - each.retired_at;
+    if (age >= kRetiredListenerMaxAge)
+      each.host->close_all();
+    else if (age >= kRetiredListenerIdleGrace)
+      each.host->close_idle();
+  }
+  if (!worker.retired_.empty()) worker.retire_timer_.arm(kRetiredListenerIdleGrace);
 }
 
 void Worker::on_host_empty(void* self) { static_cast<Worker*>(self)->sweep_.schedule(); }
@@ -169,6 +185,7 @@ void Worker::stop_accepting(bool inbound_only) {
     each.host->start_drain();
     each.host->close_idle();
   }
+  for (Listening& each : retired_) each.host->close_idle();
   sweep_.schedule();
 }
 
@@ -194,6 +211,12 @@ size_t Worker::session_count() const noexcept {
 
 void Worker::take_over(const std::string& key, int fd, const net::Address& remote) {
   for (Listening& each : listenings_) {
+    if (each.key != key) continue;
+    each.host->on_accept(fd, remote);
+    return;
+  }
+  // It may have been in the queue of a socket that an edit has removed since.
+  for (Listening& each : retired_) {
     if (each.key != key) continue;
     each.host->on_accept(fd, remote);
     return;

@@ -75,6 +75,7 @@ class Worker {
     std::unique_ptr<proxy::ListenerHost> host;
     std::unique_ptr<net::Listener> listener;
     bool inbound = false;
+    MonotonicTime retired_at{};
   };
   void run();
   Listening make_listening(const ListenerEntry& entry,
