@@ -51,7 +51,9 @@ void HttpSession::start() {
 void HttpSession::on_data(Buffer& in, net::ReadEnd end) {
   if (state_ != State::kOpen) return in.clear();
   if (in.size() > kept_bytes_) stats().cx_rx_bytes_total.add(in.size() - kept_bytes_);
+  backlogged_ = false;
   if (!in.empty()) decode(in);
+  update_reading();
   kept_bytes_ = in.size();
   if (state_ != State::kOpen) return;
   if (end == net::ReadEnd::kYes) remote_closed_ = true;
@@ -63,7 +65,10 @@ void HttpSession::on_data(Buffer& in, net::ReadEnd end) {
 
 void HttpSession::decode(Buffer& in) {
   // Whoever pipelines requests and does not read the answers must not make them pile up here (H1-24).
-  if (stream_ == nullptr && connection_->write_blocked()) return hold_for_output();
+  if (stream_ == nullptr && connection_->write_blocked()) {
+    output_held_ = true;
+    return;
+  }
   decoding_ = true;
   bool progress = true;
   for (int i = 0;
@@ -81,6 +86,7 @@ void HttpSession::decode(Buffer& in) {
   if (state_ != State::kOpen) return;
   // The codec answers "Expect: 100-continue" by itself: nobody else sends that.
   if (connection_->unsent() > 0) connection_->written();
+  backlogged_ = progress;
   if (progress) connection_->offer_again();
   update_head_timer();
 }
@@ -134,13 +140,36 @@ bool HttpSession::output_over_limit() const noexcept {
   return limit > 0 && connection_->unsent() > limit;
 }
 
-void HttpSession::hold_for_output() {
-  if (!std::exchange(output_held_, true)) connection_->hold_reading();
+void HttpSession::on_hold_reading() {
+  codec_holds_ = true;
+  update_reading();
+}
+
+/// Between two pipelined requests nothing is read: each exchange would add a read to what waits already (H1-24).
+void HttpSession::on_release_reading() {
+  codec_holds_ = false;
+  if (!connection_->in().empty()) {
+    backlogged_ = true;
+    connection_->offer_again();
+  }
+  update_reading();
+}
+
+/// While input is decoded the last word is not said yet.
+void HttpSession::update_reading() {
+  const bool held = codec_holds_ || backlogged_ || output_held_;
+  if (decoding_ || held == reading_held_ || state_ == State::kFinished) return;
+  reading_held_ = held;
+  if (held) {
+    connection_->hold_reading();
+  } else {
+    connection_->release_reading();
+  }
 }
 
 void HttpSession::on_write_resumed() {
   if (std::exchange(output_held_, false)) {
-    connection_->release_reading();
+    backlogged_ = true;
     connection_->offer_again();
   }
   if (stream_ != nullptr) {

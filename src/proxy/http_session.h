@@ -34,8 +34,8 @@ class HttpSession final : public event::Deferrable,
   // http::ServerConnectionSink
   http::RequestReceiver& on_new_request(http::ResponseWriter& writer) override;
   void on_exchange_done(http::RequestReceiver& receiver) override;
-  void on_hold_reading() override { connection_->hold_reading(); }
-  void on_release_reading() override { connection_->release_reading(); }
+  void on_hold_reading() override;
+  void on_release_reading() override;
 
   /// From now on responses say "connection: close".
   void start_drain();
@@ -76,8 +76,7 @@ class HttpSession final : public event::Deferrable,
   void on_codec_error(const Error& error);
   void on_client_gone(std::string_view details);
   bool output_over_limit() const noexcept;
-  /// No further request is begun before the client has read the answers.
-  void hold_for_output();
+  void update_reading();
   void drop_stream();
   void arm_idle();
   void update_head_timer();
@@ -108,7 +107,11 @@ class HttpSession final : public event::Deferrable,
   bool draining_ = false;
   bool expired_ = false;  // max_connection_duration is over
   bool reset_due_ = false;
-  bool output_held_ = false;
+  // Why the socket is not read, and whether it is.
+  bool codec_holds_ = false;
+  bool backlogged_ = false;   // whole requests may wait in the input: they come first
+  bool output_held_ = false;  // the client does not read the answers: no further request is begun
+  bool reading_held_ = false;
   bool remote_closed_ = false;
 };
 

@@ -1,4 +1,6 @@
 // Dialogues with one downstream connection.
+#include <algorithm>
+
 #include "unit/proxy/session_fixture.h"
 
 namespace weir::proxy::test {
@@ -39,6 +41,35 @@ TEST_F(SessionTest, PipelinedRequestsAreAnsweredInOrder) {
   send(client, all);
   EXPECT_TRUE(wait([&] { return served == 100; }));
   EXPECT_EQ(times(receive(client), "HTTP/1.1 200 OK"), 100u);
+}
+
+// H1-24: what a client sends on and on stays in the kernel although every answer is read.
+TEST_F(SessionTest, PipelinedInputDoesNotPileUp) {
+  for (const bool later : {false, true}) {
+    int served = 0;
+    origin.on_request = [&](Upstream& upstream) {
+      ++served;
+      if (!later) upstream.respond(200, "ok");
+    };
+    Client client = connect();
+    std::string all;
+    for (int i = 0; i < 1000; ++i) all += "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    size_t sent = 0;
+    for (int i = 0; i < 150; ++i) {
+      const ssize_t n = ::send(client.fd, all.data(), all.size(), MSG_NOSIGNAL);
+      if (n > 0) {
+        sent += static_cast<size_t>(n);
+        std::rotate(all.begin(), all.begin() + n, all.end());
+      }
+      if (later && !origin.open.empty()) origin.open[0]->respond(200, "ok");
+      receive(client);
+    }
+    // What was taken from the client and not served: some reads, and what a socket pair holds.
+    EXPECT_LT(sent, static_cast<size_t>(served) * 27 + 1024 * 1024) << later;
+    EXPECT_GT(served, 100);
+    EXPECT_FALSE(client.closed);
+    hang_up(client);
+  }
 }
 
 // H1-24: the requests that are read and the answers that wait are bounded, and none is lost once the client reads again.
