@@ -49,6 +49,14 @@ void add_flags(CLI::App& app, Options& options, std::string& mode, unsigned& dra
   app.add_option("--service-node", options.service_node, "node.id");
 }
 
+constexpr int kParsed = -1;
+
+/// kParsed, or the library's exit code: 0 after --help and --version.
+int parse(CLI::App& app, int argc, char** argv) {
+  CLI11_PARSE(app, argc, argv);
+  return kParsed;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -59,12 +67,8 @@ int main(int argc, char** argv) {
   add_flags(app, options, mode, drain_seconds);
   CLI::App* validate = app.add_subcommand("validate", "check a configuration and print all errors");
   validate->add_option("file", options.config_path, "configuration file")->required();
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    // The library numbers its errors from 100 on; a supervisor expects the one code of a wrong start.
-    return app.exit(error) == 0 ? 0 : 1;
-  }
+  // The library numbers its errors from 100 on; a supervisor expects the one code of a wrong start.
+  if (const int code = parse(app, argc, argv); code != kParsed) return code == 0 ? 0 : 1;
 
   options.drain_time = std::chrono::seconds(drain_seconds);
   options.arguments.assign(argv, argv + argc);

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <utility>
 
 #include "base/log.h"
 
@@ -114,11 +115,25 @@ bool FileWatcher::differs() const {
   return false;
 }
 
+bool FileWatcher::emptied() const {
+  for (const auto& [file, stamp] : files_) {
+    const FileStamp now = stamp_of(file);
+    if (now.size == 0 && now.inode != 0 && stamp.size > 0) return true;
+  }
+  return false;
+}
+
 void FileWatcher::on_debounce(void* self) {
   auto& watcher = *static_cast<FileWatcher*>(self);
   // What has been written in this turn is not read yet.
-  if (watcher.read_events()) return watcher.debounce_timer_.arm(watcher.debounce_);
-  watcher.pending_ = false;
+  if (watcher.read_events()) {
+    watcher.waited_ = false;
+    return watcher.debounce_timer_.arm(watcher.debounce_);
+  }
+  // Emptied just now: its content is about to come, or else it is taken as it is after a second rest.
+  if (watcher.emptied() && !std::exchange(watcher.waited_, true))
+    return watcher.debounce_timer_.arm(watcher.debounce_);
+  watcher.pending_ = watcher.waited_ = false;
   if (watcher.differs()) watcher.changed_(watcher.argument_);
 }
 

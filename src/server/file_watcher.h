@@ -44,6 +44,7 @@ class FileWatcher {
   static void on_poll(void* self);
   bool read_events();  // whether the files are not at rest yet
   void watch_folder(const std::string& folder);
+  bool emptied() const;
   bool concerns(int folder, std::string_view name) const;
 
   Callback changed_;
@@ -51,6 +52,7 @@ class FileWatcher {
   int fd_ = -1;
   event::FdWatch watch_;
   event::Timer debounce_timer_;
+  bool waited_ = false;   // for a file that was found emptied
   bool pending_ = false;  // a change was seen that the callback has not heard of
   event::Timer poll_timer_;
   std::chrono::milliseconds debounce_{50};
