@@ -33,8 +33,9 @@ class LogFile {
   size_t index_ = 0;
   int fd_ = -1;  // writer thread only after open()
   bool reopen_due_ = false;
-  bool stalled_ = false;  // writer thread only: it took nothing for a while, and is not waited for again until it does
-  bool torn_ = false;     // writer thread only: what was written last is no whole line
+  bool stalled_ =
+      false;  // writer thread only: it took nothing for a while, and is not waited for again until it does
+  bool torn_ = false;  // writer thread only: what was written last is no whole line
 };
 
 /// Owner: the server; outlives workers and runtimes. open() on main, submit() on any thread, writing on a thread of its own,
