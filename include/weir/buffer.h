@@ -37,6 +37,8 @@ class Buffer {
   void prepend(Buffer&& other);
   /// Moves the first `n` bytes (or all, if fewer) to the end of `target` without copying.
   void move_to(Buffer& target, size_t n);
+  /// Appends the same bytes to `target` without copying them: both hold the blocks.
+  void share_to(Buffer& target) const;
   /// Forgets the first `n` bytes (or all, if fewer).
   void drain(size_t n) noexcept;
   void clear() noexcept;

@@ -228,6 +228,20 @@ void Buffer::move_to(Buffer& target, size_t n) {
   }
 }
 
+void Buffer::share_to(Buffer& target) const {
+  for (const Slice* slice = head_; slice != nullptr; slice = slice->next) {
+    const uint32_t length = slice->end - slice->begin;
+    if (length == 0) continue;
+    if (length <= kSmall && target.copies_small(length)) {
+      target.append(std::string_view(slice->data(), length));
+      continue;
+    }
+    ++slice->block->refs;
+    target.push_back(target.new_slice(slice->block, slice->begin, slice->end));
+    target.size_ += length;
+  }
+}
+
 void Buffer::drain(size_t n) noexcept {
   n = std::min(n, size_);
   size_ -= n;

@@ -50,9 +50,11 @@ void FdWatch::disarm() noexcept {
 
 void FdWatch::trampoline(int, short what, void* arg) noexcept {
   auto& watch = *static_cast<FdWatch*>(arg);
-  watch.loop_.wait_over();
+  Loop& loop = watch.loop_;  // the watch may be gone afterwards
+  loop.wait_over();
   watch.callback_(watch.argument_,
                   ((what & EV_READ) != 0 ? kRead : 0) | ((what & EV_WRITE) != 0 ? kWrite : 0));
+  loop.fd_callback_over();
 }
 
 }  // namespace weir::event

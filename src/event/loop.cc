@@ -159,6 +159,7 @@ void Loop::turn(milliseconds max_wait) {
   p.wheel.advance(p.tick_of(now_));
   p.run_end_of_turn();
   p.run_deferred();
+  p.hastened = false;
 }
 
 void Loop::post(std::function<void()> task) {
@@ -195,6 +196,12 @@ void Loop::Private::run_end_of_turn() {
     work.linked_ = false;
     work.callback_(work.argument_);
   }
+}
+
+void Loop::hasten_end_of_turn() noexcept { private_->hastened = true; }
+
+void Loop::fd_callback_over() noexcept {
+  if (std::exchange(private_->hastened, false)) private_->run_end_of_turn();
 }
 
 void Loop::Private::run_deferred() {

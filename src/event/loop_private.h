@@ -30,6 +30,7 @@ struct Loop::Private {
 
   EndOfTurn* first_end = nullptr;
   EndOfTurn* last_end = nullptr;
+  bool hastened = false;  // by the present fd callback
   std::vector<std::unique_ptr<Deferrable>> deferred;
   std::vector<std::unique_ptr<Deferrable>> dying;  // kept for its capacity
   bool clock_stale = true;                         // the wait is over and now_ not read yet

@@ -24,6 +24,8 @@ using std::chrono::milliseconds;
 
 constexpr size_t kMaxReadBlocks = 8;
 constexpr size_t kMaxWriteSlices = 32;
+// So much read at once is written on before other sockets are read: 32 of these are more than a cache holds.
+constexpr size_t kBulk = 16384;
 // A close that is to wait for no FIN still gives a slow reader this long, counted from its last progress.
 constexpr milliseconds kFlushPatience{30000};
 // Reads after a failed write: what the other side said before it hung up, within reason.
@@ -183,7 +185,7 @@ IoResult Connection::read_some(size_t& asked) {
 // Bulk data gets larger reads, chatter smaller ones again.
 void Connection::adapt_read_size(size_t got, size_t asked) noexcept {
   if (got >= asked) {
-    const size_t most = std::min(4 * options_.read_chunk, kMaxReadBlocks * Buffer::kBlockSize);
+    const size_t most = std::min(8 * options_.read_chunk, kMaxReadBlocks * Buffer::kBlockSize);
     read_size_ = std::min(read_size_ * 2, std::max(most, read_size_));
   } else if (got * 4 < asked) {
     read_size_ = std::max(read_size_ / 2, Buffer::kBlockSize);
@@ -198,6 +200,7 @@ void Connection::on_readable() {
   switch (result.status) {
     case IoStatus::kOk:
       adapt_read_size(result.bytes, asked);
+      if (result.bytes >= kBulk) loop_.hasten_end_of_turn();
       deliver();
       if (transport_ != nullptr) read_transport_on();
       return;

@@ -37,7 +37,7 @@ class ConnectionSink {
 struct ConnectionOptions {
   size_t buffer_limit =
       1024 * 1024;  // per_connection_buffer_limit_bytes: high watermark of unsent bytes
-  size_t read_chunk = 16 * 1024;  // bytes asked for by one read; grows to 4x for bulk data
+  size_t read_chunk = 16 * 1024;  // bytes asked for by one read; grows to 8x for bulk data
   bool no_delay = true;
   int keepalive_time_s = 0;  // 0 = leave the kernel's
   int keepalive_interval_s = 0;

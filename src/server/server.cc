@@ -272,6 +272,7 @@ void Server::publish_gauges() {
   store_.gauge("server.live").set(state() == admin::Backend::State::kLive ? 1 : 0);
   store_.gauge("server.state").set(static_cast<int64_t>(state()));
   store_.gauge("server.concurrency").set(static_cast<int64_t>(workers_.size()));
+  if (wasm_) wasm_->publish_gauges();
   store_.gauge("server.envoy_bug_failures").set(static_cast<int64_t>(base::bug_count()));
 }
 

@@ -88,7 +88,7 @@ void Exchange::send_trailers(const HeaderMap& trailers) {
   if (phase_ == Phase::kRequest) connection_->send_trailers(trailers);
 }
 
-/// Copies what goes out on a reused connection as long as it could be sent again.
+/// Keeps what goes out on a reused connection as long as it could be sent again.
 void Exchange::keep(const Buffer& data) {
   if (!connection_->reused() || retried_ || !kept_all_ || response_begun_ || data.empty()) return;
   const bool useful = idempotent_ || connection_->untouched();
@@ -97,7 +97,7 @@ void Exchange::keep(const Buffer& data) {
     kept_.clear();
     return;
   }
-  data.for_each_slice([this](std::string_view slice) { kept_.append(slice); });
+  data.share_to(kept_);
 }
 
 void Exchange::hold_response() {

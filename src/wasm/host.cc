@@ -275,6 +275,8 @@ void Host::stop_worker(unsigned worker) { private_->workers[worker]->stop(); }
 
 WorkerVms& Host::vms(unsigned worker) noexcept { return *private_->workers[worker]; }
 
+void Host::publish_gauges() { private_->services.stats.publish(private_->services.records); }
+
 std::string Host::describe_json() const { return describe(private_->services); }
 
 PluginStats& Host::plugin_stats(std::string_view label) {

@@ -96,6 +96,8 @@ class Host {
   /// The VMs of one worker; used on its thread only.
   WorkerVms& vms(unsigned worker) noexcept;
   PluginStats& plugin_stats(std::string_view label);
+  /// Brings the gauges of VMs and streams, serving and draining, up to date. Thread: main.
+  void publish_gauges();
   /// JSON for GET /wasm.
   std::string describe_json() const;
 

@@ -63,7 +63,26 @@ HostStats::HostStats(stats::Store& store)
       active(store.gauge("wasm.envoy.wasm.runtime.v8.active")),
       compiled(store.counter("wasm.modules_compiled")),
       vm_count(store.gauge("wasm.wasm_vm_count")),
+      vms_serving(store.gauge("wasm.vms_serving")),
+      vms_draining(store.gauge("wasm.vms_draining")),
+      streams_serving(store.gauge("wasm.streams_serving")),
+      streams_draining(store.gauge("wasm.streams_draining")),
       store_(store) {}
+
+void HostStats::publish(const VmRecords& records) noexcept {
+  int64_t vms[2] = {}, streams[2] = {};
+  records.for_each([&vms, &streams](const VmRecord& record) {
+    const VmState state = record.get_state();
+    if (state != VmState::kRunning && state != VmState::kDraining) return;
+    const bool old = state == VmState::kDraining;
+    ++vms[old];
+    streams[old] += static_cast<int64_t>(record.streams.load(std::memory_order_relaxed));
+  });
+  vms_serving.set(vms[0]);
+  vms_draining.set(vms[1]);
+  streams_serving.set(streams[0]);
+  streams_draining.set(streams[1]);
+}
 
 PluginStats& HostStats::plugin(std::string_view label) {
   const std::lock_guard lock(mutex_);

@@ -111,6 +111,11 @@ class HostStats {
   Gauge& active;
   Counter& compiled;  // "wasm.modules_compiled"
   Gauge& vm_count;    // "wasm.wasm_vm_count"
+  // Of the serving generation (spares are left out), and of older ones that still have streams.
+  Gauge &vms_serving, &vms_draining, &streams_serving, &streams_draining;
+
+  /// Counts `records` into these four. Thread: main.
+  void publish(const VmRecords& records) noexcept;
 
  private:
   stats::Store& store_;

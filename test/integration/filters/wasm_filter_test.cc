@@ -299,6 +299,29 @@ TEST(WasmSwap, ReplacedModuleFileReachesTheNextRequest) {
   EXPECT_EQ(ask(client).header("x-rust-filter"), "rust_headers");
 }
 
+TEST(WasmSwap, GaugesTellServingFromDraining) {
+  Origin origin;
+  Plugin plugin{.configuration = "response_headers=add|x-version|1"};
+  TestProxy proxy(yaml_with(plugin, origin.port()), TestProxy::Options{.from_file = true});
+  Peer client = proxy.connect();
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  Peer upstream = origin.accept();
+  upstream.read_message();
+  plugin.configuration = "response_headers=add|x-version|2";
+  proxy.write_config(yaml_with(plugin, origin.port()));
+  proxy.wait_for_generation(2);
+  proxy.wait_for("the old VM is seen with its stream", [&proxy] {
+    return proxy.gauge("wasm.vms_serving") == 1 && proxy.gauge("wasm.vms_draining") == 1 &&
+           proxy.gauge("wasm.streams_draining") == 1;
+  });
+  upstream.send(response("late"));
+  EXPECT_EQ(client.read_message().header("x-version"), "1");
+  proxy.wait_for("the old VM has gone", [&proxy] {
+    return proxy.gauge("wasm.vms_serving") == 1 && proxy.gauge("wasm.vms_draining") == 0 &&
+           proxy.gauge("wasm.streams_draining") == 0;
+  });
+}
+
 TEST(WasmSwap, UnderLoadLosesNothingAndFreesOldVms) {
   Plugin plugin{.configuration = "response_headers=add|x-version|0"};
   TestProxy proxy(yaml_with(plugin), TestProxy::Options{.workers = 2, .from_file = true});

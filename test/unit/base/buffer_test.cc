@@ -56,6 +56,19 @@ TEST(Buffer, SharedBlockIsNotOverwrittenByEitherBuffer) {
   EXPECT_EQ(from.to_string(), whole.substr(2000) + "YYYY");
 }
 
+TEST(Buffer, SharesBytesWithoutCopying) {
+  Buffer from(pattern(40000, 5));
+  const char* place = from.front().data();
+  Buffer to;
+  from.share_to(to);
+  EXPECT_EQ(to.front().data(), place);
+  from.append("YYYY");
+  to.append("XXXX");
+  EXPECT_EQ(from.to_string(), pattern(40000, 5) + "YYYY");
+  from.clear();
+  EXPECT_EQ(to.to_string(), pattern(40000, 5) + "XXXX");  // outlives the first holder
+}
+
 TEST(Buffer, PrependAfterDrainDoesNotTouchSharedBytes) {
   Buffer from(pattern(4000, 4));
   Buffer to;

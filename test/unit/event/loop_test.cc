@@ -334,6 +334,39 @@ TEST(FdWatch, ReportsWhatIsWanted) {
   watch.disarm();
 }
 
+TEST(FdWatch, MayHastenTheEndOfTheTurn) {
+  struct Scene {
+    explicit Scene(Loop& loop_of)
+        : loop(loop_of),
+          end(
+              loop_of, [](void* self) { static_cast<Scene*>(self)->log += 'E'; }, this) {}
+    static void on_event(void* self, unsigned) {
+      auto& scene = *static_cast<Scene*>(self);
+      scene.log += 'F';
+      scene.end.schedule();
+      if (scene.hasty) scene.loop.hasten_end_of_turn();
+    }
+    Loop& loop;
+    EndOfTurn end;
+    std::string log{};
+    bool hasty = false;
+  };
+  Loop loop;
+  Scene scene(loop);
+  Sockets one, two;
+  FdWatch first(loop, &Scene::on_event, &scene), second(loop, &Scene::on_event, &scene);
+  first.attach(one.fd[0]);
+  second.attach(two.fd[0]);
+  first.want(FdWatch::kWrite);
+  second.want(FdWatch::kWrite);
+  loop.run_once(1s);
+  EXPECT_EQ(scene.log, "FFE");
+  scene.log.clear();
+  scene.hasty = true;
+  loop.run_once(1s);
+  EXPECT_EQ(scene.log, "FEFE");
+}
+
 TEST(FdWatch, MayBeDestroyedByAnotherCallbackOfTheSameTurn) {
   Loop loop;
   Sockets one, two;
