@@ -79,6 +79,14 @@ function(weir_find_rust_guest_toolchain)
         set(WEIR_GUEST_RUST_ENVIRONMENT ${WEIR_GUEST_RUST_ENVIRONMENT} RUSTC_BOOTSTRAP=1 CARGO_UNSTABLE_SPARSE_REGISTRY=true
             CACHE INTERNAL "")
       endif()
+      # Debian 13's rustc asks for the rust-lld that only toolchains of rustup bring along.
+      execute_process(COMMAND ${rustc} --print sysroot OUTPUT_VARIABLE sysroot OUTPUT_STRIP_TRAILING_WHITESPACE)
+      file(GLOB own_linker "${sysroot}/lib/rustlib/*/bin/rust-lld")
+      find_program(WEIR_WASM_LD NAMES wasm-ld wasm-ld-19 wasm-ld-18 wasm-ld-17 DOC "Linker for Rust guests (Debian: lld)")
+      if(target STREQUAL "wasm32-wasip1" AND NOT own_linker AND WEIR_WASM_LD)
+        set(WEIR_GUEST_RUST_ENVIRONMENT ${WEIR_GUEST_RUST_ENVIRONMENT} CARGO_TARGET_WASM32_WASIP1_LINKER=${WEIR_WASM_LD}
+            CACHE INTERNAL "")
+      endif()
       message(STATUS "Guests in Rust: ${rustc} (${version}), ${target}")
       return()
     endforeach()
