@@ -10,11 +10,7 @@ HcmStats::HcmStats(stats::Store& store, std::string_view stat_prefix)
 HcmStats::HcmStats(StatsScope& scope)
     : rq_total(scope.counter("downstream_rq_total")),
       rq_completed(scope.counter("downstream_rq_completed")),
-      rq_1xx(scope.counter("downstream_rq_1xx")),
-      rq_2xx(scope.counter("downstream_rq_2xx")),
-      rq_3xx(scope.counter("downstream_rq_3xx")),
-      rq_4xx(scope.counter("downstream_rq_4xx")),
-      rq_5xx(scope.counter("downstream_rq_5xx")),
+      rq_classes(scope, "downstream_rq"),
       rq_active(scope.gauge("downstream_rq_active")),
       rq_time(scope.histogram("downstream_rq_time")),
       rq_http1_total(scope.counter("downstream_rq_http1_total")),
@@ -28,11 +24,9 @@ HcmStats::HcmStats(StatsScope& scope)
       rq_non_relative_path(scope.counter("downstream_rq_non_relative_path")),
       rq_response_before_rq_complete(scope.counter("downstream_rq_response_before_rq_complete")),
       rq_ws_on_non_ws_route(scope.counter("downstream_rq_ws_on_non_ws_route")),
-      rq_overload_close(scope.counter("downstream_rq_overload_close")),
       rq_failed_path_normalization(scope.counter("downstream_rq_failed_path_normalization")),
       rq_redirected_with_normalized_path(
           scope.counter("downstream_rq_redirected_with_normalized_path")),
-      rq_rejected_via_ip_detection(scope.counter("downstream_rq_rejected_via_ip_detection")),
       cx_total(scope.counter("downstream_cx_total")),
       cx_destroy(scope.counter("downstream_cx_destroy")),
       cx_destroy_local(scope.counter("downstream_cx_destroy_local")),
@@ -49,28 +43,12 @@ HcmStats::HcmStats(StatsScope& scope)
       cx_delayed_close_timeout(scope.counter("downstream_cx_delayed_close_timeout")),
       cx_rx_bytes_total(scope.counter("downstream_cx_rx_bytes_total")),
       cx_tx_bytes_total(scope.counter("downstream_cx_tx_bytes_total")),
-      cx_upgrades_total(scope.counter("downstream_cx_upgrades_total")),
       cx_active(scope.gauge("downstream_cx_active")),
       cx_http1_active(scope.gauge("downstream_cx_http1_active")),
       cx_length_ms(scope.histogram("downstream_cx_length_ms")),
       flow_control_paused_reading(scope.counter("downstream_flow_control_paused_reading_total")),
       flow_control_resumed_reading(scope.counter("downstream_flow_control_resumed_reading_total")),
       rs_too_large(scope.counter("rs_too_large")) {}
-
-Counter& HcmStats::rq_class(int status) const noexcept {
-  switch (status / 100) {
-    case 1:
-      return rq_1xx;
-    case 2:
-      return rq_2xx;
-    case 3:
-      return rq_3xx;
-    case 4:
-      return rq_4xx;
-    default:
-      return rq_5xx;
-  }
-}
 
 ListenerStats::ListenerStats(stats::Store& store, std::string_view listener_stat_prefix,
                              std::string_view http_prefix)
@@ -84,26 +62,7 @@ ListenerStats::ListenerStats(StatsScope& scope, StatsScope& http_scope)
       cx_active(scope.gauge("downstream_cx_active")),
       cx_length_ms(scope.histogram("downstream_cx_length_ms")),
       rq_completed(http_scope.counter("downstream_rq_completed")),
-      rq_1xx(http_scope.counter("downstream_rq_1xx")),
-      rq_2xx(http_scope.counter("downstream_rq_2xx")),
-      rq_3xx(http_scope.counter("downstream_rq_3xx")),
-      rq_4xx(http_scope.counter("downstream_rq_4xx")),
-      rq_5xx(http_scope.counter("downstream_rq_5xx")) {}
-
-Counter& ListenerStats::rq_class(int status) const noexcept {
-  switch (status / 100) {
-    case 1:
-      return rq_1xx;
-    case 2:
-      return rq_2xx;
-    case 3:
-      return rq_3xx;
-    case 4:
-      return rq_4xx;
-    default:
-      return rq_5xx;
-  }
-}
+      rq_classes(http_scope, "downstream_rq") {}
 
 std::string listener_stat_name(std::string_view address) {
   return base::replace_all(address, ":", "_");

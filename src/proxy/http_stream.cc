@@ -348,9 +348,9 @@ void HttpStream::count_response() {
   const ListenerStats& listener = runtime_->listener_stats();
   const int status = exchange_.response.status;
   stats.rq_completed.inc();
-  stats.rq_class(status).inc();
+  stats.rq_classes.count(status);
   listener.rq_completed.inc();
-  listener.rq_class(status).inc();
+  listener.rq_classes.count(status);
 }
 
 stream::FormatContext HttpStream::format_context() const {

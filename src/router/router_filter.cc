@@ -1,49 +1,241 @@
 #include "router/router_filter.h"
 
-#include "router/filter.h"
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "base/block_pool.h"
+#include "base/check.h"
+#include "http/rules.h"
+#include "router/redirect.h"
+#include "router/replies.h"
 
 namespace weir::router {
 namespace {
 
-class RouterFactory final : public HttpFilterFactory {
- public:
-  RouterFactory(const RouterOptions& options, FactoryContext& context)
-      : settings_{options, RouterStats(context.stats)},
-        host_(static_cast<FilterHost*>(context.host)) {}
-  std::unique_ptr<HttpFilter> create(unsigned worker) const override {
-    return std::make_unique<RouterFilter>(settings_, host_->clusters(worker));
-  }
-  bool terminal() const noexcept override { return true; }
+// One per request: the memory of dead ones serves the next.
+constinit thread_local base::FreeList free_list{sizeof(RouterFilter), 256};
 
- private:
-  RouterSettings settings_;
-  FilterHost* host_;
-};
-
-/// A feature that is off by default may be spelled out; switching it on is an error.
-void must_be_off(ConfigView& config, std::string_view field) {
-  if (config.boolean(field, false)) config.error(field, "not supported");
+int64_t milliseconds_between(MonotonicTime from, MonotonicTime to) noexcept {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count();
 }
 
 }  // namespace
 
-std::shared_ptr<const HttpFilterFactory> make_router_factory(ConfigView& config,
-                                                             FactoryContext& context) {
-  RouterOptions options;
-  options.dynamic_stats = config.boolean("dynamic_stats", true);
-  if (config.boolean("suppress_envoy_headers", false))
-    options.envoy_headers = EnvoyHeaders::kSuppress;
-  if (config.boolean("respect_expected_rq_timeout", false))
-    options.expected_timeout = ExpectedTimeout::kRespect;
-  must_be_off(config, "start_child_span");
-  must_be_off(config, "suppress_grpc_request_failure_code_stats");
-  must_be_off(config, "reject_connect_request_early_data");
-  config.unsupported("strict_check_headers", "strict_check_headers is not supported");
-  config.unsupported("upstream_log", "upstream access logs are not supported");
-  config.unsupported("upstream_log_options", "upstream access logs are not supported");
-  config.unsupported("upstream_http_filters", "upstream filters are not supported");
-  if (config.failed()) return nullptr;
-  return std::make_unique<RouterFactory>(options, context);
+RouterStats::RouterStats(StatsScope& scope)
+    : rq_total(scope.counter("rq_total")),
+      no_route(scope.counter("no_route")),
+      no_cluster(scope.counter("no_cluster")),
+      rq_redirect(scope.counter("rq_redirect")),
+      rq_direct_response(scope.counter("rq_direct_response")),
+      rq_reset_after_downstream_response_started(
+          scope.counter("rq_reset_after_downstream_response_started")) {}
+
+void* RouterFilter::operator new(size_t size) {
+  WEIR_DCHECK(size == sizeof(RouterFilter));
+  return free_list.take();
+}
+
+void RouterFilter::operator delete(void* memory) noexcept {
+  if (memory != nullptr) free_list.give(memory);
+}
+
+RouterFilter::RouterFilter(const RouterSettings& settings, upstream::WorkerClusters& clusters)
+    : settings_(settings),
+      clusters_(clusters),
+      exchange_(*this),
+      timeout_(clusters.loop(), &RouterFilter::on_timeout, this) {}
+
+RouterFilter::~RouterFilter() = default;
+
+Flow RouterFilter::answer(LocalReply reply) {
+  callbacks_->reply(std::move(reply));
+  return Flow::kReplied;
+}
+
+Flow RouterFilter::on_request_head(RequestHead& head, EndStream end) {
+  settings_.stats.rq_total.inc();
+  route_ = static_cast<const Route*>(terminal_->route());
+  if (route_ == nullptr) {
+    settings_.stats.no_route.inc();
+    return answer(no_route_reply(callbacks_->stream_info()));
+  }
+  if (const RedirectOptions* redirect = route_->redirect()) {
+    settings_.stats.rq_redirect.inc();
+    return answer(redirect_reply(*redirect, redirect_location(*redirect, route_->matcher(), head)));
+  }
+  if (const DirectResponseOptions* direct = route_->direct()) {
+    settings_.stats.rq_direct_response.inc();
+    return answer(direct_reply(*direct));
+  }
+  return forward(*route_, head, end);
+}
+
+upstream::Cluster* RouterFilter::choose_cluster(const Route& route, const RequestHead& head) {
+  StreamInfo& info = callbacks_->stream_info();
+  const std::string& named = route.cluster();
+  if (!named.empty()) {
+    info.upstream_cluster = named;
+    // The configuration that this stream began with knew the cluster, whatever has been edited since.
+    return clusters_.find_retired(named);
+  }
+  const auto asked = head.headers.get(route.action()->cluster_header);
+  if (!asked || asked->empty()) return nullptr;
+  info.upstream_cluster = *asked;
+  return clusters_.find(*asked);
+}
+
+Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end) {
+  StreamInfo& info = callbacks_->stream_info();
+  const RouteActionOptions& action = *route.action();
+  upstream::Cluster* cluster = choose_cluster(route, head);
+  if (cluster == nullptr) {
+    settings_.stats.no_cluster.inc();
+    return answer(no_cluster_reply(info, action.cluster_not_found_status));
+  }
+  cluster_state_ = &cluster->state();
+  const EnvoyHeaders envoy_headers = settings_.options.envoy_headers;
+  timeout_after_ = request_timeout(action, head, envoy_headers, settings_.options.expected_timeout);
+  route.apply_request_ops(head.headers, {info, &head, nullptr, nullptr, clusters_.loop().now()});
+  rewrite_request(route, head, envoy_headers);
+  if (route.include_attempt_count()) head.headers.set("x-envoy-attempt-count", "1");
+
+  const auto priority =
+      action.high_priority ? upstream::Priority::kHigh : upstream::Priority::kDefault;
+  if (auto failure = exchange_.start(*cluster, head, end, priority)) {
+    fail_before_head(*failure);
+    return Flow::kReplied;
+  }
+  if (upstream::Pool* pool = exchange_.pool()) set_upstream_host(*pool);
+  if (end == EndStream::kYes) request_done();
+  return Flow::kContinue;
+}
+
+Flow RouterFilter::on_request_body(Buffer& data, EndStream end) {
+  exchange_.send_body(data, end);
+  if (end == EndStream::kYes) request_done();
+  return Flow::kContinue;
+}
+
+Flow RouterFilter::on_request_trailers(HeaderMap& trailers) {
+  exchange_.send_trailers(trailers);
+  request_done();
+  return Flow::kContinue;
+}
+
+/// The time for the response runs from here.
+void RouterFilter::request_done() {
+  request_done_ = clusters_.loop().now();
+  if (timeout_after_.count() > 0 && exchange_.active()) timeout_.arm(timeout_after_);
+}
+
+void RouterFilter::response_done() {
+  timeout_.cancel();
+  const MonotonicTime now = clusters_.loop().now();
+  callbacks_->stream_info().upstream_last_rx = now;
+  if (request_done_ != MonotonicTime{})
+    cluster_state_->stats().rq_time.record(
+        static_cast<uint64_t>(milliseconds_between(request_done_, now)));
+}
+
+void RouterFilter::on_stream_end(const StreamInfo&) noexcept { abandon(); }
+
+void RouterFilter::abandon() noexcept {
+  exchange_.cancel();
+  timeout_.cancel();
+}
+
+void RouterFilter::set_upstream_host(upstream::Pool& pool) {
+  if (host_named_ == &pool) return;
+  host_named_ = &pool;
+  // The pool may die before the stream has written its access log; the request's arena does not.
+  callbacks_->stream_info().upstream_host =
+      callbacks_->request_head()->headers.store(pool.address_text());
+}
+
+void RouterFilter::on_exchange_connected(upstream::UpstreamConnection& connection) {
+  StreamInfo& info = callbacks_->stream_info();
+  set_upstream_host(connection.pool());
+  info.upstream_local_address = connection.local_address_text();
+  info.upstream_protocol = protocol_name(Protocol::kHttp11);
+  info.upstream_first_tx = clusters_.loop().now();
+  ++info.upstream_attempt_count;
+}
+
+void RouterFilter::on_exchange_informational() {
+  ResponseHead& head = terminal_->response_head_storage();
+  if (callbacks_->stream_info().protocol == Protocol::kHttp10) return;
+  // 100 is for the client only if it has asked and nobody before has answered: then the request still says so.
+  if (head.status == 100 && !callbacks_->request_head()->headers.has(HeaderId::kExpect)) return;
+  if (http::strip_hop_by_hop(head.headers)) terminal_->send_informational(head);
+}
+
+void RouterFilter::prepare_head(ResponseHead& head) {
+  StreamInfo& info = callbacks_->stream_info();
+  const MonotonicTime now = clusters_.loop().now();
+  info.upstream_first_rx = now;
+  info.response_code = head.status;  // header operations may tell it
+  info.response_from_upstream = true;
+  info.response_code_details_static = "via_upstream";
+  cluster_state_->charge_response(head.status, settings_.options.dynamic_stats);
+  if (request_done_ != MonotonicTime{} && settings_.options.envoy_headers == EnvoyHeaders::kAdd) {
+    std::array<char, 24> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(),
+                                   milliseconds_between(request_done_, now));
+    head.headers.set(HeaderId::kXEnvoyUpstreamServiceTime,
+                     std::string_view(digits.data(), static_cast<size_t>(end.ptr - digits.data())));
+  }
+  route_->finalize_response(head.headers, {info, callbacks_->request_head(), &head, nullptr, now});
+}
+
+void RouterFilter::on_exchange_head(size_t, EndStream end) {
+  prepare_head(terminal_->response_head_storage());
+  head_passed_ = true;
+  if (end == EndStream::kYes) response_done();
+  terminal_->send_response_head(end);
+}
+
+void RouterFilter::on_exchange_body(Buffer& data, EndStream end) {
+  if (end == EndStream::kYes) response_done();
+  terminal_->send_response_body(data, end);
+}
+
+void RouterFilter::on_exchange_trailers() {
+  response_done();
+  terminal_->send_response_trailers();
+}
+
+void RouterFilter::on_exchange_failed(const upstream::Failure& failure) {
+  timeout_.cancel();
+  if (!head_passed_) {
+    fail_before_head(failure);
+    return;
+  }
+  settings_.stats.rq_reset_after_downstream_response_started.inc();
+  callbacks_->stream_info().set_flag(failure_flag(failure.kind));
+  terminal_->abort_response(reset_details("upstream_reset_after_response_started", failure));
+}
+
+void RouterFilter::fail_before_head(const upstream::Failure& failure) {
+  LocalReply reply = failure_reply(callbacks_->stream_info(), failure, exchange_.retried(),
+                                   settings_.options.envoy_headers);
+  cluster_state_->charge_response(reply.status, settings_.options.dynamic_stats);
+  callbacks_->reply(std::move(reply));
+}
+
+void RouterFilter::on_timeout(void* self) noexcept {
+  auto& router = *static_cast<RouterFilter*>(self);
+  if (!router.exchange_.active()) return;
+  router.exchange_.time_out();
+  StreamInfo& info = router.callbacks_->stream_info();
+  LocalReply reply = timeout_reply(info);
+  if (router.head_passed_) {
+    router.settings_.stats.rq_reset_after_downstream_response_started.inc();
+    router.terminal_->abort_response(reply.details);
+    return;
+  }
+  router.cluster_state_->charge_response(reply.status, router.settings_.options.dynamic_stats);
+  router.callbacks_->reply(std::move(reply));
 }
 
 }  // namespace weir::router

@@ -11,7 +11,7 @@
 #include "base/strings.h"
 #include "config/loader.h"
 #include "filters/builtin.h"
-#include "router/router_filter.h"
+#include "router/factory.h"
 #include "server/backend.h"
 #include "wasm/plugin.h"
 

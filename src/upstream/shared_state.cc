@@ -98,12 +98,11 @@ Breakers::Breakers(StatsScope& scope)
 }
 
 ClusterSharedState::ClusterSharedState(std::string_view stat_name, stats::Store& store)
-    : scope_(store.scope(stat_prefix(stat_name))), stats_(*scope_) {
+    : scope_(store.scope(stat_prefix(stat_name))),
+      stats_(*scope_),
+      classes_(*scope_, "upstream_rq") {
   breakers_[0] = std::make_unique<Breakers>(*scope_->scope("circuit_breakers.default"));
   breakers_[1] = std::make_unique<Breakers>(*scope_->scope("circuit_breakers.high"));
-  for (int kind = 1; kind <= 5; ++kind)
-    classes_[static_cast<size_t>(kind)] =
-        &scope_->counter("upstream_rq_" + std::to_string(kind) + "xx");
 }
 
 Counter* ClusterSharedState::code_counter(int status) noexcept {
@@ -120,8 +119,7 @@ Counter* ClusterSharedState::code_counter(int status) noexcept {
 
 void ClusterSharedState::charge_response(int status, bool per_code) noexcept {
   stats_.rq_completed.inc();
-  const int kind = status / 100;
-  if (kind >= 1 && kind <= 5) classes_[static_cast<size_t>(kind)]->inc();
+  classes_.count(status);
   if (!per_code) return;
   if (Counter* counter = code_counter(status)) counter->inc();
 }

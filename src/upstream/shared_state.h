@@ -11,6 +11,7 @@
 #include <string_view>
 #include <weir/stats.h>
 
+#include "stats/status_classes.h"
 #include "stats/store.h"
 #include "upstream/options.h"
 
@@ -78,7 +79,7 @@ class ClusterSharedState {
   std::unique_ptr<StatsScope> scope_;
   ClusterStats stats_;
   std::array<std::unique_ptr<Breakers>, 2> breakers_;
-  std::array<Counter*, 6> classes_{};
+  stats::StatusClasses classes_;
   std::array<std::atomic<Counter*>, kLastCode - kFirstCode + 1> codes_{};
 };
 

@@ -185,28 +185,14 @@ TEST(Reload, StreamInFlightEndsOnItsOwnGeneration) {
 
 TEST(Reload, EditsUnderLoadLoseNothing) {
   TestProxy proxy(yaml_with("v0"), kFromFile);
-  const uint16_t port = proxy.port();
-  std::atomic<bool> stop{false};
-  std::atomic<uint64_t> good{0}, bad{0};
-  std::vector<std::thread> clients;
-  for (int i = 0; i < 4; ++i) {
-    clients.emplace_back([port, &stop, &good, &bad] {
-      try {
-        Peer client = Peer::connect(port);
-        while (!stop) (get(client).starts_with("v") ? good : bad)++;
-      } catch (const std::exception&) {
-        ++bad;
-      }
-    });
-  }
+  LoadClients clients(proxy.port(), 4, [](Peer& client) { return get(client).starts_with("v"); });
   for (int edit = 1; edit <= 20; ++edit) {
     proxy.write_config(yaml_with("v" + std::to_string(edit)));
     proxy.wait_for_generation(static_cast<uint64_t>(edit) + 1);
   }
-  stop = true;
-  for (std::thread& each : clients) each.join();
-  EXPECT_EQ(bad, 0u);
-  EXPECT_GT(good, 100u);
+  clients.stop();
+  EXPECT_EQ(clients.bad(), 0u);
+  EXPECT_GT(clients.good(), 100u);
 }
 
 TEST(Reload, DrainAnswersWhatIsUnderWay) {

@@ -245,6 +245,27 @@ void AutoOrigin::serve(int fd) {
   ::close(fd);
 }
 
+LoadClients::LoadClients(uint16_t port, int count, Exchange exchange)
+    : exchange_(std::move(exchange)) {
+  for (int i = 0; i < count; ++i) {
+    threads_.emplace_back([this, port] {
+      try {
+        Peer client = Peer::connect(port);
+        while (!stop_) (exchange_(client) ? good_ : bad_)++;
+      } catch (const std::exception&) {
+        ++bad_;
+      }
+    });
+  }
+}
+
+void LoadClients::stop() {
+  stop_ = true;
+  for (std::thread& each : threads_) {
+    if (each.joinable()) each.join();
+  }
+}
+
 std::string response(std::string_view body, int status, std::string_view headers) {
   return "HTTP/1.1 " + std::to_string(status) +
          " X\r\ncontent-length: " + std::to_string(body.size()) + "\r\n" + std::string(headers) +

@@ -101,6 +101,23 @@ class AutoOrigin {
   std::vector<int> fds_;
 };
 
+/// Clients on threads of their own that send requests on one keep-alive connection each until stop().
+class LoadClients {
+ public:
+  using Exchange = std::function<bool(Peer&)>;  // one request; true if its answer is good
+  LoadClients(uint16_t port, int count, Exchange exchange);
+  ~LoadClients() { stop(); }
+  void stop();
+  uint64_t good() const noexcept { return good_.load(); }
+  uint64_t bad() const noexcept { return bad_.load(); }  // wrong answers and broken connections
+
+ private:
+  Exchange exchange_;
+  std::atomic<bool> stop_{false};
+  std::atomic<uint64_t> good_{0}, bad_{0};
+  std::vector<std::thread> threads_;
+};
+
 std::string response(std::string_view body, int status = 200, std::string_view headers = "");
 
 /// A folder that is removed with the object.

@@ -325,29 +325,15 @@ TEST(WasmSwap, GaugesTellServingFromDraining) {
 TEST(WasmSwap, UnderLoadLosesNothingAndFreesOldVms) {
   Plugin plugin{.configuration = "response_headers=add|x-version|0"};
   TestProxy proxy(yaml_with(plugin), TestProxy::Options{.workers = 2, .from_file = true});
-  const uint16_t port = proxy.port();
-  std::atomic<bool> stop{false};
-  std::atomic<uint64_t> good{0}, bad{0};
-  std::vector<std::thread> clients;
-  for (int i = 0; i < 4; ++i) {
-    clients.emplace_back([port, &stop, &good, &bad] {
-      try {
-        Peer client = Peer::connect(port);
-        while (!stop) (ask(client).has("x-version") ? good : bad)++;
-      } catch (const std::exception&) {
-        ++bad;
-      }
-    });
-  }
+  LoadClients clients(proxy.port(), 4, [](Peer& client) { return ask(client).has("x-version"); });
   for (int edit = 1; edit <= 10; ++edit) {
     plugin.configuration = "response_headers=add|x-version|" + std::to_string(edit);
     proxy.write_config(yaml_with(plugin));
     proxy.wait_for_generation(static_cast<uint64_t>(edit) + 1);
   }
-  stop = true;
-  for (std::thread& each : clients) each.join();
-  EXPECT_EQ(bad, 0u);
-  EXPECT_GT(good, 50u);
+  clients.stop();
+  EXPECT_EQ(clients.bad(), 0u);
+  EXPECT_GT(clients.good(), 50u);
   proxy.wait_for("old VMs gone",
                  [&proxy] { return proxy.gauge("wasm.envoy.wasm.runtime.v8.active") <= 2; });
 }

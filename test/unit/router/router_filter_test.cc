@@ -1,5 +1,5 @@
 // The router filter at the end of a real chain, against scripted origins.
-#include "router/filter.h"
+#include "router/router_filter.h"
 
 #include <gtest/gtest.h>
 
