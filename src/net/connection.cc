@@ -24,6 +24,8 @@ using std::chrono::milliseconds;
 
 constexpr size_t kMaxReadBlocks = 8;
 constexpr size_t kMaxWriteSlices = 32;
+// Short reads in a row before the next ones ask for less.
+constexpr unsigned kShortReads = 4;
 // So much read at once is written on before other sockets are read: 32 of these are more than a cache holds.
 constexpr size_t kBulk = 16384;
 // A close that is to wait for no FIN still gives a slow reader this long, counted from its last progress.
@@ -182,12 +184,16 @@ IoResult Connection::read_some(size_t& asked) {
   return {error == EAGAIN || error == EWOULDBLOCK ? IoStatus::kAgain : IoStatus::kError, 0};
 }
 
-// Bulk data gets larger reads, chatter smaller ones again.
+// Bulk data gets larger reads, chatter smaller ones again. The short rest of a message says nothing yet: a size that shrinks
+// with it cuts the next message in two.
 void Connection::adapt_read_size(size_t got, size_t asked) noexcept {
-  if (got >= asked) {
+  if (got * 4 >= asked) {
+    short_reads_ = 0;
+    if (got < asked) return;
     const size_t most = std::min(8 * options_.read_chunk, kMaxReadBlocks * Buffer::kBlockSize);
     read_size_ = std::min(read_size_ * 2, std::max(most, read_size_));
-  } else if (got * 4 < asked) {
+  } else if (read_size_ > Buffer::kBlockSize && ++short_reads_ >= kShortReads) {
+    short_reads_ = 0;
     read_size_ = std::max(read_size_ / 2, Buffer::kBlockSize);
   }
 }

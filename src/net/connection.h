@@ -141,6 +141,7 @@ class Connection : public event::Deferrable {
   std::chrono::milliseconds linger_{0};
   uint32_t read_holds_ = 0;
   size_t read_size_;
+  unsigned short_reads_ = 0;  // in a row
   bool connecting_ = false;
   bool started_ = false;
   bool read_ended_ = false;

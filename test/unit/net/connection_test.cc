@@ -193,6 +193,27 @@ TEST_F(ConnectionTest, BulkDataArrivesInLargerReads) {
   EXPECT_LT(sink_.data_calls, 4 * 1024 / 16);
 }
 
+TEST_F(ConnectionTest, ShortMessagesBetweenDoNotCutTheLargeOnes) {
+  accept();
+  size_t expected = 0;
+  const auto calls_for = [this, &expected](size_t size) {
+    const int before = sink_.data_calls;
+    send(std::string(size, 'x'));
+    expected += size;
+    EXPECT_TRUE(run_until(loop_, [this, &expected] { return sink_.data.size() == expected; }));
+    return sink_.data_calls - before;
+  };
+  constexpr size_t kLarge = 40'000;
+  int calls = 0;
+  for (int i = 0; i < 6; ++i) {
+    calls = calls_for(kLarge);
+    calls_for(10);
+  }
+  EXPECT_EQ(calls, 1);
+  for (int i = 0; i < 32; ++i) calls_for(10);
+  EXPECT_GT(calls_for(kLarge), 1);  // chatter has made the reads small again
+}
+
 TEST_F(ConnectionTest, GracefulCloseFlushesThenWaitsForTheOtherSide) {
   accept();
   const std::string text(3 * 1024 * 1024, 'g');
