@@ -155,6 +155,8 @@ void Loop::turn(milliseconds max_wait) {
       !event_pending(p.wait_limit, EV_TIMEOUT, nullptr)) {
     p.wait_limit_tick = TimerWheel::kNever;
   }
+  // Before timers: what has arrived in time is not too late because this thread was busy.
+  p.run_end_of_turn();
   if (p.has_posted.load(std::memory_order_acquire)) p.run_posted();
   p.wheel.advance(p.tick_of(now_));
   p.run_end_of_turn();
@@ -194,11 +196,14 @@ void Loop::Private::run_end_of_turn() {
     (first_end != nullptr ? first_end->prev_ : last_end) = nullptr;
     work.next_ = work.prev_ = nullptr;
     work.linked_ = false;
+    --end_count;
     work.callback_(work.argument_);
   }
 }
 
 void Loop::hasten_end_of_turn() noexcept { private_->hastened = true; }
+
+size_t Loop::end_of_turn_backlog() const noexcept { return private_->end_count; }
 
 void Loop::fd_callback_over() noexcept {
   if (std::exchange(private_->hastened, false)) private_->run_end_of_turn();
@@ -233,6 +238,7 @@ EndOfTurn::~EndOfTurn() {
   Loop::Private& p = *loop_.private_;
   (prev_ != nullptr ? prev_->next_ : p.first_end) = next_;
   (next_ != nullptr ? next_->prev_ : p.last_end) = prev_;
+  --p.end_count;
 }
 
 void EndOfTurn::schedule() noexcept {
@@ -243,6 +249,7 @@ void EndOfTurn::schedule() noexcept {
   prev_ = p.last_end;
   (prev_ != nullptr ? prev_->next_ : p.first_end) = this;
   p.last_end = this;
+  ++p.end_count;
 }
 
 }  // namespace weir::event

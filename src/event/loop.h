@@ -62,8 +62,9 @@ class Timer {
   bool linked_ = false;
 };
 
-/// Work to do once at the end of the current loop turn, without allocation. Intrusive; unlinks itself when
-/// destroyed. Used to flush each touched connection once per turn.
+/// Work to do once when the present stage of the loop's turn is over (its fd callbacks; its posted work and timers), without
+/// allocation. Intrusive; unlinks itself when destroyed. Used to handle what connections have read and to flush each
+/// touched one once.
 class EndOfTurn {
  public:
   using Callback = void (*)(void* argument);
@@ -85,8 +86,8 @@ class EndOfTurn {
   bool linked_ = false;
 };
 
-/// One thread's loop. A turn is: wait (one epoll_wait), fd callbacks, posted work, timers, end-of-turn
-/// work (repeated until none is left), deferred deletions. Only post() and stop() may be called from other
+/// One thread's loop. A turn is: wait (one epoll_wait), fd callbacks, end-of-turn work (repeated until none is left), posted
+/// work, timers, end-of-turn work again, deferred deletions. Only post() and stop() may be called from other
 /// threads.
 /// Owner: the worker, or main. Everything that refers to it dies before it. Destroying it destroys posted tasks
 /// without running them and deletes what was deferred.
@@ -111,6 +112,8 @@ class Loop {
   /// Runs the end-of-turn work as soon as the present fd callback has returned, not after those of all other
   /// fds: bulk data is passed on while the processor's cache holds it. Ignored outside fd callbacks.
   void hasten_end_of_turn() noexcept;
+  /// How many have end-of-turn work to do.
+  size_t end_of_turn_backlog() const noexcept;
 
   /// Read once a turn, when the wait is over.
   MonotonicTime now() const noexcept { return now_; }

@@ -30,6 +30,7 @@ struct Loop::Private {
 
   EndOfTurn* first_end = nullptr;
   EndOfTurn* last_end = nullptr;
+  size_t end_count = 0;
   bool hastened = false;  // by the present fd callback
   std::vector<std::unique_ptr<Deferrable>> deferred;
   std::vector<std::unique_ptr<Deferrable>> dying;  // kept for its capacity

@@ -116,6 +116,7 @@ class Connection : public event::Deferrable {
   void discard_input();
   void finish_connect();
   void deliver();
+  void deliver_after_reads();
   void send_pending();
   void report_progress();
   void fail_later(Code code, int error, std::string_view what);
@@ -146,6 +147,7 @@ class Connection : public event::Deferrable {
   bool started_ = false;
   bool read_ended_ = false;
   bool end_delivered_ = false;
+  bool arrived_ = false;     // read, and the sink does not know yet
   bool write_wait_ = false;  // EAGAIN seen: waiting for writability
   bool above_high_ = false;
   bool half_close_due_ = false;

@@ -1,6 +1,7 @@
 #include "event/loop.h"
 
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -261,6 +262,31 @@ TEST(Loop, TurnRunsPostsThenTimersThenEndOfTurnThenDeletions) {
   });
   loop.run_once(1h);  // does not wait: there is work
   EXPECT_EQ(scene.log, "PEEEDDD");
+}
+
+// What has arrived in time is not too late because the thread was busy meanwhile.
+TEST(Loop, WorkOfFdCallbacksComesBeforeTimers) {
+  Loop loop;
+  struct Scene {
+    std::string log{};
+    EndOfTurn* end = nullptr;
+  } scene;
+  EndOfTurn end(
+      loop, [](void* self) { static_cast<Scene*>(self)->log += 'E'; }, &scene);
+  scene.end = &end;
+  Timer timer(
+      loop, [](void* self) { static_cast<Scene*>(self)->log += 'T'; }, &scene);
+  const int fd = ::eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  FdWatch watch(
+      loop, [](void* self, unsigned) { static_cast<Scene*>(self)->end->schedule(); }, &scene);
+  watch.attach(fd);
+  timer.arm(0ms);
+  watch.want(FdWatch::kRead);
+  while (scene.log.find('T') == std::string::npos) loop.run_once(20ms);
+  EXPECT_EQ(scene.log.substr(scene.log.find('T') - 1), "ET");
+  watch.disarm();
+  ::close(fd);
 }
 
 TEST(Loop, DestroyedEndOfTurnIsForgotten) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 
 #include <string>
 #include <utility>
@@ -212,6 +213,47 @@ TEST_F(ConnectionTest, ShortMessagesBetweenDoNotCutTheLargeOnes) {
   EXPECT_EQ(calls, 1);
   for (int i = 0; i < 32; ++i) calls_for(10);
   EXPECT_GT(calls_for(kLarge), 1);  // chatter has made the reads small again
+}
+
+// Small messages are handled when all ready sockets have been read.
+TEST_F(ConnectionTest, DeliversAfterAllReadsAndNotWhileHeld) {
+  struct Pair {
+    std::unique_ptr<Connection> connection;
+    int peer = -1;
+    RecordingSink sink{};
+  };
+  struct HoldingSink : RecordingSink {
+    void on_data(Buffer& in, ReadEnd end) override {
+      int waiting = -1;
+      EXPECT_EQ(::ioctl(other->fd(), FIONREAD, &waiting), 0);
+      EXPECT_EQ(waiting, 0);  // read already
+      other->hold_reading();
+      RecordingSink::on_data(in, end);
+    }
+    Connection* other = nullptr;
+  };
+  accept();
+  Pair first{std::move(connection_), std::exchange(peer_, -1)};
+  accept();
+  HoldingSink holding;
+  // Whichever is delivered first holds the other one.
+  holding.other = connection_.get();
+  first.connection->set_sink(holding);
+  HoldingSink also;
+  also.other = first.connection.get();
+  connection_->set_sink(also);
+  ASSERT_EQ(::send(first.peer, "one", 3, MSG_NOSIGNAL), 3);
+  send("two");
+  ASSERT_TRUE(
+      run_until(loop_, [&holding, &also] { return holding.data_calls + also.data_calls > 0; }));
+  for (int i = 0; i < 5; ++i) loop_.run_once(1ms);
+  EXPECT_EQ(holding.data_calls + also.data_calls, 1);
+  HoldingSink& later = holding.data_calls == 0 ? holding : also;
+  (holding.data_calls == 0 ? first.connection : connection_)->release_reading();
+  ASSERT_TRUE(run_until(loop_, [&later] { return later.data_calls == 1; }));
+  EXPECT_EQ(later.data.size(), 3u);
+  first.connection.reset();
+  ::close(first.peer);
 }
 
 TEST_F(ConnectionTest, GracefulCloseFlushesThenWaitsForTheOtherSide) {
