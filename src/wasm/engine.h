@@ -75,6 +75,12 @@ struct Binding {
 using FunctionHandle = uint32_t;
 inline constexpr FunctionHandle kNoFunction = ~0u;
 
+/// One function of a joint call, and which of the call's arguments each of its parameters gets.
+struct JointStep {
+  FunctionHandle function = kNoFunction;
+  std::vector<uint8_t> arguments;
+};
+
 /// One instance in an isolate of its own. Thread: one at a time; made on the engine thread, then used by its worker only (enter()
 /// binds the calling thread), disposed on the engine thread. terminate() alone may come from another thread.
 class Instance {
@@ -91,6 +97,12 @@ class Instance {
   virtual FunctionHandle find_function(std::string_view name) const = 0;
   /// Calls an export. Nested calls (the allocator inside a host function) are legal.
   virtual CallResult call(FunctionHandle function, std::span<const Value> args) noexcept = 0;
+  /// Makes one function of several exports, which it calls in order: the way into the engine and out of it costs more than a
+  /// short callback does. It has as many i32 parameters as the steps refer to, and the result of the last step. Requires: between
+  /// instantiate() and the first call; parameters and results of all steps are i32.
+  virtual Result<FunctionHandle> join(std::span<const JointStep> steps) = 0;
+  /// The step at which the joint call stands, or ended. Slow: for errors and rare questions.
+  virtual unsigned step_of(FunctionHandle joint) noexcept = 0;
   /// The linear memory as it is now; empty if there is none. Asked for anew after every call into the guest.
   virtual std::span<uint8_t> memory() noexcept = 0;
   /// Text of the last trap, with a stack of function names (name section) if there is one.
@@ -129,7 +141,7 @@ class Engine {
 };
 
 /// The shared module's only symbol: `extern "C" weir::wasm::Engine* weir_wasm_engine(uint32_t abi)`; null for another abi.
-inline constexpr uint32_t kEngineAbi = 1;
+inline constexpr uint32_t kEngineAbi = 2;
 using EngineEntry = Engine* (*)(uint32_t abi);
 inline constexpr const char* kEngineSymbol = "weir_wasm_engine";
 

@@ -1,6 +1,7 @@
 // Exports: the functions of a guest that the host calls, resolved once per instance.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,6 +18,14 @@ struct ExportFunction {
   bool returns = false;
   const char* name = "";
   explicit operator bool() const noexcept { return handle != kNoFunction; }
+};
+
+/// Callbacks that one entry into the guest runs in order (see Instance::join()).
+struct JointFunction {
+  ExportFunction call;
+  std::array<const ExportFunction*, 3> steps{};
+  uint8_t count = 0;
+  explicit operator bool() const noexcept { return static_cast<bool>(call); }
 };
 
 enum class AbiVersion : uint8_t { kNone, k010, k020, k021, kHigress };

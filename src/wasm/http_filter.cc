@@ -222,6 +222,22 @@ bool WasmFilter::pass_body(Direction& direction, size_t size) {
 
 // ---- callbacks --------------------------------------------------------------------------------------
 
+/// The callback, and before it the stream's creation where the guest does not know it yet. Ok where it has no such callback.
+Vm::Outcome WasmFilter::call_headers(const ExportFunction& callback, const Direction& direction,
+                                     size_t count) {
+  if (vm_ == nullptr) return {};
+  if (id == 0 && &direction == &request && vm_->begin_stream()) {
+    if (vm_->dead()) return {};
+    vm_->add_context(*this);
+    const Value args[] = {id, root->id, count, direction.ended};
+    return vm_->call(*this, vm_->begin_stream(), args);
+  }
+  if (!enter()) return {};
+  if (!callback) return {true, 0};
+  const Value args[] = {id, count, direction.ended};
+  return vm_->call(*this, callback, args);
+}
+
 Flow WasmFilter::run_headers(const ExportFunction& callback, Direction& direction, size_t count,
                              EndStream end) {
   if (state_ == State::kNew) state_ = State::kActive;
@@ -230,20 +246,13 @@ Flow WasmFilter::run_headers(const ExportFunction& callback, Direction& directio
   direction.head_open = true;
   direction.ended = end == EndStream::kYes;
   Flow flow = Flow::kContinue;
-  const bool introduced = id == 0 && vm_ != nullptr && vm_->exports().context_create;
-  bool alive = enter();
-  if (alive && callback) {
-    const Value args[] = {id, count, end == EndStream::kYes};
-    const Vm::Outcome outcome =
-        introduced ? vm_->call_next(*this, callback, args) : vm_->call(*this, callback, args);
-    alive = outcome.ok;
-    if (callback.returns) {
-      const bool literal =
-          plugin_.allow_on_headers_stop_iteration || vm_->exports().version == AbiVersion::kHigress;
-      flow = headers_flow(outcome.value, literal);
-    }
+  const Vm::Outcome outcome = call_headers(callback, direction, count);
+  if (callback && callback.returns) {
+    const bool literal =
+        plugin_.allow_on_headers_stop_iteration || vm_->exports().version == AbiVersion::kHigress;
+    flow = headers_flow(outcome.value, literal);
   }
-  flow = alive ? effects_of_callback(direction, flow) : failed(direction);
+  flow = outcome.ok ? effects_of_callback(direction, flow) : failed(direction);
   in_callback = false;
   if (flow == Flow::kContinue && state_ == State::kActive) {
     pass_head(direction);
@@ -361,17 +370,10 @@ void WasmFilter::on_stream_end(const StreamInfo&) noexcept {
   if ((state_ == State::kActive || state_ == State::kNew) && vm_ != nullptr) {
     in_callback = logging = true;
     request.head_open = response.head_open = false;
-    bool alive =
-        enter();  // a stream that was answered before it came here is known to the guest for its log alone
+    // A stream that was answered before it came here is known to the guest for its log alone.
+    const bool known = enter();
     const Value args[] = {id};
-    const Exports& exports = vm_->exports();
-    bool first = true;
-    for (const ExportFunction* callback : {&exports.done, &exports.log, &exports.remove}) {
-      if (!alive || !*callback) continue;
-      alive =
-          (first ? vm_->call(*this, *callback, args) : vm_->call_next(*this, *callback, args)).ok;
-      first = false;
-    }
+    if (known && vm_->end_stream()) vm_->call(*this, vm_->end_stream(), args);
     state_ = State::kFailed;
   }
   leave();

@@ -50,6 +50,8 @@ class WasmFilter final : public HttpFilter, public StreamContext {
   Flow inactive(const Direction& direction) const noexcept;
   Flow run_headers(const ExportFunction& callback, Direction& direction, size_t count,
                    EndStream end);
+  Vm::Outcome call_headers(const ExportFunction& callback, const Direction& direction,
+                           size_t count);
   Flow run_body(const ExportFunction& callback, Direction& direction, Buffer& data, EndStream end);
   Flow run_trailers(const ExportFunction& callback, Direction& direction, size_t count);
   Flow effects_of_callback(Direction& direction, Flow flow);

@@ -57,8 +57,8 @@ struct PluginCell {
   std::atomic<uint64_t> worst_ticks{0};
   std::atomic<uint64_t> limit_hits{0};
 
-  void count(uint64_t call_ticks) noexcept {
-    calls.store(calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  void count(unsigned callbacks, uint64_t call_ticks) noexcept {
+    calls.store(calls.load(std::memory_order_relaxed) + callbacks, std::memory_order_relaxed);
     ticks.store(ticks.load(std::memory_order_relaxed) + call_ticks, std::memory_order_relaxed);
     if (call_ticks > worst_ticks.load(std::memory_order_relaxed))
       worst_ticks.store(call_ticks, std::memory_order_relaxed);

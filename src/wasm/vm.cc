@@ -1,5 +1,7 @@
 #include "wasm/vm.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/strings.h"
 
@@ -78,7 +80,7 @@ Result<void> Vm::instantiate() {
     auto exports = resolve_exports(*group_->module, *instance_, vm_config().capabilities);
     if (exports) {
       exports_ = *exports;
-      return {};
+      return join_callbacks();
     }
     instance_->release_from_this_thread();
     return fail_start(std::move(exports.error().detail));
@@ -86,6 +88,41 @@ Result<void> Vm::instantiate() {
   instance_->release_from_this_thread();
   return fail_start(base::concat("the module's start failed", done ? "" : ": ",
                                  done ? std::string() : done.error().detail));
+}
+
+// Callbacks that always follow each other are entered once.
+Result<void> Vm::join_callbacks() {
+  if (exports_.context_create && exports_.request_headers) {
+    auto joined =
+        join({{&exports_.context_create, {0, 1}}, {&exports_.request_headers, {0, 2, 3}}});
+    if (!joined) return fail_start(std::move(joined.error().detail));
+    begin_stream_ = *joined;
+  }
+  auto joined = join({{&exports_.done, {0}}, {&exports_.log, {0}}, {&exports_.remove, {0}}});
+  if (!joined) return fail_start(std::move(joined.error().detail));
+  end_stream_ = *joined;
+  return {};
+}
+
+/// Of the parts that the guest has. Empty where it has none.
+Result<JointFunction> Vm::join(std::initializer_list<JointPart> parts) {
+  JointFunction out;
+  std::vector<JointStep> steps;
+  for (const JointPart& part : parts) {
+    if (!*part.function) continue;
+    out.steps[out.count++] = part.function;
+    steps.push_back({part.function->handle, part.arguments});
+    steps.back().arguments.resize(part.function->params);  // older versions of the ABI give fewer
+    out.call = *part.function;
+  }
+  if (steps.size() < 2) return out;
+  WEIR_TRY(handle, instance_->join(steps));
+  out.call.handle = handle;
+  out.call.params = 0;
+  for (const JointStep& step : steps)
+    for (const uint8_t argument : step.arguments)
+      out.call.params = std::max<uint8_t>(out.call.params, static_cast<uint8_t>(argument + 1));
+  return out;
 }
 
 Result<void> Vm::run(const ExportFunction& function, std::span<const Value> args) {

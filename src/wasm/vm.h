@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <span>
@@ -70,18 +71,20 @@ class Vm {
   bool reap_roots();
 
   /// Calls the guest. Not ok: the VM is dead now (or was). `context` is current during the call.
-  Outcome call(Context& context, const ExportFunction& function, std::span<const Value> args) {
-    return call_at(read_ticks(), context, function, args);
-  }
-  /// The call follows another one immediately: its time begins where that of the other ended.
-  Outcome call_next(Context& context, const ExportFunction& function, std::span<const Value> args) {
-    return call_at(last_end_ticks_, context, function, args);
-  }
+  Outcome call(Context& context, const ExportFunction& function, std::span<const Value> args);
+  /// Likewise, several callbacks as one call, which has one budget of time.
+  Outcome call(Context& context, const JointFunction& function, std::span<const Value> args);
+  /// A stream's first two callbacks, with id, root, number of headers and end; empty where the guest lacks one of them.
+  const JointFunction& begin_stream() const noexcept { return begin_stream_; }
+  /// The callbacks at a stream's end, with its id.
+  const JointFunction& end_stream() const noexcept { return end_stream_; }
 
   // ---- for host functions -------------------------------------------------------------------------
   GuestMemory memory() noexcept { return GuestMemory(*instance_); }
   /// The context that host calls are about now. Requires: not restricted().
-  Context& context() noexcept { return effective_ != nullptr ? *effective_ : *current_; }
+  Context& context() noexcept {
+    return effective_ != nullptr && effective_holds() ? *effective_ : *current_;
+  }
   RootContext& root() noexcept { return *context().root; }
   StreamContext* stream() noexcept {
     return context().kind == Context::Kind::kStream ? static_cast<StreamContext*>(&context())
@@ -164,6 +167,10 @@ class Vm {
   }
 
  private:
+  struct JointPart {
+    const ExportFunction* function;
+    std::vector<uint8_t> arguments;
+  };
   static Result<void> fail_start(std::string why) {
     return weir::fail(Error{Code::kGuestFault, Side::kLocal, false, std::move(why)});
   }
@@ -171,10 +178,13 @@ class Vm {
   Result<void> run_start();
   Result<void> start_root(RootContext& root);
   Result<void> run(const ExportFunction& function, std::span<const Value> args);
+  Result<void> join_callbacks();
+  Result<JointFunction> join(std::initializer_list<JointPart> parts);
+  CallResult enter_guest(Context& context, FunctionHandle function, std::span<const Value> args);
+  void account(Context& context, unsigned calls);
   void fail(CallEnd end, const Context& context, const ExportFunction& function);
-  Outcome call_at(uint64_t begin, Context& context, const ExportFunction& function,
-                  std::span<const Value> args);
-  void account(Context& context, uint64_t ticks);
+  void fail_call(const CallResult& result, const Context& context, const ExportFunction& function);
+  bool effective_holds() const noexcept;
   void note_memory(size_t bytes, Context& context);
   uint32_t allocate(size_t size);
 
@@ -185,6 +195,7 @@ class Vm {
   Phase phase_ = Phase::kInitializing;
   std::unique_ptr<Instance> instance_;
   Exports exports_;
+  JointFunction begin_stream_, end_stream_;
   VmOwner* owner_ = nullptr;
   WatchCell* cell_ = nullptr;
   uint64_t budget_ns_ = 0;
@@ -195,7 +206,9 @@ class Vm {
   };
   OwnContext own_;
   Context* current_ = nullptr;
-  Context* effective_ = nullptr;
+  Context* effective_ = nullptr;        // until the callback that has set it is over
+  unsigned effective_step_ = 0;         // of the joint call: the callback that has set it
+  FunctionHandle joint_ = kNoFunction;  // while a joint call runs
   bool allocating_ = false;
   bool doomed_ =
       false;  // the allocator failed inside a host function: the call ends, and the VM with it
@@ -203,7 +216,6 @@ class Vm {
   bool exiting_ = false;
   uint32_t exit_code_ = 0;
   uint64_t last_call_ticks_ = 0;
-  uint64_t last_end_ticks_ = 0;
   size_t memory_bytes_ = 0;  // after the last call
 
   bool dead_ = false;

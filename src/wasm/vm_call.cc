@@ -21,30 +21,51 @@ int64_t coarse_second() noexcept {
 
 }  // namespace
 
-Vm::Outcome Vm::call_at(uint64_t begin, Context& context, const ExportFunction& function,
-                        std::span<const Value> args) {
+CallResult Vm::enter_guest(Context& context, FunctionHandle function, std::span<const Value> args) {
   WEIR_CHECK(current_ == nullptr);  // guest calls never nest
-  if (dead_) return {};
   current_ = &context;
   effective_ = nullptr;
+  const uint64_t begin = read_ticks();
   const uint64_t sequence = cell_->next();
   instance_->set_sequence(sequence);
   cell_->begin(sequence, *instance_, budget_ns_);
   services_.watchdog.note_call();
-  const CallResult result = instance_->call(function.handle, args.first(function.params));
+  const CallResult result = instance_->call(function, args);
   cell_->end();
-  last_end_ticks_ = read_ticks();
-  last_call_ticks_ = last_end_ticks_ - begin;
+  last_call_ticks_ = read_ticks() - begin;
   current_ = nullptr;
-  account(context, last_call_ticks_);
-  if (result.end != CallEnd::kOk || doomed_ || exiting_) [[unlikely]] {
-    fail(doomed_                      ? doom_
-         : result.end == CallEnd::kOk ? CallEnd::kExit
-                                      : result.end,
-         context, function);
-    return {};
-  }
-  return Outcome{true, static_cast<uint32_t>(result.value)};
+  return result;
+}
+
+Vm::Outcome Vm::call(Context& context, const ExportFunction& function,
+                     std::span<const Value> args) {
+  if (dead_) return {};
+  const CallResult result = enter_guest(context, function.handle, args.first(function.params));
+  account(context, 1);
+  if (result.end == CallEnd::kOk && !doomed_ && !exiting_) [[likely]]
+    return Outcome{true, static_cast<uint32_t>(result.value)};
+  fail_call(result, context, function);
+  return {};
+}
+
+Vm::Outcome Vm::call(Context& context, const JointFunction& function, std::span<const Value> args) {
+  if (function.count == 1) return call(context, *function.steps[0], args);
+  if (dead_) return {};
+  joint_ = function.call.handle;
+  const CallResult result = enter_guest(context, joint_, args.first(function.call.params));
+  joint_ = kNoFunction;
+  account(context, function.count);
+  if (result.end == CallEnd::kOk && !doomed_ && !exiting_) [[likely]]
+    return Outcome{true, static_cast<uint32_t>(result.value)};
+  const unsigned step = instance_->step_of(function.call.handle);
+  fail_call(result, context, *function.steps[std::min<unsigned>(step, function.count - 1u)]);
+  return {};
+}
+
+void Vm::fail_call(const CallResult& result, const Context& context,
+                   const ExportFunction& function) {
+  const CallEnd end = doomed_ ? doom_ : result.end == CallEnd::kOk ? CallEnd::kExit : result.end;
+  fail(end, context, function);
 }
 
 uint64_t Vm::last_call_cost_ns() const noexcept {
@@ -54,10 +75,10 @@ uint64_t Vm::last_call_cost_ns() const noexcept {
                                          std::chrono::nanoseconds(2 * Watchdog::kSample).count()));
 }
 
-void Vm::account(Context& context, uint64_t ticks) {
+void Vm::account(Context& context, unsigned calls) {
   if (context.root == nullptr) return;
-  context.root->cell().count(ticks);
-  context.root->stats().calls.inc();
+  context.root->cell().count(calls, last_call_ticks_);
+  context.root->stats().calls.add(calls);
   const size_t bytes = instance_->memory().size();
   if (bytes != memory_bytes_) [[unlikely]]
     note_memory(bytes, context);
@@ -157,7 +178,7 @@ Status Vm::give(std::string_view bytes, Value pointer_at, Value size_at) {
 }
 
 const Plugin& Vm::speaker() const noexcept {
-  if (effective_ != nullptr) return effective_->root->plugin();
+  if (effective_ != nullptr && effective_holds()) return effective_->root->plugin();
   if (current_ != nullptr && current_->root != nullptr) return current_->root->plugin();
   return *group_->plugins.front();
 }
@@ -186,7 +207,7 @@ void Vm::log(uint32_t level, std::string_view text) {
     return;
   }
   if (text.size() > kMaxLogLineBytes) text = text.substr(0, kMaxLogLineBytes);
-  const Context* about = effective_ != nullptr ? effective_ : current_;
+  const Context* about = effective_ != nullptr && effective_holds() ? effective_ : current_;
   base::write_log(base::Component::kWasm, wanted, "guest",
                   {{"plugin", speaker().label()},
                    {"context", about != nullptr ? about->id : 0},
@@ -213,7 +234,13 @@ bool Vm::set_effective(uint32_t id) noexcept {
   Context* found = contexts_.find(id);
   if (found == nullptr) return false;
   effective_ = found;
+  effective_step_ = joint_ != kNoFunction ? instance_->step_of(joint_) : 0;
   return true;
+}
+
+// A callback sets the context for itself alone, in a joint call too.
+bool Vm::effective_holds() const noexcept {
+  return joint_ == kNoFunction || instance_->step_of(joint_) == effective_step_;
 }
 
 bool Vm::may_start_callout() {

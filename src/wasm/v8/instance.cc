@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "wasm/v8/joint.h"
+
 namespace weir::wasm::v8engine {
 namespace {
 
@@ -85,6 +87,7 @@ V8Instance::~V8Instance() {
     memory_.reset();
     memory_object_.Reset();
     for (Export& each : exports_) each.function.Reset();
+    for (Joint& each : joints_) each.step.Reset();
     context_.Reset();
     isolate_->RemoveNearHeapLimitCallback(&V8Instance::on_heap_limit, 0);
   }
@@ -195,22 +198,31 @@ Result<void> V8Instance::instantiate(std::span<const Binding> imports) {
   v8::Local<v8::WasmModuleObject> module;
   if (!v8::WasmModuleObject::FromCompiledModule(isolate_, module_->compiled()).ToLocal(&module))
     return fail(Code::kInternal, Side::kLocal, "the compiled module was refused");
-  v8::Local<v8::Value> space, maker, instance;
-  const bool found =
-      context->Global()->Get(context, text(isolate_, "WebAssembly")).ToLocal(&space) &&
-      space.As<v8::Object>()->Get(context, text(isolate_, "Instance")).ToLocal(&maker);
-  if (!found) return fail(Code::kInternal, Side::kLocal, "the engine has no WebAssembly");
-  v8::Local<v8::Value> args[] = {module, make_imports(context, imports)};
-  ++depth_;
-  const bool made = maker.As<v8::Object>()->CallAsConstructor(context, 2, args).ToLocal(&instance);
-  --depth_;
+  v8::Local<v8::Object> instance;
+  const bool made =
+      make_instance(context, module, make_imports(context, imports)).ToLocal(&instance);
   // When a start section traps, V8's constructor returns its bare receiver and leaves the exception for the next step.
-  if (!made || caught.HasCaught() || !read_exports(context, instance.As<v8::Object>())) {
+  if (!made || caught.HasCaught() || !read_exports(context, instance)) {
     const CallEnd end = classify(caught, context);
     return fail(Code::kGuestFault, Side::kLocal,
                 end == CallEnd::kTerminated ? "it ran out of time" : last_trap_);
   }
   return {};
+}
+
+v8::MaybeLocal<v8::Object> V8Instance::make_instance(v8::Local<v8::Context> context,
+                                                     v8::Local<v8::WasmModuleObject> module,
+                                                     v8::Local<v8::Object> imports) {
+  v8::Local<v8::Value> space, maker, instance;
+  const bool found =
+      context->Global()->Get(context, text(isolate_, "WebAssembly")).ToLocal(&space) &&
+      space.As<v8::Object>()->Get(context, text(isolate_, "Instance")).ToLocal(&maker);
+  if (!found) return {};
+  v8::Local<v8::Value> args[] = {module, imports};
+  ++depth_;
+  const bool made = maker.As<v8::Object>()->CallAsConstructor(context, 2, args).ToLocal(&instance);
+  --depth_;
+  return made ? instance.As<v8::Object>() : v8::MaybeLocal<v8::Object>();
 }
 
 bool V8Instance::read_exports(v8::Local<v8::Context> context, v8::Local<v8::Object> instance) {
@@ -237,6 +249,59 @@ FunctionHandle V8Instance::find_function(std::string_view name) const {
   for (size_t i = 0; i < export_names_.size(); ++i)
     if (export_names_[i] == name) return static_cast<FunctionHandle>(i);
   return kNoFunction;
+}
+
+Result<FunctionHandle> V8Instance::join(std::span<const JointStep> steps) {
+  const v8::Isolate::Scope isolate_scope(isolate_);
+  const v8::HandleScope handles(isolate_);
+  const v8::Local<v8::Context> context = context_.Get(isolate_);
+  const v8::Context::Scope context_scope(context);
+  v8::TryCatch caught(isolate_);
+  std::vector<const Signature*> signatures;
+  const v8::Local<v8::Object> space = v8::Object::New(isolate_);
+  for (const JointStep& step : steps) {
+    const Export& each = exports_.at(step.function);
+    const auto at = static_cast<uint32_t>(signatures.size());
+    if (space->Set(context, at, each.function.Get(isolate_)).IsNothing()) break;
+    signatures.push_back(each.signature);
+  }
+  const v8::Local<v8::Object> imports = v8::Object::New(isolate_);
+  imports->Set(context, text(isolate_, kJointSpace), space).Check();
+  auto signature = std::make_unique<Signature>();
+  const std::string bytes = joint_module(steps, signatures, *signature);
+  v8::Local<v8::WasmModuleObject> module;
+  v8::Local<v8::Object> instance;
+  v8::Local<v8::Value> exports, function, step;
+  // Equal modules of other isolates share their code: V8 finds it by the bytes.
+  const bool made =
+      v8::WasmModuleObject::Compile(isolate_,
+                                    {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()})
+          .ToLocal(&module) &&
+      make_instance(context, module, imports).ToLocal(&instance) &&
+      instance->Get(context, text(isolate_, "exports")).ToLocal(&exports) &&
+      exports.As<v8::Object>()->Get(context, text(isolate_, kJointCall)).ToLocal(&function) &&
+      exports.As<v8::Object>()->Get(context, text(isolate_, kJointStep)).ToLocal(&step);
+  if (!made || !function->IsFunction() || !step->IsObject())
+    return fail(Code::kInternal, Side::kLocal, "the joint call was refused by the engine");
+  exports_.push_back(
+      Export{v8::Global<v8::Function>(isolate_, function.As<v8::Function>()), signature.get()});
+  joints_.push_back(
+      Joint{std::move(signature), v8::Global<v8::Object>(isolate_, step.As<v8::Object>())});
+  return static_cast<FunctionHandle>(exports_.size() - 1);
+}
+
+unsigned V8Instance::step_of(FunctionHandle joint) noexcept {
+  if (joint < export_names_.size() || joint >= exports_.size()) return 0;
+  enter();
+  const v8::HandleScope handles(isolate_);
+  const v8::TryCatch caught(isolate_);
+  const v8::Local<v8::Context> context = strong(context_);
+  v8::Local<v8::Value> value;
+  const bool read = joints_[joint - export_names_.size()]
+                        .step.Get(isolate_)
+                        ->Get(context, text(isolate_, "value"))
+                        .ToLocal(&value);
+  return read ? static_cast<unsigned>(from_js(value, ValueType::kI32)) : 0;
 }
 
 CallEnd V8Instance::classify(const v8::TryCatch& caught, v8::Local<v8::Context> context) noexcept {

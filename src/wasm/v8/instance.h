@@ -29,6 +29,8 @@ class V8Instance : public Instance {
   Result<void> instantiate(std::span<const Binding> imports) override;
   FunctionHandle find_function(std::string_view name) const override;
   CallResult call(FunctionHandle function, std::span<const Value> args) noexcept override;
+  Result<FunctionHandle> join(std::span<const JointStep> steps) override;
+  unsigned step_of(FunctionHandle joint) noexcept override;
   std::span<uint8_t> memory() noexcept override;
   const std::string& last_trap() const noexcept override { return last_trap_; }
   void request_exit() noexcept override { exit_requested_ = true; }
@@ -50,12 +52,20 @@ class V8Instance : public Instance {
     v8::Global<v8::Function> function;
     const Signature* signature;
   };
+  /// A joint function stands behind the exports; this is what else belongs to it.
+  struct Joint {
+    std::unique_ptr<Signature> signature;
+    v8::Global<v8::Object> step;  // the WebAssembly.Global with the number of the step
+  };
 
   static void on_host_call(const v8::FunctionCallbackInfo<v8::Value>& info) noexcept;
   static size_t on_heap_limit(void* self, size_t current, size_t initial) noexcept;
   static void on_interrupt(v8::Isolate* isolate, void* self) noexcept;
   v8::Local<v8::Object> make_imports(v8::Local<v8::Context> context,
                                      std::span<const Binding> imports);
+  v8::MaybeLocal<v8::Object> make_instance(v8::Local<v8::Context> context,
+                                           v8::Local<v8::WasmModuleObject> module,
+                                           v8::Local<v8::Object> imports);
   bool read_exports(v8::Local<v8::Context> context, v8::Local<v8::Object> instance);
   CallResult invoke(Export& target, std::span<const Value> args) noexcept;
   CallEnd classify(const v8::TryCatch& caught, v8::Local<v8::Context> context) noexcept;
@@ -76,7 +86,9 @@ class V8Instance : public Instance {
   std::shared_ptr<v8::BackingStore> memory_;
   std::vector<Slot> slots_;
   std::vector<Export> exports_;
-  std::vector<std::string_view> export_names_;  // parallel to exports_
+  std::vector<std::string_view>
+      export_names_;           // parallel to exports_, without the joint functions behind them
+  std::vector<Joint> joints_;  // the last of exports_
   std::string last_trap_;
   std::atomic<uint64_t> sequence_{0};
   std::atomic<uint64_t> terminate_sequence_{0};

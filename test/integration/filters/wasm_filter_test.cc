@@ -270,6 +270,15 @@ INSTANTIATE_TEST_SUITE_P(Modules, AcceptedModuleTest,
                                            "unknown_wasi", "wasi_unstable", "memory_high_maximum",
                                            "table_hog", "table_hog_many"));
 
+TEST(WasmContexts, AnotherContextLastsForItsCallbackOnly) {
+  Origin origin;
+  TestProxy proxy(yaml_with(Plugin{.guest = "joint_context"}, origin.port()));
+  Peer client = proxy.connect();
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  Peer upstream = origin.accept();
+  EXPECT_EQ(upstream.read_message().header("x-joint"), "1");
+}
+
 TEST(WasmSwap, ConfigurationEditReachesTheNextRequest) {
   Plugin plugin{.configuration = "response_headers=add|x-version|1"};
   TestProxy proxy(yaml_with(plugin), TestProxy::Options{.workers = 2, .from_file = true});

@@ -142,6 +142,50 @@ TEST_F(V8EngineTest, TrapNamesTheFunctions) {
   EXPECT_NE(instance_->last_trap().find("inner"), std::string::npos) << instance_->last_trap();
 }
 
+TEST_F(V8EngineTest, JoinedFunctionsRunInOrderWithTheirArguments) {
+  const JointStep steps[] = {{instance_->find_function("call_host"), {1}},
+                             {instance_->find_function("add"), {0, 2}}};
+  auto joint = instance_->join(steps);
+  ASSERT_TRUE(joint) << joint.error().detail;
+  instance_->set_sequence(++sequence_);
+  const Value args[] = {3, 9, 4};
+  const CallResult result = instance_->call(*joint, args);
+  EXPECT_EQ(result.end, CallEnd::kOk);
+  EXPECT_EQ(result.value, 7u);
+  ASSERT_EQ(seen_.args.size(), 3u);
+  EXPECT_EQ(seen_.args[0], 9u);
+  EXPECT_EQ(instance_->step_of(*joint), 1u);
+}
+
+TEST_F(V8EngineTest, AJointCallEndsAtTheStepThatFails) {
+  const FunctionHandle add = instance_->find_function("add");
+  const FunctionHandle host = instance_->find_function("call_host");
+  const JointStep first[] = {{instance_->find_function("trap"), {}}, {host, {0}}};
+  const JointStep last[] = {{add, {0, 1}}, {host, {0}}, {instance_->find_function("trap"), {}}};
+  const JointStep exit[] = {{add, {0, 1}}, {instance_->find_function("exit"), {}}, {host, {0}}};
+  const Value args[] = {1, 2};
+  const auto run = [this, &args](std::span<const JointStep> steps, unsigned& step) {
+    seen_.args.clear();
+    auto joint = instance_->join(steps);
+    EXPECT_TRUE(joint);
+    instance_->set_sequence(++sequence_);
+    const CallEnd end = instance_->call(*joint, args).end;
+    step = instance_->step_of(*joint);
+    return end;
+  };
+  unsigned step = 9;
+  EXPECT_EQ(run(first, step), CallEnd::kTrap);
+  EXPECT_EQ(step, 0u);
+  EXPECT_TRUE(seen_.args.empty());
+  EXPECT_EQ(run(last, step), CallEnd::kTrap);
+  EXPECT_EQ(step, 2u);
+  EXPECT_EQ(seen_.args.size(), 3u);
+  EXPECT_NE(instance_->last_trap().find("inner"), std::string::npos) << instance_->last_trap();
+  EXPECT_EQ(run(exit, step), CallEnd::kExit);
+  EXPECT_EQ(step, 1u);
+  EXPECT_EQ(call("add", {1, 1}).value, 2u);
+}
+
 TEST_F(V8EngineTest, OutOfBoundsAndRecursionAreTraps) {
   EXPECT_EQ(call("out_of_bounds").end, CallEnd::kTrap);
   EXPECT_EQ(call("recurse", {0}).end, CallEnd::kTrap);
