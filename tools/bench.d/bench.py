@@ -13,7 +13,7 @@ import tempfile
 import load
 import report
 import scenarios
-from processes import Fleet, machine
+from processes import Cores, Fleet, machine
 from servers import ORDER, Servers
 
 
@@ -24,6 +24,7 @@ def arguments():
     parser.add_argument("--only", default="", help="scenarios, with commas: " + ", ".join(scenarios.NAMES))
     parser.add_argument("--proxies", default=",".join(ORDER), help="with commas (default: %(default)s)")
     parser.add_argument("--syscalls", action="store_true", help="also count system calls per request (strace)")
+    parser.add_argument("--unpinned", action="store_true", help="let the kernel choose the cores; else proxies have the last one, load and origin the others")
     parser.add_argument("--json", metavar="FILE", help="write everything that was measured")
     parser.add_argument("--tools", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--weir", default="/nonexistent", help=argparse.SUPPRESS)
@@ -82,6 +83,8 @@ def reason_to_skip(name, plain, options):
 def run(options):
     results, broken = {}, 0
     busy = os.getloadavg()[0]
+    if not options.unpinned:
+        Cores.split()
     with tempfile.TemporaryDirectory(prefix="weir-bench.") as folder, Fleet() as fleet:
         servers = Servers(fleet, folder, options.tools, options.weir, options.envoy, options.module)
         available = servers.available()
@@ -89,7 +92,7 @@ def run(options):
         for name in options.proxies:
             if name not in available:
                 print(f"SKIPPED {name}: not installed here")
-        plain = [servers.start(name) for name in options.proxies if name in available]
+        plain = [servers.start(name, cores=Cores.proxy) for name in options.proxies if name in available]
         host = machine()
         print(f"{host['cpu']}, {host['cores']} cores, kernel {host['kernel']}; "
               + ", ".join(f"{name} {version}" for name, version in versions.items() if version)

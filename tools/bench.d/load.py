@@ -5,18 +5,20 @@ import json
 import os
 import subprocess
 
+from processes import Cores, prepare_child
+
 CONNECTIONS = 32
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "load.lua")
 SMALL_BODY = 46
 
 
-def run(port, path, seconds, upload=0):
+def run(port, path, seconds, upload=0, cores=None):
     """Blocks for `seconds`; returns wrk's counts and latencies."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", SCRIPT,
                f"http://127.0.0.1:{port}{path}", "--"]
     if upload:
         command.append(str(upload))
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, preexec_fn=prepare_child(cores))
     for line in done.stdout.splitlines():
         if line.startswith("RESULT "):
             return json.loads(line[len("RESULT "):])
@@ -26,7 +28,7 @@ def run(port, path, seconds, upload=0):
 def measure(server, path, seconds, upload=0):
     """As run(), and the CPU time of the proxy per request in microseconds."""
     before = server.process.cpu_seconds()
-    result = run(server.port, path, seconds, upload)
+    result = run(server.port, path, seconds, upload, Cores.load if server.process.pinned else None)
     spent = server.process.cpu_seconds() - before
     result["cpu_us"] = spent * 1e6 / max(result["requests"], 1)
     result["rps"] = result["requests"] * 1e6 / max(result["duration_us"], 1)

@@ -12,9 +12,26 @@ PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _die_with_parent():
-    # Whatever happens to the bench, nothing that it started outlives it.
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+class Cores:
+    """Which cores the proxy under test has, and which the load and the origin: one that wanders, or shares its core with them, costs
+    more, and never the same. None: the kernel chooses."""
+
+    proxy = load = None
+
+    @classmethod
+    def split(cls):
+        cores = sorted(os.sched_getaffinity(0))
+        if len(cores) > 1:
+            cls.proxy, cls.load = {cores[-1]}, set(cores[:-1])
+
+
+def prepare_child(cores):
+    def prepare():
+        # Whatever happens to the bench, nothing that it started outlives it.
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if cores:
+            os.sched_setaffinity(0, cores)
+    return prepare
 
 
 def free_port():
@@ -26,11 +43,12 @@ def free_port():
 class Process:
     """A child that listens on a loopback port; ended by its pid."""
 
-    def __init__(self, name, command, port, log_path):
+    def __init__(self, name, command, port, log_path, cores=None):
         self.name, self.port, self.log_path = name, port, log_path
+        self.pinned = cores is not None
         with open(log_path, "wb") as log:
             self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                           start_new_session=True, preexec_fn=_die_with_parent)
+                                           start_new_session=True, preexec_fn=prepare_child(cores))
         self.pid = self._child.pid
 
     def wait_ready(self, seconds=20):
@@ -103,8 +121,8 @@ class Fleet:
         while self._processes:
             self._processes.pop().stop()
 
-    def start(self, name, command, port, log_path):
-        process = Process(name, command, port, log_path)
+    def start(self, name, command, port, log_path, cores=None):
+        process = Process(name, command, port, log_path, cores)
         self._processes.append(process)
         return process.wait_ready()
 

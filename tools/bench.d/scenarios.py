@@ -10,6 +10,7 @@ import threading
 import time
 
 import load
+from processes import Cores
 
 # name -> (path, bytes of the request body)
 BODIES = {
@@ -64,7 +65,7 @@ def bodies(name, servers, options, progress):
 def filter_cost(fleet, plain_servers, options, progress):
     """weir and Envoy, each without and with the plugin; the cost is the median of the differences within a round."""
     bare = [server for server in plain_servers if server.name in ("weir", "envoy")]
-    with_plugin = [fleet.start(server.name, plugins=1) for server in bare]
+    with_plugin = [fleet.start(server.name, plugins=1, cores=Cores.proxy) for server in bare]
     for server in with_plugin:
         load.check(server, "/", plugin=True)
     for server in bare + with_plugin:

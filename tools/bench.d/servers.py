@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from processes import command_version, free_port
+from processes import Cores, command_version, free_port
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ORDER = ["pump", "nginx", "haproxy", "envoy", "weir"]
@@ -39,7 +39,7 @@ class Servers:
         self.module = module
         self._serial = 0
         self.origin_port = free_port()
-        fleet.start("origin", [os.path.join(tools, "origin"), str(self.origin_port)], self.origin_port, self._path("origin.log"))
+        fleet.start("origin", [os.path.join(tools, "origin"), str(self.origin_port)], self.origin_port, self._path("origin.log"), Cores.load)
 
     def versions(self):
         found = {
@@ -58,14 +58,15 @@ class Servers:
     def _path(self, name):
         return os.path.join(self._folder, name)
 
-    def start(self, kind, plugins=0, workers=1, label=None):
+    def start(self, kind, plugins=0, workers=1, label=None, cores=None):
+        """`cores`: where it runs; None: anywhere."""
         self._serial += 1
         port, tag = free_port(), f"{kind}-{self._serial}"
         label = label or (kind + ("+rust" if plugins else ""))
         starter = {"pump": self._pump, "nginx": self._nginx, "haproxy": self._haproxy}.get(kind)
         if starter:
-            return Server(label, self._fleet.start(kind, starter(tag, port), port, self._path(tag + ".log")))
-        return self._from_yaml(kind, tag, label, port, plugins, workers)
+            return Server(label, self._fleet.start(kind, starter(tag, port), port, self._path(tag + ".log"), cores))
+        return self._from_yaml(kind, tag, label, port, plugins, workers, cores)
 
     def stop(self, server):
         self._fleet.stop(server.process)
@@ -81,7 +82,7 @@ class Servers:
         path = self._write(tag + ".cfg", render("haproxy.cfg.in", PORT=port, ORIGIN=self.origin_port))
         return [self._binaries["haproxy"], "-db", "-f", path]
 
-    def _from_yaml(self, kind, tag, label, port, plugins, workers):
+    def _from_yaml(self, kind, tag, label, port, plugins, workers, cores):
         admin_port = free_port()
 
         def config(configuration="", route_extra=""):
@@ -94,7 +95,7 @@ class Servers:
             command.append("--disable-hot-restart")
         else:
             command += ["--drain-time-s", "0"]
-        process = self._fleet.start(label, command, port, self._path(tag + ".log"))
+        process = self._fleet.start(label, command, port, self._path(tag + ".log"), cores)
         return Server(label, process, admin_port, path, config)
 
     def _write(self, name, text):
