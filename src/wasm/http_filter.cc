@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/block_pool.h"
+#include "base/check.h"
 #include "base/strings.h"
 #include "wasm/worker_vms.h"
 
@@ -10,6 +12,8 @@ namespace {
 
 constexpr std::string_view kFailDetails = "wasm_fail_stream";
 constexpr int kGrpcUnavailable = 14;
+
+constinit thread_local base::FreeList free_list{sizeof(WasmFilter), 256};
 
 /// What a headers callback returned; the numbers are Envoy's extended ones.
 Flow headers_flow(uint32_t action, bool stop_iteration) noexcept {
@@ -38,6 +42,15 @@ Flow body_flow(uint32_t action) noexcept {
 }
 
 }  // namespace
+
+void* WasmFilter::operator new(size_t size) {
+  WEIR_DCHECK(size == sizeof(WasmFilter));
+  return free_list.take();
+}
+
+void WasmFilter::operator delete(void* memory) noexcept {
+  if (memory != nullptr) free_list.give(memory);
+}
 
 WasmFilter::WasmFilter(const Plugin& plugin, PluginStats& stats, WorkerVms& vms)
     : plugin_(plugin), stats_(stats), vms_(vms) {}

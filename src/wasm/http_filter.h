@@ -21,6 +21,9 @@ class WasmFilter final : public HttpFilter, public StreamContext {
   /// `plugin` belongs to the factory, which the stream's snapshot holds.
   WasmFilter(const Plugin& plugin, PluginStats& stats, WorkerVms& vms);
   ~WasmFilter() override;
+  // One per request and plugin: from a list of its own, not from malloc.
+  static void* operator new(size_t size);
+  static void operator delete(void* memory) noexcept;
 
   void attach(FilterCallbacks& to) override;
   Flow on_request_head(RequestHead& head, EndStream end) override;

@@ -17,8 +17,8 @@ constexpr unsigned kPumpEvery = 4096;  // calls between looks at V8's foreground
 constexpr size_t kMaxTrapText = 4096;
 
 /// The instance whose isolate and context are entered on this thread. They stay so between calls: entering costs as much as
-/// a short call does.
-thread_local V8Instance* entered = nullptr;
+/// a short call does. The module is loaded late: with another model each look would be a call.
+[[gnu::tls_model("initial-exec")]] constinit thread_local V8Instance* entered = nullptr;
 
 Value from_js(v8::Local<v8::Value> value, ValueType type) {
   int32_t small = 0;
