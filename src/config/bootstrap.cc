@@ -148,6 +148,7 @@ void read_listeners(View& resources, Loading& loading, Configuration& out) {
     }
     out.listeners.push_back(std::move(options));
     out.listener_texts.push_back(comparable_text(listener->node(), loading.views.sources));
+    out.listener_frames.push_back(frame_json(listener->node()));
   }
 }
 

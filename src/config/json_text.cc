@@ -8,8 +8,10 @@
 namespace weir::config {
 namespace {
 
-enum class Secrets : bool { kShow, kHide };
+enum class Form : uint8_t { kWhole, kRedacted, kWithoutPlugins };
 
+constexpr std::string_view kPluginType =
+    "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 constexpr std::string_view kRedacted = "[redacted]";
 // JSON in JSON in JSON is nobody's configuration.
 constexpr int kMaxEmbedded = 2;
@@ -38,7 +40,13 @@ bool key_field_names_secret(const Node& map) {
   });
 }
 
-void append_node(const Node& node, Secrets secrets, int embedded, std::string& out);
+bool is_plugin(const Node& map) {
+  return std::any_of(map.entries.begin(), map.entries.end(), [](const Node::Entry& entry) {
+    return entry.key == "@type" && entry.value->text == kPluginType;
+  });
+}
+
+void append_node(const Node& node, Form form, int embedded, std::string& out);
 
 void append_plain(const std::string& text, std::string& out) {
   if (text == "true" || text == "false" || is_json_number(text)) {
@@ -61,19 +69,23 @@ bool append_embedded(const std::string& text, int embedded, std::string& out) {
   const Node* node = tree.parse(text, ignored.add_file({}), ignored);
   if (node == nullptr || !ignored.empty()) return false;
   std::string shown, hidden;
-  append_node(*node, Secrets::kShow, embedded + 1, shown);
-  append_node(*node, Secrets::kHide, embedded + 1, hidden);
+  append_node(*node, Form::kWhole, embedded + 1, shown);
+  append_node(*node, Form::kRedacted, embedded + 1, hidden);
   append_json_string(shown == hidden ? text : hidden, out);
   return true;
 }
 
-void append_map(const Node& node, Secrets secrets, int embedded, std::string& out) {
+void append_map(const Node& node, Form form, int embedded, std::string& out) {
+  if (form == Form::kWithoutPlugins && is_plugin(node)) {
+    out += "{}";
+    return;
+  }
   std::vector<const Node::Entry*> sorted;
   sorted.reserve(node.entries.size());
   for (const Node::Entry& entry : node.entries) sorted.push_back(&entry);
   std::sort(sorted.begin(), sorted.end(),
             [](const Node::Entry* a, const Node::Entry* b) { return a->key < b->key; });
-  const bool hide_value = secrets == Secrets::kHide && key_field_names_secret(node);
+  const bool hide_value = form == Form::kRedacted && key_field_names_secret(node);
   out += '{';
   bool first = true;
   for (const Node::Entry* entry : sorted) {
@@ -81,17 +93,17 @@ void append_map(const Node& node, Secrets secrets, int embedded, std::string& ou
     first = false;
     append_json_string(entry->key, out);
     out += ':';
-    if (secrets == Secrets::kHide &&
+    if (form == Form::kRedacted &&
         (names_secret(entry->key) || (hide_value && entry->key == "value"))) {
       append_json_string(kRedacted, out);
     } else {
-      append_node(*entry->value, secrets, embedded, out);
+      append_node(*entry->value, form, embedded, out);
     }
   }
   out += '}';
 }
 
-void append_node(const Node& node, Secrets secrets, int embedded, std::string& out) {
+void append_node(const Node& node, Form form, int embedded, std::string& out) {
   switch (node.kind) {
     case Node::Kind::kNull:
       out += "null";
@@ -100,11 +112,11 @@ void append_node(const Node& node, Secrets secrets, int embedded, std::string& o
       append_plain(node.text, out);
       return;
     case Node::Kind::kQuoted:
-      if (secrets == Secrets::kShow || !append_embedded(node.text, embedded, out))
+      if (form != Form::kRedacted || !append_embedded(node.text, embedded, out))
         append_json_string(node.text, out);
       return;
     case Node::Kind::kMap:
-      append_map(node, secrets, embedded, out);
+      append_map(node, form, embedded, out);
       return;
     case Node::Kind::kList:
       break;
@@ -112,7 +124,7 @@ void append_node(const Node& node, Secrets secrets, int embedded, std::string& o
   out += '[';
   for (size_t i = 0; i < node.items.size(); ++i) {
     if (i > 0) out += ',';
-    append_node(*node.items[i], secrets, embedded, out);
+    append_node(*node.items[i], form, embedded, out);
   }
   out += ']';
 }
@@ -127,13 +139,19 @@ void append_json_string(std::string_view text, std::string& out) {
 
 std::string canonical_json(const Node& node) {
   std::string out;
-  append_node(node, Secrets::kShow, 0, out);
+  append_node(node, Form::kWhole, 0, out);
+  return out;
+}
+
+std::string frame_json(const Node& node) {
+  std::string out;
+  append_node(node, Form::kWithoutPlugins, 0, out);
   return out;
 }
 
 std::string redacted_json(const Node& node) {
   std::string out;
-  append_node(node, Secrets::kHide, 0, out);
+  append_node(node, Form::kRedacted, 0, out);
   return out;
 }
 

@@ -61,6 +61,7 @@ struct Configuration {
   /// Canonical JSON text of each listener (with its filters) and cluster, in the same order: equal text, equal meaning. What
   /// the difference of two generations and /config_dump are made from; secrets are redacted in dump_json only.
   std::vector<std::string> listener_texts;
+  std::vector<std::string> listener_frames;  // likewise, without what the plugins are made of
   std::vector<std::string> cluster_texts;
   std::string dump_json;
   std::vector<std::string> files;  // every file read: the YAML itself first, then data sources

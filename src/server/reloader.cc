@@ -103,7 +103,7 @@ void Reloader::begin() {
     changed = difference(*current_->configuration, *loaded.configuration);
     reuse_unchanged(*loaded.configuration, plugins);
   }
-  changes_ = current_ == nullptr ? std::string() : changed.to_string();
+  changes_ = changed;
   if (current_ != nullptr && changed.nothing() && next_plugin_keys_ == plugin_keys_ &&
       current_->configuration->dump_json == loaded.configuration->dump_json) {
     WEIR_LOG(kConfig, kInfo, "configuration read again, nothing changed",
@@ -188,12 +188,7 @@ void Reloader::on_wasm_prepared(wasm::PrepareOutcome outcome) {
 void Reloader::commit(const wasm::PrepareOutcome& outcome) {
   state_ = State::kCommitting;
   acknowledged_ = 0;
-  if (current_ != nullptr && outcome.plugins_swapped > 0) {
-    Difference swapped;
-    swapped.plugins_swapped = outcome.plugins_swapped;
-    const std::string filters = swapped.to_string();
-    changes_ = changes_ == "nothing changed" ? filters : filters + ", " + changes_;
-  }
+  if (current_ != nullptr) changes_.plugins_swapped = outcome.plugins_swapped;
   deps_.wasm.commit(generation_);
   for (const auto& each : deps_.workers) {
     Worker& worker = *each;
@@ -237,7 +232,7 @@ void Reloader::committed() {
   since_ = deps_.loop.system_now();
   const auto took =
       std::chrono::duration_cast<std::chrono::milliseconds>(deps_.loop.now() - began_);
-  const std::string details = changes_.empty() ? "" : changes_ + ", ";
+  const std::string details = before == 0 ? "" : changes_.to_string() + ", ";
   WEIR_LOG(kMain, kInfo,
            "generation " + std::to_string(current_->generation) + " serving (" + details +
                std::to_string(took.count()) + " ms)");

@@ -91,7 +91,7 @@ class Reloader final : public wasm::PrepareObserver {
   std::vector<std::string> plugin_keys_;  // of the serving generation
   std::vector<std::string> next_plugin_keys_;
   std::multimap<MonotonicTime, uint64_t> expiries_;
-  std::string changes_;      // of the generation under way
+  Difference changes_;       // of the generation under way
   uint64_t generation_ = 0;  // newest number handed out
   MonotonicTime began_{};
   SystemTime since_{};

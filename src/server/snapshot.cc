@@ -117,8 +117,8 @@ Result<std::shared_ptr<const Snapshot>> SnapshotMaker::make(
 }
 
 bool Difference::nothing() const noexcept {
-  return listeners_added + listeners_changed + listeners_removed + clusters_added +
-             clusters_changed + clusters_removed + plugins_swapped ==
+  return listeners_added + listeners_refiltered + listeners_changed + listeners_removed +
+             clusters_added + clusters_changed + clusters_removed + plugins_swapped ==
          0;
 }
 
@@ -126,7 +126,8 @@ std::string Difference::to_string() const {
   std::string out;
   describe(out, plugins_swapped, "filter", "swapped");
   describe(out, listeners_added, "listener", "added");
-  describe(out, listeners_changed, "listener", "changed");
+  describe(out, listeners_changed + (plugins_swapped == 0 ? listeners_refiltered : 0), "listener",
+           "changed");
   describe(out, listeners_removed, "listener", "removed");
   describe(out, clusters_added, "cluster", "added");
   describe(out, clusters_changed, "cluster", "changed");
@@ -136,8 +137,13 @@ std::string Difference::to_string() const {
 
 Difference difference(const config::Configuration& before, const config::Configuration& after) {
   Difference result;
+  unsigned frames_added = 0, frames_changed = 0, frames_removed = 0;
+  compare(before.listeners, before.listener_frames, after.listeners, after.listener_frames,
+          frames_added, frames_changed, frames_removed);
   compare(before.listeners, before.listener_texts, after.listeners, after.listener_texts,
           result.listeners_added, result.listeners_changed, result.listeners_removed);
+  result.listeners_refiltered = result.listeners_changed - frames_changed;
+  result.listeners_changed = frames_changed;
   compare(before.clusters, before.cluster_texts, after.clusters, after.cluster_texts,
           result.clusters_added, result.clusters_changed, result.clusters_removed);
   return result;

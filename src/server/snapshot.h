@@ -75,10 +75,12 @@ struct SnapshotMaker {
 /// How many of each differ between two generations, for the log.
 struct Difference {
   unsigned listeners_added = 0, listeners_changed = 0, listeners_removed = 0;
+  unsigned listeners_refiltered = 0;  // what has changed may be their plugins alone
   unsigned clusters_added = 0, clusters_changed = 0, clusters_removed = 0;
   unsigned plugins_swapped = 0;
   bool nothing() const noexcept;
-  std::string to_string() const;  // "1 filter swapped, 1 cluster added"
+  std::string to_string()
+      const;  // "1 filter swapped, 1 cluster added"; a swapped filter is no changed listener
 };
 Difference difference(const config::Configuration& before, const config::Configuration& after);
 

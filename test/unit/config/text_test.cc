@@ -151,6 +151,21 @@ TEST_F(LoaderTest, DumpHidesSecrets) {
   EXPECT_THAT(configuration->listener_texts.at(0), HasSubstr("S3CRET-3"));
 }
 
+TEST_F(LoaderTest, AFrameIsTheListenerWithoutItsPlugins) {
+  const auto with = [this](const std::string& prefix, const std::string& configuration) {
+    return good(
+        with_hcm("stat_prefix: " + prefix +
+                 "\nhttp_filters:\n- name: w\n  typed_config:\n"
+                 "    \"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm\n"
+                 "    config: {configuration: {value: " +
+                 configuration + "}}\n" + kRouter + "route_config: {}\n"));
+  };
+  const auto one = with("in", "one"), plugin = with("in", "two"), prefix = with("out", "one");
+  EXPECT_NE(one->listener_texts, plugin->listener_texts);
+  EXPECT_EQ(one->listener_frames, plugin->listener_frames);
+  EXPECT_NE(one->listener_frames, prefix->listener_frames);
+}
+
 TEST_F(LoaderTest, WhatIsFoundLaterStandsAtTheInnermostKnownPlace) {
   Configuration configuration;
   configuration.files = {"t.yaml", "a.wasm"};
