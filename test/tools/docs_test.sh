@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the documentation says can be followed: links lead to files, paths in the text exist, and the C++ of docs/extending.md
-# compiles against the public headers alone.
+# What the documentation says can be followed: links lead to files, paths in the text exist, what the readers of the
+# configuration and of formats take is told of, and the C++ of docs/extending.md compiles against the public headers alone.
 #   docs_test.sh BUILD_FOLDER
 set -euo pipefail
 work=$(mktemp -d)
@@ -24,11 +24,41 @@ for page in README.md CONTRIBUTING.md docs/*.md test/README.md; do
   done < <(grep -oE '`(src|include|test|tools|config|docs|docker|cmake|\.ci)/[A-Za-z0-9_./-]+`' "$page" | tr -d '`' | sort -u)
 done
 
+# fields FILE...: the fields that these readers take: asked for by name, one of a list, or taken without an effect.
+fields() {
+  cat "$@" | sed 's|//.*||' | tr '\n' ' ' |
+    grep -oE '(\b(boolean|integer|number|uint32|millis|duration|(required_)?text|texts|enumeration|message|messages|(required_)?child|children|data_source|json)|\bread_[a-z_]+)\( *([a-z*>-]+, *)?"[a-z0-9_]+"(, *"[a-z0-9_]+")?|(\bone_of|\bignore)\( *\{[^}]*\}' |
+    grep -oE '"[a-z0-9_]+"' | tr -d '"' | sort -u
+}
+# tells PAGE FIELD...: the page has each field in code.
+tells() {
+  local page=$1 field
+  shift
+  for field; do grep -q "\`[^\`]*\b$field\b" "$page" || fail "$page does not tell of $field"; done
+}
+
 # Every field that the readers of the configuration take is in the reference.
-while IFS= read -r field; do
-  grep -q "\`[^\`]*\b$field\b" docs/configuration.md || fail "docs/configuration.md does not tell of $field"
-done < <(grep -hoE '(boolean|integer|number|uint32|millis|duration|text|texts|enumeration|child|children|data_source)\("[a-z0-9_]+"' \
-  src/config/{bootstrap,listener,hcm,routes,route,cluster,access_log,log_filter}.cc | sed 's/.*("//; s/"//' | sort -u)
+mapfile -t taken < <(fields src/config/*.cc src/stream/matchers.cc src/router/factory.cc src/filters/common/*.cc src/filters/http/*/*.cc)
+[ ${#taken[@]} -gt 150 ] || fail "only ${#taken[@]} fields found in the readers"
+tells docs/configuration.md "${taken[@]}"
+# The example of docs/wasm.md tells of fields too, with a colon behind them; those without an effect stand in the other page.
+mapfile -t taken < <(fields src/wasm/plugin_config.cc)
+[ ${#taken[@]} -gt 25 ] || fail "only ${#taken[@]} fields found in the reader of plugins"
+for field in "${taken[@]}"; do
+  grep -qE "\b$field:" docs/wasm.md || grep -q "\`[^\`]*\b$field\b" docs/wasm.md docs/configuration.md ||
+    fail "docs/wasm.md does not tell of $field"
+done
+
+# Every operator of formats is in the reference.
+mapfile -t operators < <(grep -oE '^    \{"[A-Z0-9_]+", Op::' src/stream/operator_parse.cc | cut -d'"' -f2)
+[ ${#operators[@]} -gt 60 ] || fail "only ${#operators[@]} operators found"
+for operator in "${operators[@]}"; do
+  grep -qE "\`$operator(\`|\()" docs/operations.md || fail "docs/operations.md does not tell of the operator $operator"
+done
+# And no other: what looks like one in its table is in the parser.
+while IFS= read -r operator; do
+  [[ " ${operators[*]} " == *" $operator "* ]] || fail "docs/operations.md: there is no operator $operator"
+done < <(sed -n '/^Operators:$/,/^Response flags/{/^Response flags/d;p}' docs/operations.md | grep -oE '`[A-Z][A-Z0-9_]+[`(]' | tr -d '`(' | sort -u)
 
 sed -n '/^```cpp$/,/^```$/p' docs/extending.md | sed '/^```/d' >"$work/extending.cc"
 [ -s "$work/extending.cc" ] || fail "docs/extending.md has no code"
