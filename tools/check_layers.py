@@ -13,10 +13,6 @@ LAYERS = ["base", "stats", "event", "net", "http", "stream", "upstream", "router
           "admin", "server"]
 RANK = {layer: rank for rank, layer in enumerate(LAYERS)}
 
-# Folders of src/ that a native filter may use besides include/weir: filters that end a chain need upstreams.
-TERMINAL_FILTERS = {"src/filters/network/tcp_proxy/": ("upstream", "stream"),
-                    "src/filters/network/http_connection_manager/": ("upstream", "stream")}
-
 # Header of a library -> where it may be included (prefixes of paths).
 THIRD_PARTY = [
     (r"event2/|event\.h$|evutil\.h$", ("src/event/",)),
@@ -67,9 +63,7 @@ def check_own(path, line, name, target, messages):
     elif layer not in RANK or used not in RANK:
         messages.append(f"{path}:{line}: {name}: a folder that is no layer (see tools/check_layers.py)")
     elif layer == "filters" and used != "filters":
-        allowed = next((v for k, v in TERMINAL_FILTERS.items() if path.startswith(k)), ())
-        if used not in allowed:
-            messages.append(f"{path}:{line}: {name}: native filters are written against include/weir alone")
+        messages.append(f"{path}:{line}: {name}: native filters are written against include/weir alone")
     elif RANK[used] > RANK[layer]:
         messages.append(f"{path}:{line}: {name}: {layer} stands below {used}")
     if f'"{name}"' in st.read(path) and not os.path.isfile(os.path.join(st.ROOT, "src", name)):
