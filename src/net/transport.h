@@ -1,4 +1,4 @@
-// Transport: what may stand between a Connection and its socket (TLS). A plain connection has none.
+// Transport: the seam for TLS, between a Connection and its socket. A plain connection has none; no implementation yet.
 #pragma once
 
 #include <cstddef>
