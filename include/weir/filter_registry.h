@@ -33,7 +33,7 @@ struct FactoryContext {
   StatsScope& stats;                   // "http.<stat_prefix>."
   std::string_view name;               // the filter's configured name
   std::string_view traffic_direction;  // "UNSPECIFIED", "INBOUND", "OUTBOUND"
-  void* host = nullptr;  // for weir's own terminal and Wasm filters (server::FilterHost)
+  void* host = nullptr;  // for weir's own terminal and Wasm filters (router::FilterHost)
   StatsScope* root_stats =
       nullptr;  // names from the root, for filters with a stat_prefix of their own; null: `stats`
 };

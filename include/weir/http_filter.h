@@ -71,7 +71,7 @@ class FilterCallbacks {
   /// Releases what this filter holds in that direction. No-op when nothing is held.
   virtual void continue_request() = 0;
   virtual void continue_response() = 0;
-  /// The body that this filter holds (kBuffer, kWatermark); may be changed in place. Null if none is held.
+  /// The body that this filter holds (kBuffer, kWatermark, kPauseAll); may be changed in place. Null if none is held.
   virtual Buffer* held_request_body() noexcept = 0;
   virtual Buffer* held_response_body() noexcept = 0;
   /// Puts data behind what this filter holds (or sends next), as if it had arrived. In a head callback with
@@ -121,9 +121,9 @@ class HttpFilter {
   virtual void attach(FilterCallbacks& callbacks) { callbacks_ = &callbacks; }
 
   virtual Flow on_request_head(RequestHead&, EndStream) { return Flow::kContinue; }
-  /// `data` is what arrived now; after kBuffer it is empty and held_request_body() has all.
-  /// While this filter holds a body, held_request_body() already includes `data` moved in front: the
-  /// driver appends the new data to the held body and passes the whole held buffer as `data`.
+  /// `data` is what arrived; it may be changed in place. While this filter holds a body (kBuffer, kWatermark), the
+  /// driver puts the new data behind it, and `data` is the whole held body, the same object as
+  /// *held_request_body(). After kPauseAll no body comes before the filter continues; then what was held arrives.
   virtual Flow on_request_body(Buffer& data, EndStream) {
     return static_cast<void>(data), Flow::kContinue;
   }

@@ -20,7 +20,7 @@ struct CodecOptions {
   size_t max_header_count = 100;
   UnderscoreAction underscores = UnderscoreAction::kAllow;
   bool accept_http_10 = true;                   // weir's default; false answers 426
-  std::string_view default_host_for_http_10{};  // points into the snapshot
+  std::string_view default_host_for_http_10{};  // borrowed: proxy::ConnectionScope::default_host
   bool allow_absolute_url = true;
   bool enable_trailers = false;    // send trailers on (they are always parsed and validated)
   bool proper_case_words = false;  // header_key_format
@@ -81,7 +81,7 @@ class ServerConnectionSink {
 class ServerConnection {
  public:
   virtual ~ServerConnection() = default;
-  /// Consumes what it can of `in`. An error means: answer with status_for(error) if no response has begun
+  /// Consumes what it can of `in`. An error means: answer what stream/local_reply.h says of it if no response has begun
   /// (the receiver's exchange stays open for that), then close; decode() is not called again.
   virtual Result<void> decode(Buffer& in) = 0;
   /// The client half-closed.
@@ -99,8 +99,8 @@ class ServerConnection {
 
 // ---- client role -------------------------------------------------------------------------------------------
 
-/// Receives one response. Order: on_informational*, response_head() filled, on_response_head, body*, trailers?; or
-/// on_response_error at any point, last.
+/// Receives one response. Order: on_informational*, response_head() filled, on_response_head, body*, trailers?. An error of
+/// decode() or on_read_end() ends it at any point: nothing comes after it, and the receiver is not told.
 class ResponseReceiver {
  public:
   virtual ~ResponseReceiver() = default;
@@ -128,7 +128,7 @@ class ClientConnection {
   /// Begins an exchange. Requires: reusable() or new. The writer is valid until exchange end.
   virtual RequestWriter& start(ResponseReceiver& receiver) = 0;
   /// Consumes bytes from the upstream. An error: the response is malformed (or came unasked); the connection must
-  /// be closed. The receiver is not told by the codec; the owner does.
+  /// be closed. The codec does not tell the receiver; the owner does.
   virtual Result<void> decode(Buffer& in) = 0;
   /// Upstream closed. Ok if that ends a close-delimited body (the end is delivered) or nothing was under way.
   virtual Result<void> on_read_end() = 0;

@@ -112,8 +112,8 @@ struct HcmOptions {
   Milliseconds stream_idle_timeout{std::chrono::minutes(5)};
   Milliseconds request_timeout{0};
   Milliseconds request_headers_timeout{std::chrono::seconds(10)};
-  Milliseconds drain_timeout{5000};
-  Milliseconds delayed_close_timeout{1000};
+  Milliseconds drain_timeout{5000};          // C
+  Milliseconds delayed_close_timeout{1000};  // C
 
   http::PathOptions path;
   http::HostOptions host;
