@@ -26,7 +26,7 @@ bool valid_ipv6(std::string_view text) noexcept {
   return inet_pton(AF_INET6, zero_terminated.data(), &address) == 1;
 }
 
-/// Fields that a Connection header must not take away (H1-26): framing, routing, and what proxies vouch for.
+/// Fields that a Connection header must not take away: framing, routing, and what proxies vouch for.
 bool must_not_nominate(std::string_view token) noexcept {
   constexpr std::string_view kForwarded = "x-forwarded-";
   return chars::equals_lower(token, "host") || chars::equals_lower(token, "content-length") ||

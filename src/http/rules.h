@@ -19,8 +19,9 @@ bool valid_authority(std::string_view authority) noexcept;
 std::string_view reason_phrase(int status) noexcept;
 
 /// Removes Connection and the fields that it names, Keep-Alive, Proxy-Connection, Transfer-Encoding, Upgrade, TE except
-/// "trailers", http2-settings (RFC 9110 7.6.1). Error if Connection names a field that must not be removed
-/// (host, content-length, pseudo-headers, x-forwarded-*): reliability H1-26.
+/// "trailers", http2-settings (RFC 9110 7.6.1). Error if Connection names what is no field name, too many fields, or
+/// one that must not be removed, because the message would mean another thing without it (host, content-length,
+/// x-forwarded-*).
 Result<void> strip_hop_by_hop(HeaderMap& headers);
 
 enum class EscapedSlashes : uint8_t {

@@ -9,7 +9,7 @@
 namespace weir::proxy {
 
 namespace {
-/// Pipelined requests that are answered at once, in one turn; the rest waits for the next (H1-24).
+/// Pipelined requests that are answered at once, in one turn; the rest waits for the next.
 constexpr int kRequestsPerTurn = 32;
 }  // namespace
 
@@ -64,7 +64,7 @@ void HttpSession::on_data(Buffer& in, net::ReadEnd end) {
 }
 
 void HttpSession::decode(Buffer& in) {
-  // Whoever pipelines requests and does not read the answers must not make them pile up here (H1-24).
+  // Whoever pipelines requests and does not read the answers must not make them pile up here.
   if (stream_ == nullptr && connection_->write_blocked()) {
     output_held_ = true;
     return;
@@ -145,7 +145,7 @@ void HttpSession::on_hold_reading() {
   update_reading();
 }
 
-/// Between two pipelined requests nothing is read: each exchange would add a read to what waits already (H1-24).
+/// Between two pipelined requests nothing is read: each exchange would add a read to what waits already.
 void HttpSession::on_release_reading() {
   codec_holds_ = false;
   if (!connection_->in().empty()) {

@@ -142,7 +142,7 @@ void UpstreamConnection::on_data(Buffer& in, net::ReadEnd end) {
     if (state_ != State::kClosed) pool_.remove(*this, Pool::ClosedBy::kRemote);
     return;
   }
-  // Came before a byte of this request was sent: what the exchange before it has left over is nobody's answer (US-02).
+  // Came before a byte of this request was sent: what the exchange before it has left over is nobody's answer.
   if (!in.empty() && reused() && user_ != nullptr && !codec_->response_started() && untouched()) {
     lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kLocal);
     return;

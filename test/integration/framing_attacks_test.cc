@@ -343,7 +343,7 @@ TEST(FramingOutcome, UnderscoresFollowTheOption) {
   }
 }
 
-// H1-22, H1-23: the body that never came, or that is a request, is nobody's request.
+// The body that never came, or that is a request, is nobody's request.
 TEST(FramingOutcome, AnAnswerBeforeTheBodyEndsBothConnections) {
   for (const char* expect : {"", "Expect: 100-continue\r\n"}) {
     Origin origin;
@@ -368,7 +368,6 @@ TEST(FramingOutcome, AnAnswerBeforeTheBodyEndsBothConnections) {
   }
 }
 
-// H1-24
 TEST(FramingOutcome, AHundredPipelinedRequestsAreAnsweredInOrder) {
   AutoOrigin origin([](const Peer::Message& asked) { return response(asked.first_line()); });
   Yaml yaml;

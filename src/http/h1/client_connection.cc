@@ -8,7 +8,8 @@
 namespace weir::http::h1 {
 namespace {
 
-constexpr uint8_t kMaxInformational = 10;  // US-04
+/// An upstream must not keep a request waiting for ever with heads that promise another.
+constexpr uint8_t kMaxInformational = 10;
 
 /// Methods for which the absence of a body is not worth a "content-length: 0" (RFC 9110 8.6).
 bool usually_bodiless(std::string_view method) noexcept {
@@ -155,7 +156,7 @@ Fault H1ClientConnection::advance(Buffer& in) {
   due.end = decoder_.ended();
   if (due.end) {
     response_ = ResponsePhase::kComplete;
-    // Never the beginning of another client's answer (US-02).
+    // Never the beginning of another client's answer.
     if (!in.empty()) spoiled_ = true;
     in.clear();
   }

@@ -106,7 +106,7 @@ size_t drop_tokens(HeaderMap& headers, HeaderId id, Drop drop) {
   return dropped;
 }
 
-/// "Upgrade: h2c" is not served and must not reach an upstream that serves it (UP-04).
+/// "Upgrade: h2c" is not served and must not reach an upstream that serves it.
 void drop_h2c(HeaderMap& headers) {
   headers.remove(HeaderId::kHttp2Settings);
   drop_tokens(headers, HeaderId::kUpgrade,
@@ -133,7 +133,7 @@ Fault check_request_line(std::string_view line, const CodecOptions& options, Req
   if (Fault fault = parse_request_line(line, out)) return fault;
   if (out.protocol == Protocol::kHttp10 && !options.accept_http_10)
     return Fault{Code::kBadVersion, "HTTP/1.0 is not accepted"};
-  // It would echo credentials that proxies add, and is of no use through one (H1-27).
+  // It would echo credentials that proxies add, and is of no use through one.
   if (out.method == "TRACE") return malformed("TRACE is not served");
   return kNoFault;
 }

@@ -43,7 +43,7 @@ TEST_F(SessionTest, PipelinedRequestsAreAnsweredInOrder) {
   EXPECT_EQ(times(receive(client), "HTTP/1.1 200 OK"), 100u);
 }
 
-// H1-24: what a client sends on and on stays in the kernel although every answer is read.
+// What a client sends on and on stays in the kernel although every answer is read.
 TEST_F(SessionTest, PipelinedInputDoesNotPileUp) {
   for (const bool later : {false, true}) {
     int served = 0;
@@ -72,7 +72,7 @@ TEST_F(SessionTest, PipelinedInputDoesNotPileUp) {
   }
 }
 
-// H1-24: the requests that are read and the answers that wait are bounded, and none is lost once the client reads again.
+// The requests that are read and the answers that wait are bounded, and none is lost once the client reads again.
 TEST_F(SessionTest, AnswersThatNobodyReadsStopTheReading) {
   constexpr int kRequests = 2000;
   const std::string body(8 * 1024, 'x');

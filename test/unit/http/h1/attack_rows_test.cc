@@ -1,4 +1,4 @@
-// The rows of the catalogue of message-framing attacks that are not refused: one reading, and no more.
+// Message-framing attacks that are not refused: one reading, and no more.
 #include <gtest/gtest.h>
 
 #include "test_session.h"
