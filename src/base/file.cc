@@ -57,28 +57,4 @@ Result<std::string> read_file(const std::string& path, size_t max) {
   return bytes;
 }
 
-Result<void> write_file(const std::string& path, std::string_view bytes) {
-  const std::string temporary = concat(path, ".", ::getpid(), ".tmp");
-  {
-    const Fd fd{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
-    if (fd.value < 0) return system_error(Code::kSystem, "cannot open", temporary, errno);
-    while (!bytes.empty()) {
-      const ssize_t n = ::write(fd.value, bytes.data(), bytes.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) {
-        const int error = errno;
-        ::unlink(temporary.c_str());
-        return system_error(Code::kSystem, "cannot write", temporary, error);
-      }
-      bytes.remove_prefix(static_cast<size_t>(n));
-    }
-  }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int error = errno;
-    ::unlink(temporary.c_str());
-    return system_error(Code::kSystem, "cannot rename to", path, error);
-  }
-  return {};
-}
-
 }  // namespace weir::base

@@ -10,7 +10,5 @@ namespace weir::base {
 
 /// The bytes of a regular file (or pipe). Errors: kNotFound, kPayloadTooLarge beyond `max` bytes, kSystem.
 Result<std::string> read_file(const std::string& path, size_t max = 256 * 1024 * 1024);
-/// Replaces the file in one step (a temporary file beside it, then rename). Errors: kSystem.
-Result<void> write_file(const std::string& path, std::string_view bytes);
 
 }  // namespace weir::base

@@ -57,12 +57,6 @@ inline uint64_t hash_bytes(std::string_view text, uint64_t seed = 0) noexcept {
   return internal::fold(k1 ^ text.size(), internal::fold(a ^ k1, b ^ seed));
 }
 
-constexpr uint64_t fnv1a(std::string_view text) noexcept {
-  uint64_t hash = 0xcbf29ce484222325ull;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ull;
-  return hash;
-}
-
 /// Spreads the bits of an integer.
 constexpr uint64_t mix(uint64_t value) noexcept {
   value ^= value >> 30;

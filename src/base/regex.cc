@@ -43,24 +43,6 @@ std::string Regex::replace_all(std::string_view text, std::string_view rewrite) 
   return out;
 }
 
-std::optional<std::string> Regex::first_group(std::string_view text) const {
-  re2::StringPiece groups[2];
-  const int wanted = re_->NumberOfCapturingGroups() > 0 ? 2 : 1;
-  if (!re_->Match(re2::StringPiece(text.data(), text.size()), 0, text.size(), re2::RE2::UNANCHORED,
-                  groups, wanted)) {
-    return std::nullopt;
-  }
-  return std::string(groups[wanted - 1].data(), groups[wanted - 1].size());
-}
-
-Result<void> Regex::check_rewrite(std::string_view rewrite) const {
-  std::string error;
-  if (!re_->CheckRewriteString(re2::StringPiece(rewrite.data(), rewrite.size()), &error)) {
-    return fail(Code::kConfig, Side::kLocal, error);
-  }
-  return {};
-}
-
 const std::string& Regex::pattern() const noexcept { return re_->pattern(); }
 
 int Regex::program_size() const noexcept { return re_->ProgramSize(); }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <weir/result.h>
@@ -28,10 +27,6 @@ class Regex {
   bool replace(std::string& text, std::string_view rewrite, bool all) const;
   /// Replaces all matches by `rewrite` (\0 = the match, \1 … = groups).
   std::string replace_all(std::string_view text, std::string_view rewrite) const;
-  /// The text of the first group of the first match, or of the match if there is no group.
-  std::optional<std::string> first_group(std::string_view text) const;
-  /// Whether `rewrite` names only groups that the pattern has; if not, kConfig.
-  Result<void> check_rewrite(std::string_view rewrite) const;
   const std::string& pattern() const noexcept;
   int program_size() const noexcept;
 

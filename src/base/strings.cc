@@ -17,12 +17,7 @@ std::optional<T> parse_whole(std::string_view text, int base) noexcept {
   return value;
 }
 
-constexpr bool is_space(char c) noexcept {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
-}
-
 constexpr std::string_view kHexLower = "0123456789abcdef";
-constexpr std::string_view kHexUpper = "0123456789ABCDEF";
 
 }  // namespace
 
@@ -42,12 +37,6 @@ std::string_view trim(std::string_view text) noexcept {
   return text;
 }
 
-std::string_view trim_space(std::string_view text) noexcept {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
   for (;;) {
@@ -56,18 +45,6 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     if (at == std::string_view::npos) return parts;
     text.remove_prefix(at + 1);
   }
-}
-
-std::vector<std::string_view> split_list(std::string_view text, char separator) {
-  std::vector<std::string_view> parts;
-  while (!text.empty()) {
-    const size_t at = text.find(separator);
-    const std::string_view part = trim(text.substr(0, at));
-    if (!part.empty()) parts.push_back(part);
-    if (at == std::string_view::npos) break;
-    text.remove_prefix(at + 1);
-  }
-  return parts;
 }
 
 std::string join(std::span<const std::string> parts, std::string_view separator) {
@@ -148,15 +125,6 @@ size_t utf8_length(std::string_view text) noexcept {
     return 4;
   }
   return 0;
-}
-
-bool valid_utf8(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const size_t n = utf8_length(text);
-    if (n == 0) return false;
-    text.remove_prefix(n);
-  }
-  return true;
 }
 
 void append_escaped(std::string& out, std::string_view text, EscapeQuotes quotes) {
@@ -248,36 +216,6 @@ std::string percent_decode(std::string_view text) {
     } else {
       out += text[i];
     }
-  }
-  return out;
-}
-
-std::string percent_encode(std::string_view text, std::string_view also_keep) {
-  std::string out;
-  for (const char c : text) {
-    if (is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~' ||
-        also_keep.find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      out += '%';
-      out += kHexUpper[static_cast<unsigned char>(c) >> 4];
-      out += kHexUpper[static_cast<unsigned char>(c) & 15];
-    }
-  }
-  return out;
-}
-
-std::string base64_encode(std::string_view bytes) {
-  static constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    const size_t n = std::min<size_t>(3, bytes.size() - i);
-    for (size_t k = 0; k < 3; ++k)
-      group = group << 8 | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0);
-    for (size_t k = 0; k < 4; ++k) out += k <= n ? kAlphabet[group >> (18 - 6 * k) & 63] : '=';
   }
   return out;
 }

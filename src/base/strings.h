@@ -36,12 +36,8 @@ std::string lower(std::string_view text);
 void lower_in_place(std::span<char> text) noexcept;
 /// Without spaces and tabs at both ends (HTTP's OWS).
 std::string_view trim(std::string_view text) noexcept;
-/// Without any ASCII white space at both ends.
-std::string_view trim_space(std::string_view text) noexcept;
 /// Between separators; empty parts are kept, an empty text gives one empty part.
 std::vector<std::string_view> split(std::string_view text, char separator);
-/// As split, parts trimmed and empty ones left out: a comma list of HTTP.
-std::vector<std::string_view> split_list(std::string_view text, char separator = ',');
 std::string join(std::span<const std::string> parts, std::string_view separator);
 bool iequals(std::string_view a, std::string_view b) noexcept;
 bool istarts_with(std::string_view text, std::string_view prefix) noexcept;
@@ -84,7 +80,6 @@ std::string concat(const Parts&... parts) {
 
 /// Length of the valid UTF-8 sequence at the start (1..4), 0 if there is none.
 size_t utf8_length(std::string_view text) noexcept;
-bool valid_utf8(std::string_view text) noexcept;
 
 /// For log lines: controls, quotes, backslashes and bytes that are not UTF-8 become escapes (\n, \", \xHH). kNo leaves
 /// quotes as they are, for text that stands in none.
@@ -97,12 +92,8 @@ std::string json_escape(std::string_view text);
 
 /// %XX decoded; malformed escapes are kept as they are. '+' stays.
 std::string percent_decode(std::string_view text);
-/// Everything except unreserved characters (RFC 3986 section 2.3) and those in `also_keep` as %XX.
-std::string percent_encode(std::string_view text, std::string_view also_keep = {});
 
-/// Standard alphabet with padding (RFC 4648 section 4).
-std::string base64_encode(std::string_view bytes);
-/// Strict: padding required, no white space. Null if malformed.
+/// Standard alphabet (RFC 4648 section 4), strict: padding required, no white space. Null if malformed.
 std::optional<std::string> base64_decode(std::string_view text);
 std::string hex_encode(std::string_view bytes);
 

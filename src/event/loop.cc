@@ -220,11 +220,6 @@ void Loop::defer_delete(std::unique_ptr<Deferrable> object) {
   if (object != nullptr) private_->deferred.push_back(std::move(object));
 }
 
-bool Loop::in_loop_thread() const noexcept {
-  const std::lock_guard lock(private_->mutex);
-  return private_->thread == std::this_thread::get_id();
-}
-
 void Timer::arm(milliseconds delay) noexcept {
   Loop::Private& p = *loop_.private_;
   const nanoseconds since = loop_.now_ - p.origin + std::max(delay, milliseconds(0));

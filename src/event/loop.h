@@ -123,7 +123,6 @@ class Loop {
 
   /// Destroys the object after the current turn's callbacks have unwound.
   void defer_delete(std::unique_ptr<Deferrable> object);
-  bool in_loop_thread() const noexcept;
   struct event_base* base() noexcept {
     return base_;
   }

@@ -86,7 +86,6 @@ class Connection : public event::Deferrable {
   /// Reasons to stop reading are counted; reading resumes after the last is gone.
   void hold_reading() noexcept;
   void release_reading();
-  bool reading_held() const noexcept { return read_holds_ > 0; }
   /// Calls on_data with what is left of the input at the end of this turn.
   void offer_again();
   Buffer& in() noexcept { return in_; }

@@ -150,12 +150,6 @@ void Format::append(const FormatContext& context, std::string& out, Escape escap
   }
 }
 
-std::string Format::render(const FormatContext& context) const {
-  std::string out;
-  append(context, out, Escape::kNo, true);
-  return out;
-}
-
 ValueKind Format::single_value(const FormatContext& context, std::string& out) const {
   if (parts_.size() != 1 || parts_.front().item.op == Op::kLiteral) {
     append(context, out, Escape::kNo, false);

@@ -36,7 +36,6 @@ class Format {
   enum class Escape : bool { kNo, kYes };
   void append(const FormatContext& context, std::string& out, Escape escape,
               bool omit_empty = false) const;
-  std::string render(const FormatContext& context) const;  // no escaping, absent values are empty
   /// True when the text has no operator.
   bool constant() const noexcept;
   const std::string& source() const noexcept;

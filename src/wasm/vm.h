@@ -137,9 +137,7 @@ class Vm {
   std::span<const std::unique_ptr<RootContext>> roots() const noexcept { return roots_; }
   size_t callouts_in_flight() const noexcept;
   bool dead() const noexcept { return dead_; }
-  bool in_guest() const noexcept { return current_ != nullptr; }
   bool canary() const noexcept { return role_ == Role::kCanary; }
-  Phase phase() const noexcept { return phase_; }
   const std::string& death() const noexcept { return death_; }
   /// What the last call has cost: its time, or its budget where it waited for the processor longer.
   uint64_t last_call_cost_ns() const noexcept;

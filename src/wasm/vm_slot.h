@@ -51,7 +51,6 @@ class VmSlot {
 
   Vm* current() noexcept { return current_.get(); }
   const VmGroup& group() const noexcept { return *group_; }
-  const std::shared_ptr<const VmGroup>& shared_group() const noexcept { return group_; }
 
   /// A VM for this slot, the first one or a replacement.
   void install(std::unique_ptr<Vm> vm);

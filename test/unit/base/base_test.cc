@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <set>
 #include <string>
 
@@ -145,12 +146,6 @@ TEST(IntrusiveList, LinksUnlinksAndSurvivesDeath) {
 
 TEST(Digest, KnownValues) {
   EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  const Sha256 mac = hmac_sha256("key", "The quick brown fox jumps over the lazy dog");
-  EXPECT_EQ(mac[0], 0xf7);
-  EXPECT_EQ(mac[31], 0xd8);
-  EXPECT_TRUE(equal_in_constant_time("same", "same"));
-  EXPECT_FALSE(equal_in_constant_time("same", "sane"));
-  EXPECT_FALSE(equal_in_constant_time("same", "sam"));
 }
 
 TEST(Regex, MatchesReplacesAndRefuses) {
@@ -159,10 +154,6 @@ TEST(Regex, MatchesReplacesAndRefuses) {
   EXPECT_TRUE(regex->partial_match("/v12/x"));
   EXPECT_FALSE(regex->full_match("/v12/x"));
   EXPECT_EQ(regex->replace_all("/v12/x", "/\\1/"), "/12/x");
-  EXPECT_EQ(regex->first_group("/v12/x"), "12");
-  EXPECT_EQ(regex->first_group("none"), std::nullopt);
-  EXPECT_TRUE(regex->check_rewrite("\\1"));
-  EXPECT_FALSE(regex->check_rewrite("\\2"));
   EXPECT_FALSE(Regex::compile("(unclosed"));
   EXPECT_FALSE(Regex::compile("(((x{100}){10}){10})"));
   EXPECT_FALSE(Regex::compile("a(b|c)*d{50}", 20));
@@ -223,13 +214,13 @@ TEST(Json, WritesBalancedText) {
   EXPECT_EQ(json_pretty("{\"b\":1}").value(), "{\n  \"b\": 1\n}");
 }
 
-TEST(File, ReadsAndReplaces) {
+TEST(File, ReadsWithinABound) {
   const std::string path = testing::TempDir() + "weir_file_test_" + std::to_string(::getpid());
-  ASSERT_TRUE(write_file(path, std::string(10000, 'x')));
+  std::ofstream(path) << std::string(10000, 'x');
   EXPECT_EQ(read_file(path).value().size(), 10000u);
   EXPECT_EQ(read_file(path, 9999).error().code, Code::kPayloadTooLarge);
   EXPECT_EQ(read_file(path, 10000).value().size(), 10000u);
-  ASSERT_TRUE(write_file(path, ""));
+  std::ofstream(path, std::ios::trunc).close();
   EXPECT_EQ(read_file(path).value(), "");
   ::unlink(path.c_str());
   EXPECT_EQ(read_file(path).error().code, Code::kNotFound);

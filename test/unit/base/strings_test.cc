@@ -16,11 +16,8 @@ using Parts = std::vector<std::string_view>;
 TEST(Strings, TrimsAndSplits) {
   EXPECT_EQ(trim(" \t a b \t"), "a b");
   EXPECT_EQ(trim(" \n"), "\n");
-  EXPECT_EQ(trim_space("\r\n x \n"), "x");
   EXPECT_EQ(split("a,,b,", ','), (Parts{"a", "", "b", ""}));
   EXPECT_EQ(split("", ','), (Parts{""}));
-  EXPECT_EQ(split_list(" a ,, b,"), (Parts{"a", "b"}));
-  EXPECT_TRUE(split_list(" , ").empty());
   const std::vector<std::string> parts{"a", "b"};
   EXPECT_EQ(join(parts, ", "), "a, b");
   EXPECT_EQ(replace_all("a-b-c", "-", "::"), "a::b::c");
@@ -51,10 +48,14 @@ TEST(Strings, ParsesNumbersStrictly) {
 }
 
 TEST(Strings, ChecksUtf8) {
-  EXPECT_TRUE(valid_utf8("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x99\x82"));
+  EXPECT_EQ(utf8_length("g\xff"), 1u);
+  EXPECT_EQ(utf8_length("\xc3\xbc\xff"), 2u);
+  EXPECT_EQ(utf8_length("\xe2\x82\xac"), 3u);
+  EXPECT_EQ(utf8_length("\xf0\x9f\x99\x82"), 4u);
+  EXPECT_EQ(utf8_length(""), 0u);
   for (const char* bad : {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe0\x80\xaf", "\xff",
-                          "a\xc3", "\xf0\x80\x80\x80"}) {
-    EXPECT_FALSE(valid_utf8(bad));
+                          "\xc3", "\xf0\x80\x80\x80"}) {
+    EXPECT_EQ(utf8_length(bad), 0u);
   }
 }
 
@@ -65,13 +66,11 @@ TEST(Strings, Escapes) {
   EXPECT_EQ(json_escape("q\"\\\n\x01\xff\xc3\xbc!\x7f"),
             "q\\\"\\\\\\n\\u0001\xef\xbf\xbd\xc3\xbc!\\u007f");
   EXPECT_EQ(percent_decode("a%20b%2Fc%zz%4"), "a b/c%zz%4");
-  EXPECT_EQ(percent_encode("a b/c~\xc3", "/"), "a%20b/c~%C3");
 }
 
 TEST(Strings, Base64) {
   for (const auto& [plain, coded] : std::vector<std::pair<std::string, std::string>>{
            {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}}) {
-    EXPECT_EQ(base64_encode(plain), coded);
     EXPECT_EQ(base64_decode(coded), plain);
   }
   for (const char* bad : {"Zg=", "Zg", "Zh==", "Z===", "====", "Zm 9", "Zg==Zg=="}) {

@@ -206,17 +206,16 @@ TEST(Loop, PostsRunInOrderFromManyThreads) {
 
 TEST(Loop, PostWakesALoopThatRunsElsewhereAndStopEndsIt) {
   Loop loop;
-  std::atomic<bool> inside{false};
+  std::atomic<std::thread::id> inside{};
   // Posted before the thread runs, by the thread that made the loop.
-  loop.post([&loop, &inside] { inside = loop.in_loop_thread(); });
+  loop.post([&inside] { inside = std::this_thread::get_id(); });
   std::thread thread([&loop] { loop.run(); });
   std::atomic<int> count{0};
   for (int i = 0; i < 100; ++i) {
     loop.post([&count] { count.fetch_add(1); });
     while (count.load() <= i) std::this_thread::yield();
   }
-  EXPECT_TRUE(inside.load());
-  EXPECT_FALSE(loop.in_loop_thread());
+  EXPECT_EQ(inside.load(), thread.get_id());
   loop.stop();
   thread.join();
 }
