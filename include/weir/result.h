@@ -12,8 +12,7 @@ namespace weir {
 /// Whose fault an error is.
 enum class Side : uint8_t { kDownstream, kUpstream, kLocal };
 
-/// What went wrong. The HTTP status and the access-log flag are derived from it in one place,
-/// stream/local_reply.h.
+/// What went wrong. Numbers stand where a bad message of the client's gets that HTTP status (stream/local_reply.h).
 enum class Code : uint8_t {
   kInternal,         // a bug or an unexpected system error
   kInvalidArgument,  // a value outside its range
@@ -22,11 +21,10 @@ enum class Code : uint8_t {
   kProtocol,           // malformed message or framing
   kHeadersTooLarge,    // 431: header bytes over the limit
   kTooManyHeaders,     // 431: header count over the limit
-  kBadVersion,         // 426 or 505: an HTTP version that is not served
+  kBadVersion,         // 426: an HTTP version that is not served
   kNotImplemented,     // 501: an unknown transfer coding
   kExpectationFailed,  // 417
-  kForbidden,          // 403
-  kPayloadTooLarge,    // 413 on requests, 500 on responses
+  kPayloadTooLarge,    // more bytes than are taken
   kConnectFailed,      // connect refused or unreachable
   kConnectTimeout,
   kReset,   // connection reset by the other side
@@ -38,7 +36,6 @@ enum class Code : uint8_t {
   kNoRoute,
   kGuestFault,  // a Wasm guest trapped, looped or handed out bad values
   kExhausted,   // a resource limit (fds, memory, ids)
-  kCancelled,
   kAddressInUse,
   kSystem,  // errno in detail
 };
@@ -46,7 +43,6 @@ enum class Code : uint8_t {
 struct Error {
   Code code = Code::kInternal;
   Side side = Side::kLocal;
-  bool retryable = false;
   std::string detail{};  // for the log, never for the client
 };
 
@@ -55,7 +51,7 @@ using Result = tl::expected<T, Error>;
 
 /// Makes the error half of a Result: `return fail(Code::kProtocol, Side::kDownstream, "bare LF");`
 inline tl::unexpected<Error> fail(Code code, Side side, std::string_view detail) {
-  return tl::unexpected<Error>(Error{code, side, false, std::string(detail)});
+  return tl::unexpected<Error>(Error{code, side, std::string(detail)});
 }
 inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(std::move(error)); }
 

@@ -422,7 +422,7 @@ void Connection::close_gracefully(milliseconds linger) {
 void Connection::finish_closing() {
   ConnectionSink* sink = sink_;
   close();
-  if (sink != nullptr) sink->on_error(Error{Code::kClosed, Side::kLocal, false, "closed"});
+  if (sink != nullptr) sink->on_error(Error{Code::kClosed, Side::kLocal, "closed"});
 }
 
 void Connection::close(How how) noexcept {
@@ -448,7 +448,7 @@ void Connection::fail_later(Code code, int error, std::string_view what) {
   } else {
     detail = base::concat(what, ": ", std::strerror(error));
   }
-  pending_error_ = Error{code, side_, false, std::move(detail)};
+  pending_error_ = Error{code, side_, std::move(detail)};
   error_due_ = true;
   write_wait_ = false;
   half_close_due_ = false;

@@ -288,7 +288,7 @@ void HttpStream::abort_response(std::string_view details) {
 void HttpStream::on_bad_request(const Error& error) {
   if (finished_) return;
   if (!chain_.active()) begin_chain(0);
-  chain_.reply(stream::reply_for(error, exchange_.info));
+  chain_.reply(stream::codec_error_reply(error, exchange_.info));
 }
 
 void HttpStream::on_client_gone(std::string_view details) {

@@ -9,75 +9,6 @@ namespace weir::stream {
 
 namespace {
 
-/// Errors of the client's own messages; a codec says no more than the code and a detail for the log.
-ErrorAnswer downstream_answer(const Error& error) noexcept {
-  using enum Code;
-  constexpr auto dpe = ResponseFlag::kDownstreamProtocolError;
-  switch (error.code) {
-    case kHeadersTooLarge:
-      return {431, "Request Header Fields Too Large", "http1.headers_too_large", dpe};
-    case kTooManyHeaders:
-      return {431, "Request Header Fields Too Large", "http1.too_many_headers", dpe};
-    case kBadVersion:
-      return {426, "Upgrade Required", "low_version", dpe};
-    case kNotImplemented:
-      return {501, "Not Implemented", "http1.invalid_transfer_encoding", dpe};
-    case kExpectationFailed:
-      return {417, "Expectation Failed", "http1.unknown_expectation", dpe};
-    case kForbidden:
-      return {403, "Forbidden", "http1.invalid_scheme", dpe};
-    case kPayloadTooLarge:
-      return {413, "Payload Too Large", kRequestTooLarge, std::nullopt};
-    case kTimeout:
-      return {408, "request timeout", kRequestTimeout, std::nullopt};
-    case kReset:
-    case kClosed:
-    case kCancelled:
-      return {400, "", "downstream_remote_disconnect",
-              ResponseFlag::kDownstreamConnectionTermination};
-    default:
-      return {400, "Bad Request", "http1.codec_error", dpe};
-  }
-}
-
-ErrorAnswer upstream_answer(const Error& error) noexcept {
-  using enum Code;
-  switch (error.code) {
-    case kNoHealthyHost:
-      return {503, "no healthy upstream", "no_healthy_upstream", ResponseFlag::kNoHealthyUpstream};
-    case kNoCluster:
-      return {503, "", "cluster_not_found", ResponseFlag::kNoClusterFound};
-    case kNoRoute:
-      return {404, "", "route_not_found", ResponseFlag::kNoRouteFound};
-    case kTimeout:
-      return {504, "upstream request timeout", "response_timeout",
-              ResponseFlag::kUpstreamRequestTimeout};
-    case kConnectFailed:
-    case kConnectTimeout:
-      return {503, "", "upstream_reset_before_response_started",
-              ResponseFlag::kUpstreamConnectionFailure};
-    case kReset:
-      return {503, "", "upstream_reset_before_response_started",
-              ResponseFlag::kUpstreamRemoteReset};
-    case kClosed:
-      return {503, "", "upstream_reset_before_response_started",
-              ResponseFlag::kUpstreamConnectionTermination};
-    case kOverflow:
-      return {503, "", "upstream_reset_before_response_started", ResponseFlag::kUpstreamOverflow};
-    case kPayloadTooLarge:
-      return {500, "Internal Server Error", kResponseTooLarge, std::nullopt};
-    case kProtocol:
-    case kHeadersTooLarge:
-    case kTooManyHeaders:
-    case kBadVersion:
-    case kNotImplemented:
-      return {502, "", "upstream_reset_before_response_started",
-              ResponseFlag::kUpstreamProtocolError};
-    default:
-      return {502, "", "upstream_error", std::nullopt};
-  }
-}
-
 LocalReply fixed(int status, std::string_view body, std::string_view details) {
   LocalReply reply;
   reply.status = status;
@@ -88,28 +19,22 @@ LocalReply fixed(int status, std::string_view body, std::string_view details) {
 
 }  // namespace
 
-ErrorAnswer answer_for(const Error& error) noexcept {
-  if (error.side == Side::kDownstream) return downstream_answer(error);
-  if (error.side == Side::kUpstream) return upstream_answer(error);
+LocalReply codec_error_reply(const Error& error, StreamInfo& info) {
+  info.set_flag(ResponseFlag::kDownstreamProtocolError);
   switch (error.code) {
-    case Code::kNoHealthyHost:
-    case Code::kNoCluster:
-    case Code::kNoRoute:
-    case Code::kOverflow:
-      return upstream_answer(error);
-    case Code::kGuestFault:
-      return {503, "", "wasm_fail_stream", std::nullopt};
-    case Code::kExhausted:
-      return {503, "", "overload", ResponseFlag::kOverloadManager};
+    case Code::kHeadersTooLarge:
+      return fixed(431, "Request Header Fields Too Large", "http1.headers_too_large");
+    case Code::kTooManyHeaders:
+      return fixed(431, "Request Header Fields Too Large", "http1.too_many_headers");
+    case Code::kBadVersion:
+      return fixed(426, "Upgrade Required", "low_version");
+    case Code::kNotImplemented:
+      return fixed(501, "Not Implemented", "http1.invalid_transfer_encoding");
+    case Code::kExpectationFailed:
+      return fixed(417, "Expectation Failed", "http1.unknown_expectation");
     default:
-      return {500, "Internal Server Error", "internal_error", std::nullopt};
+      return fixed(400, "Bad Request", "http1.codec_error");
   }
-}
-
-LocalReply reply_for(const Error& error, StreamInfo& info) {
-  const ErrorAnswer answer = answer_for(error);
-  if (answer.flag) info.set_flag(*answer.flag);
-  return fixed(answer.status, answer.body, answer.details);
 }
 
 LocalReply header_timeout_reply() { return fixed(408, "request header timeout", kHeaderTimeout); }

@@ -1,24 +1,16 @@
-// Local replies: the one place that turns an Error into what a client gets, and an answer into a response.
+// Local replies: the answers to what is wrong with a request itself, and what turns any answer into a response. What becomes of
+// upstream failures stands in router/replies.h.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <weir/http_filter.h>
 
 namespace weir::stream {
 
-/// What the client and the access log are told of an error: status, body (wire contract of Envoy's), details, flag.
-struct ErrorAnswer {
-  int status = 500;
-  std::string_view body{};
-  std::string_view details{};
-  std::optional<ResponseFlag> flag{};
-};
-ErrorAnswer answer_for(const Error& error) noexcept;
-
-/// The answer as a reply, its flag set in `info`.
-LocalReply reply_for(const Error& error, StreamInfo& info);
+/// The answer to a request that the codec refuses, with Envoy's status and text; sets the flag DPE. A connection that ends in the
+/// middle of a request (kClosed) has nobody left to answer.
+LocalReply codec_error_reply(const Error& error, StreamInfo& info);
 
 // Answers with a fixed text. `details` are Envoy's.
 inline constexpr std::string_view kRequestTooLarge = "request_payload_too_large";

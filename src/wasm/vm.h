@@ -170,7 +170,7 @@ class Vm {
     std::vector<uint8_t> arguments;
   };
   static Result<void> fail_start(std::string why) {
-    return weir::fail(Error{Code::kGuestFault, Side::kLocal, false, std::move(why)});
+    return weir::fail(Error{Code::kGuestFault, Side::kLocal, std::move(why)});
   }
   Result<void> instantiate();
   Result<void> run_start();

@@ -121,9 +121,7 @@ Result<void> H1ClientConnection::on_read_end() {
     receiver_->on_response_body(nothing, EndStream::kYes);
     return {};
   }
-  Error error{Code::kClosed, Side::kUpstream, !response_started_,
-              "connection closed before the response was complete"};
-  return fail(std::move(error));
+  return fail(Code::kClosed, Side::kUpstream, "connection closed before the response was complete");
 }
 
 Fault H1ClientConnection::advance(Buffer& in) {

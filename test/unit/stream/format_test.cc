@@ -227,35 +227,28 @@ TEST_F(FormatTest, HeaderOperations) {
   EXPECT_EQ(all, "a=1;a=2;b=200;d=7;f=;");
 }
 
-TEST(LocalReplyTest, StatusBodyAndFlagOfErrors) {
+TEST(LocalReplyTest, AnswersToWhatTheCodecRefuses) {
   struct Case {
     Code code;
-    Side side;
     int status;
     std::string_view body;
-    std::string_view flag;
+    std::string_view details;
   };
   const Case cases[] = {
-      {Code::kProtocol, Side::kDownstream, 400, "Bad Request", "DPE"},
-      {Code::kHeadersTooLarge, Side::kDownstream, 431, "Request Header Fields Too Large", "DPE"},
-      {Code::kTooManyHeaders, Side::kDownstream, 431, "Request Header Fields Too Large", "DPE"},
-      {Code::kBadVersion, Side::kDownstream, 426, "Upgrade Required", "DPE"},
-      {Code::kNotImplemented, Side::kDownstream, 501, "Not Implemented", "DPE"},
-      {Code::kExpectationFailed, Side::kDownstream, 417, "Expectation Failed", "DPE"},
-      {Code::kNoHealthyHost, Side::kLocal, 503, "no healthy upstream", "UH"},
-      {Code::kTimeout, Side::kUpstream, 504, "upstream request timeout", "UT"},
-      {Code::kProtocol, Side::kUpstream, 502, "", "UPE"},
-      {Code::kOverflow, Side::kUpstream, 503, "", "UO"},
-      {Code::kGuestFault, Side::kLocal, 503, "", ""},
-      {Code::kInternal, Side::kLocal, 500, "Internal Server Error", ""},
+      {Code::kProtocol, 400, "Bad Request", "http1.codec_error"},
+      {Code::kHeadersTooLarge, 431, "Request Header Fields Too Large", "http1.headers_too_large"},
+      {Code::kTooManyHeaders, 431, "Request Header Fields Too Large", "http1.too_many_headers"},
+      {Code::kBadVersion, 426, "Upgrade Required", "low_version"},
+      {Code::kNotImplemented, 501, "Not Implemented", "http1.invalid_transfer_encoding"},
+      {Code::kExpectationFailed, 417, "Expectation Failed", "http1.unknown_expectation"},
   };
   for (const Case& c : cases) {
     StreamInfo info;
-    const LocalReply reply = reply_for(Error{c.code, c.side}, info);
+    const LocalReply reply = codec_error_reply(Error{c.code, Side::kDownstream}, info);
     EXPECT_EQ(reply.status, c.status);
     EXPECT_EQ(reply.body, c.body);
-    EXPECT_EQ(response_flags_text(info.flags), c.flag);
-    EXPECT_FALSE(reply.details.empty());
+    EXPECT_EQ(reply.details, c.details);
+    EXPECT_EQ(response_flags_text(info.flags), "DPE");
   }
 }
 

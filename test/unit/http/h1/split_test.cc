@@ -155,7 +155,6 @@ TEST(Split, EveryPrefixOfAResponseThatEndsIsAnError) {
       const Result<void> result = upstream.codec().on_read_end();
       ASSERT_FALSE(result) << size;
       EXPECT_EQ(result.error().code, Code::kClosed);
-      EXPECT_EQ(result.error().retryable, size == 0);
       EXPECT_FALSE(upstream.codec().reusable());
     }
   }
