@@ -43,11 +43,9 @@ void read_http1_options(View& hcm, HcmOptions& out) {
     format->later({"stateful_formatter"});
     out.codec.proper_case_words = format->child("proper_case_words") != nullptr;
   }
-  if (view->has("send_fully_qualified_url")) {
-    view->error("send_fully_qualified_url", "belongs into a cluster's HttpProtocolOptions");
-  }
   view->later({"allow_chunked_length", "override_stream_error_on_invalid_http_message",
-               "allow_custom_methods", "use_balsa_parser", "ignore_http_11_upgrade"});
+               "send_fully_qualified_url", "allow_custom_methods", "use_balsa_parser",
+               "ignore_http_11_upgrade"});
 }
 
 void read_addresses_and_ids(View& hcm, HcmOptions& out) {

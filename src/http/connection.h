@@ -24,8 +24,7 @@ struct CodecOptions {
   bool allow_absolute_url = true;
   bool enable_trailers = false;    // send trailers on (they are always parsed and validated)
   bool proper_case_words = false;  // header_key_format
-  bool send_fully_qualified_url = false;
-  bool answer_continue = true;  // false: "expect: 100-continue" is left to the other side
+  bool answer_continue = true;     // false: "expect: 100-continue" is left to the other side
 };
 
 // ---- server role -------------------------------------------------------------------------------------------

@@ -129,18 +129,12 @@ void write_response_head(const ResponseHead& head, const ResponseShape& shape,
 void write_request_head(const RequestHead& head, const RequestShape& shape,
                         const OutgoingFacts& facts, const CodecOptions& options, Buffer& out) {
   const bool connect = head.method() == "CONNECT";
-  const bool absolute = options.send_fully_qualified_url && !connect && head.path() != "*";
   const std::string_view target = connect ? head.authority() : head.path();
-  const size_t space = kOwnText + head.method().size() + head.scheme().size() + 3 * target.size() +
-                       2 * head.authority().size() + field_space(head.headers);
+  const size_t space = kOwnText + head.method().size() + 3 * target.size() +
+                       head.authority().size() + field_space(head.headers);
   HeadWriter writer(out, space, options);
   writer.put(head.method());
   writer.put(" ");
-  if (absolute) {
-    writer.put(head.scheme());
-    writer.put("://");
-    writer.put(head.authority());
-  }
   put_target(writer, target.empty() ? std::string_view("/") : target);
   writer.put(" HTTP/1.1\r\n");
   writer.field("host", head.authority());

@@ -65,12 +65,11 @@ TEST(H1Client, EscapesWhatCannotStandInARequestLine) {
             "GET /a%20b%0D%0AX:%20%C3%23 HTTP/1.1\r\nhost: h:80\r\n\r\n");
 }
 
-TEST(H1Client, Options) {
+TEST(H1Client, ProperCase) {
   CodecOptions options;
-  options.send_fully_qualified_url = true;
   options.proper_case_words = true;
   EXPECT_EQ(wire_of({"GET", {{"x-a", "b"}}}, options),
-            "GET http://h:80/p HTTP/1.1\r\nHost: h:80\r\nX-A: b\r\n\r\n");
+            "GET /p HTTP/1.1\r\nHost: h:80\r\nX-A: b\r\n\r\n");
 }
 
 TEST(H1Client, RequestsNeverExceedTheirLengthAndSpoilTheConnection) {
