@@ -122,6 +122,8 @@ struct StreamInfo {
 
 /// "UH", "UF" … ; "-" is what a log writes for no flag.
 std::string_view response_flag_name(ResponseFlag flag) noexcept;
+/// "NoHealthyUpstream", "UpstreamConnectionFailure" … ; "-" for what is no flag.
+std::string_view response_flag_long_name(ResponseFlag flag) noexcept;
 /// All set flags joined by ","; empty if none.
 std::string response_flags_text(uint32_t flags);
 

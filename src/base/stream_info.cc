@@ -5,16 +5,55 @@
 namespace weir {
 
 namespace {
-constexpr std::array<std::string_view, static_cast<size_t>(ResponseFlag::kCount_)> kFlagNames = {
-    "LH",   "UH",   "UT",   "LR",   "UR", "UF",  "UC", "UO", "NR",  "DI",
-    "FI",   "RL",   "UAEX", "RLSE", "DC", "URX", "SI", "IH", "DPE", "UMSDR",
-    "RFCF", "NFCF", "DT",   "UPE",  "NC", "OM",  "DF", "DO", "DR",  "UDO"};
-static_assert(kFlagNames.back() == "UDO");
+struct FlagName {
+  std::string_view name;
+  std::string_view long_name;
+};
+// In the order of ResponseFlag.
+constexpr std::array kFlagNames{
+    FlagName{"LH", "FailedLocalHealthCheck"},
+    FlagName{"UH", "NoHealthyUpstream"},
+    FlagName{"UT", "UpstreamRequestTimeout"},
+    FlagName{"LR", "LocalReset"},
+    FlagName{"UR", "UpstreamRemoteReset"},
+    FlagName{"UF", "UpstreamConnectionFailure"},
+    FlagName{"UC", "UpstreamConnectionTermination"},
+    FlagName{"UO", "UpstreamOverflow"},
+    FlagName{"NR", "NoRouteFound"},
+    FlagName{"DI", "DelayInjected"},
+    FlagName{"FI", "FaultInjected"},
+    FlagName{"RL", "RateLimited"},
+    FlagName{"UAEX", "UnauthorizedExternalService"},
+    FlagName{"RLSE", "RateLimitServiceError"},
+    FlagName{"DC", "DownstreamConnectionTermination"},
+    FlagName{"URX", "UpstreamRetryLimitExceeded"},
+    FlagName{"SI", "StreamIdleTimeout"},
+    FlagName{"IH", "InvalidEnvoyRequestHeaders"},
+    FlagName{"DPE", "DownstreamProtocolError"},
+    FlagName{"UMSDR", "UpstreamMaxStreamDurationReached"},
+    FlagName{"RFCF", "ResponseFromCacheFilter"},
+    FlagName{"NFCF", "NoFilterConfigFound"},
+    FlagName{"DT", "DurationTimeout"},
+    FlagName{"UPE", "UpstreamProtocolError"},
+    FlagName{"NC", "NoClusterFound"},
+    FlagName{"OM", "OverloadManagerTerminated"},
+    FlagName{"DF", "DnsResolutionFailed"},
+    FlagName{"DO", "DropOverload"},
+    FlagName{"DR", "DownstreamRemoteReset"},
+    FlagName{"UDO", "UnconditionalDropOverload"},
+};
+static_assert(kFlagNames.size() == static_cast<size_t>(ResponseFlag::kCount_));
+
+const FlagName& names_of(ResponseFlag flag) noexcept {
+  static constexpr FlagName kNone{"-", "-"};
+  return flag < ResponseFlag::kCount_ ? kFlagNames[static_cast<size_t>(flag)] : kNone;
+}
 }  // namespace
 
-std::string_view response_flag_name(ResponseFlag flag) noexcept {
-  return flag < ResponseFlag::kCount_ ? kFlagNames[static_cast<size_t>(flag)]
-                                      : std::string_view("-");
+std::string_view response_flag_name(ResponseFlag flag) noexcept { return names_of(flag).name; }
+
+std::string_view response_flag_long_name(ResponseFlag flag) noexcept {
+  return names_of(flag).long_name;
 }
 
 std::string response_flags_text(uint32_t flags) {
@@ -22,7 +61,7 @@ std::string response_flags_text(uint32_t flags) {
   for (size_t i = 0; i < kFlagNames.size(); ++i) {
     if ((flags & (1u << i)) == 0) continue;
     if (!text.empty()) text += ',';
-    text += kFlagNames[i];
+    text += kFlagNames[i].name;
   }
   return text;
 }

@@ -14,38 +14,6 @@ namespace weir::stream {
 
 namespace {
 
-constexpr std::array<std::string_view, 30> kLongFlags = {"FailedLocalHealthCheck",
-                                                         "NoHealthyUpstream",
-                                                         "UpstreamRequestTimeout",
-                                                         "LocalReset",
-                                                         "UpstreamRemoteReset",
-                                                         "UpstreamConnectionFailure",
-                                                         "UpstreamConnectionTermination",
-                                                         "UpstreamOverflow",
-                                                         "NoRouteFound",
-                                                         "DelayInjected",
-                                                         "FaultInjected",
-                                                         "RateLimited",
-                                                         "UnauthorizedExternalService",
-                                                         "RateLimitServiceError",
-                                                         "DownstreamConnectionTermination",
-                                                         "UpstreamRetryLimitExceeded",
-                                                         "StreamIdleTimeout",
-                                                         "InvalidEnvoyRequestHeaders",
-                                                         "DownstreamProtocolError",
-                                                         "UpstreamMaxStreamDurationReached",
-                                                         "ResponseFromCacheFilter",
-                                                         "NoFilterConfigFound",
-                                                         "DurationTimeout",
-                                                         "UpstreamProtocolError",
-                                                         "NoClusterFound",
-                                                         "OverloadManagerTerminated",
-                                                         "DnsResolutionFailed",
-                                                         "DropOverload",
-                                                         "DownstreamRemoteReset",
-                                                         "UnconditionalDropOverload"};
-static_assert(kLongFlags.size() == static_cast<size_t>(ResponseFlag::kCount_));
-
 constexpr std::array<std::string_view, 17> kGrpcCamel = {
     "OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
     "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
@@ -225,13 +193,14 @@ ValueKind append_address(const Operator& item, const StreamInfo& info, std::stri
   return text_or_absent(text, out);
 }
 
-ValueKind append_flags(uint32_t flags, bool with_long_names, std::string& out) {
+ValueKind append_flags(uint32_t flags, std::string_view (&name)(ResponseFlag) noexcept,
+                       std::string& out) {
   if (flags == 0) return ValueKind::kAbsent;
   bool first = true;
-  for (size_t i = 0; i < kLongFlags.size(); ++i) {
+  for (unsigned i = 0; i < static_cast<unsigned>(ResponseFlag::kCount_); ++i) {
     if ((flags & (1u << i)) == 0) continue;
     if (!std::exchange(first, false)) out += ',';
-    out += with_long_names ? kLongFlags[i] : response_flag_name(static_cast<ResponseFlag>(i));
+    out += name(static_cast<ResponseFlag>(i));
   }
   return ValueKind::kText;
 }
@@ -286,9 +255,9 @@ ValueKind append_fact(const Operator& item, const FormatContext& context, std::s
     case Op::kTerminationDetails:
       return text_or_absent(info.connection_termination_details, out);
     case Op::kFlags:
-      return append_flags(info.flags, false, out);
+      return append_flags(info.flags, response_flag_name, out);
     case Op::kFlagsLong:
-      return append_flags(info.flags, true, out);
+      return append_flags(info.flags, response_flag_long_name, out);
     case Op::kLocalReplyBody:
       out += info.local_reply_body;  // an empty one too is there, as in Envoy
       return ValueKind::kText;

@@ -235,6 +235,13 @@ TEST(StreamInfo, FlagsHaveEnvoysNames) {
   EXPECT_EQ(response_flags_text(info.flags), "UT,NC");
   EXPECT_EQ(response_flag_name(ResponseFlag::kDownstreamProtocolError), "DPE");
   EXPECT_EQ(response_flag_name(ResponseFlag::kUnauthorizedExternalService), "UAEX");
+  EXPECT_EQ(response_flag_name(ResponseFlag::kUnconditionalDropOverload), "UDO");
+  EXPECT_EQ(response_flag_name(ResponseFlag::kCount_), "-");
+  EXPECT_EQ(response_flag_long_name(ResponseFlag::kFailedLocalHealthCheck),
+            "FailedLocalHealthCheck");
+  EXPECT_EQ(response_flag_long_name(ResponseFlag::kUnconditionalDropOverload),
+            "UnconditionalDropOverload");
+  EXPECT_EQ(response_flag_long_name(ResponseFlag::kCount_), "-");
 }
 
 }  // namespace
