@@ -14,6 +14,9 @@
 
 namespace weir {
 
+/// Which message of an exchange.
+enum class Direction : uint8_t { kRequest, kResponse };
+
 /// What a filter wants after a callback.
 enum class Flow : uint8_t {
   kContinue,   // pass on (with what was held before, in order)
@@ -100,9 +103,9 @@ class FilterCallbacks {
     return configs;
   }
 
-  /// Limit in bytes for held bodies.
-  virtual size_t buffer_limit(bool request) const noexcept = 0;
-  virtual void set_buffer_limit(bool request, size_t bytes) = 0;
+  /// Limit in bytes for held bodies of one direction.
+  virtual size_t buffer_limit(Direction direction) const noexcept = 0;
+  virtual void set_buffer_limit(Direction direction, size_t bytes) = 0;
 
   virtual Callouts& callouts() noexcept = 0;
   /// Calls `handler(argument)` once after `delay`, from the loop.

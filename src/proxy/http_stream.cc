@@ -31,6 +31,13 @@ class HttpStream::SentBytes {
   size_t before_;
 };
 
+namespace {
+stream::RequestState state_of(const HttpStream& stream) noexcept {
+  return stream.request_complete() ? stream::RequestState::kComplete
+                                   : stream::RequestState::kIncomplete;
+}
+}  // namespace
+
 HttpStream::~HttpStream() = default;
 
 void HttpStream::begin(HttpSession& session, http::ResponseWriter& writer,
@@ -236,7 +243,8 @@ void HttpStream::prepare_reply(LocalReply& reply, Buffer& body) {
     mapper = &candidate;
     break;
   }
-  const bool grpc = stream::is_grpc_request(exchange_.request.headers);
+  const auto form = stream::is_grpc_request(exchange_.request.headers) ? stream::ReplyForm::kGrpc
+                                                                       : stream::ReplyForm::kText;
   const LocalReplyOptions& options = hcm().local_reply;
   const stream::Format* text = options.text_format ? &*options.text_format : nullptr;
   const stream::JsonFormat* json = options.json_format ? &*options.json_format : nullptr;
@@ -250,7 +258,7 @@ void HttpStream::prepare_reply(LocalReply& reply, Buffer& body) {
     }
   }
   // In this order mappers have the last word, and formats of the body see all fields but those that describe it.
-  stream::write_reply_fields(reply, grpc, head.headers);
+  stream::write_reply_fields(reply, form, head.headers);
   if (route_ != nullptr) route_->finalize_response(head.headers, context);
   const std::string own_type(head.headers.get(HeaderId::kContentType).value_or(""));
   if (mapper != nullptr) mapper->headers.apply(head.headers, context);
@@ -268,8 +276,9 @@ void HttpStream::prepare_reply(LocalReply& reply, Buffer& body) {
     text->append(context, reply.body, stream::Format::Escape::kNo);
   }
   // The type that came with a body does not describe the one in its place.
-  if (rewritten && !mapped_type && !grpc) head.headers.remove(HeaderId::kContentType);
-  stream::write_reply_body(reply, grpc, content_type, head, body);
+  if (rewritten && !mapped_type && form == stream::ReplyForm::kText)
+    head.headers.remove(HeaderId::kContentType);
+  stream::write_reply_body(reply, form, content_type, head, body);
 }
 
 void HttpStream::abort_response(std::string_view details) {
@@ -322,7 +331,7 @@ void HttpStream::on_idle_timeout() {
   runtime_->stats().rq_idle_timeout.inc();
   exchange_.info.set_flag(ResponseFlag::kStreamIdleTimeout);
   if (!chain_.active()) begin_chain(0);
-  chain_.reply(stream::stream_idle_reply(request_complete_));
+  chain_.reply(stream::stream_idle_reply(state_of(*this)));
 }
 
 void HttpStream::on_request_timer(void* self) {
@@ -339,7 +348,7 @@ void HttpStream::on_duration_timer(void* self) {
   stream.runtime_->stats().rq_max_duration_reached.inc();
   stream.exchange_.info.set_flag(ResponseFlag::kDurationTimeout);
   if (!stream.chain_.active()) stream.begin_chain(0);
-  stream.chain_.reply(stream::max_duration_reply(stream.request_complete_));
+  stream.chain_.reply(stream::max_duration_reply(state_of(stream)));
 }
 
 void HttpStream::count_response() {

@@ -69,7 +69,7 @@ std::string reset_details(std::string_view event, const Failure& failure) {
   return details;
 }
 
-LocalReply failure_reply(StreamInfo& info, const Failure& failure, bool retried,
+LocalReply failure_reply(StreamInfo& info, const Failure& failure, Attempt attempt,
                          EnvoyHeaders envoy_headers) {
   info.set_flag(failure_flag(failure.kind));
   LocalReply reply;
@@ -79,10 +79,10 @@ LocalReply failure_reply(StreamInfo& info, const Failure& failure, bool retried,
     reply.details = "no_healthy_upstream";
     return reply;
   }
-  reply.body =
-      base::concat("upstream connect error or disconnect/reset before headers. ",
-                   retried ? std::string_view("retried and the latest ") : std::string_view(),
-                   "reset reason: ", upstream::reset_reason(failure.kind));
+  reply.body = base::concat(
+      "upstream connect error or disconnect/reset before headers. ",
+      attempt == Attempt::kRetry ? std::string_view("retried and the latest ") : std::string_view(),
+      "reset reason: ", upstream::reset_reason(failure.kind));
   const std::string transport = transport_failure_reason(failure);
   if (!transport.empty()) {
     base::append_all(reply.body, ", transport failure reason: ", transport);

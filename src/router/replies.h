@@ -1,6 +1,7 @@
 // Local replies of the router, with Envoy's status, body, details and flag.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <weir/http_filter.h>
@@ -15,8 +16,8 @@ namespace weir::router {
 LocalReply no_route_reply(StreamInfo& info);
 LocalReply no_cluster_reply(StreamInfo& info, int status);
 LocalReply timeout_reply(StreamInfo& info);
-/// `retried`: the failure is that of a second attempt.
-LocalReply failure_reply(StreamInfo& info, const upstream::Failure& failure, bool retried,
+enum class Attempt : uint8_t { kFirst, kRetry };
+LocalReply failure_reply(StreamInfo& info, const upstream::Failure& failure, Attempt attempt,
                          EnvoyHeaders envoy_headers);
 LocalReply redirect_reply(const RedirectOptions& redirect, std::string location);
 LocalReply direct_reply(const DirectResponseOptions& direct);

@@ -217,7 +217,8 @@ void RouterFilter::on_exchange_failed(const upstream::Failure& failure) {
 }
 
 void RouterFilter::fail_before_head(const upstream::Failure& failure) {
-  LocalReply reply = failure_reply(callbacks_->stream_info(), failure, exchange_.retried(),
+  LocalReply reply = failure_reply(callbacks_->stream_info(), failure,
+                                   exchange_.retried() ? Attempt::kRetry : Attempt::kFirst,
                                    settings_.options.envoy_headers);
   cluster_state_->charge_response(reply.status, settings_.options.dynamic_stats);
   callbacks_->reply(std::move(reply));

@@ -108,7 +108,6 @@ class FilterChain final : public TerminalCallbacks {
   bool request_ended() const noexcept override { return request_complete_; }
 
  private:
-  enum class Direction : uint8_t { kRequest, kResponse };
   /// Why a lane lets nothing pass. kAll: what is held was not shown to the filter yet; else it was.
   enum class Stop : uint8_t { kNone, kHead, kBody, kTrailers, kAll };
 

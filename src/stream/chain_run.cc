@@ -8,19 +8,19 @@
 
 namespace weir::stream {
 
-template <FilterChain::Direction D>
+template <Direction D>
 HeaderMap& FilterChain::headers() noexcept {
   if constexpr (D == Direction::kRequest) return exchange_->request.headers;
   return exchange_->response.headers;
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 bool FilterChain::at_exit(int index) const noexcept {
   if constexpr (D == Direction::kRequest) return index >= count_ - 1;  // the terminal filter
   return index < 0;
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 uint32_t& FilterChain::epoch() noexcept {
   return D == Direction::kRequest ? request_epoch_ : response_epoch_;
 }
@@ -33,7 +33,7 @@ constexpr int step(bool request, int index) noexcept { return request ? index + 
 
 // ---- calls ---------------------------------------------------------------------------------------------------
 
-template <FilterChain::Direction D>
+template <Direction D>
 Flow FilterChain::call_head(int index, EndStream end) {
   Slot& slot = slots_[static_cast<size_t>(index)];
   Lane& here = lane<D>(index);
@@ -52,7 +52,7 @@ Flow FilterChain::call_head(int index, EndStream end) {
   return flow;
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 Flow FilterChain::call_body(int index, Buffer& data, EndStream end) {
   Slot& slot = slots_[static_cast<size_t>(index)];
   Lane& here = lane<D>(index);
@@ -67,7 +67,7 @@ Flow FilterChain::call_body(int index, Buffer& data, EndStream end) {
   return flow;
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 Flow FilterChain::call_trailers(int index) {
   Slot& slot = slots_[static_cast<size_t>(index)];
   Lane& here = lane<D>(index);
@@ -84,7 +84,7 @@ Flow FilterChain::call_trailers(int index) {
 
 // ---- head ----------------------------------------------------------------------------------------------------
 
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::run_head(int index, EndStream end) {
   const uint32_t started = epoch<D>();
   for (; !at_exit<D>(index); index = WEIR_NEXT(index)) {
@@ -97,7 +97,7 @@ void FilterChain::run_head(int index, EndStream end) {
 }
 
 /// True if the head goes on alone; else it waits, or has gone on with what the filter put behind it.
-template <FilterChain::Direction D>
+template <Direction D>
 bool FilterChain::settle_head(int index, Flow flow, EndStream end) {
   Lane& here = lane<D>(index);
   const bool passes = flow == Flow::kContinue || (here.continue_due && flow != Flow::kReplied);
@@ -126,7 +126,7 @@ bool FilterChain::settle_head(int index, Flow flow, EndStream end) {
 
 // ---- body ----------------------------------------------------------------------------------------------------
 
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::run_body(int index, Buffer& data, EndStream end) {
   const uint32_t started = epoch<D>();
   for (; !at_exit<D>(index); index = WEIR_NEXT(index)) {
@@ -160,7 +160,7 @@ void FilterChain::run_body(int index, Buffer& data, EndStream end) {
 }
 
 /// True if `data` goes on to the next filter as it is.
-template <FilterChain::Direction D>
+template <Direction D>
 bool FilterChain::settle_body(int index, Flow flow, Buffer& data, bool merged, EndStream end) {
   Lane& here = lane<D>(index);
   const bool continue_due = std::exchange(here.continue_due, false);
@@ -185,7 +185,7 @@ bool FilterChain::settle_body(int index, Flow flow, Buffer& data, bool merged, E
   return false;
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::keep_body(int index, Buffer& data, bool merged, EndStream end) {
   Lane& here = lane<D>(index);
   if (!merged) here.held.append(std::move(data));
@@ -199,7 +199,7 @@ void FilterChain::keep_body(int index, Buffer& data, bool merged, EndStream end)
 }
 
 /// Forgets the data; what the filter added in the callback takes its place. The end waits for a continue.
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::drop_body(int index, Buffer& data, bool merged, EndStream end) {
   Lane& here = lane<D>(index);
   Length& length = D == Direction::kRequest ? request_length_ : response_length_;
@@ -224,7 +224,7 @@ void FilterChain::drop_body(int index, Buffer& data, bool merged, EndStream end)
 
 // ---- trailers --------------------------------------------------------------------------------------------------
 
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::run_trailers(int index) {
   const uint32_t started = epoch<D>();
   for (; !at_exit<D>(index); index = WEIR_NEXT(index)) {
@@ -241,7 +241,7 @@ void FilterChain::run_trailers(int index) {
   exit_trailers<D>();
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 bool FilterChain::settle_trailers(int index, Flow flow) {
   Lane& here = lane<D>(index);
   const bool passes = flow == Flow::kContinue || (here.continue_due && flow != Flow::kReplied);
@@ -260,7 +260,7 @@ bool FilterChain::settle_trailers(int index, Flow flow) {
 // ---- release -----------------------------------------------------------------------------------------------------
 
 /// Lets everything that the lane holds go on, in order. kAll: the filter has not seen body and trailers yet.
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::release(int index) {
   Lane& here = lane<D>(index);
   const Stop stop = here.stop;
@@ -294,7 +294,7 @@ void FilterChain::release(int index) {
 }
 
 /// Sets content-length right where the whole body is known, or takes it away where a filter changed the body.
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::fix_length(Lane& here) {
   const Length& length = D == Direction::kRequest ? request_length_ : response_length_;
   HeaderMap& map = headers<D>();
@@ -321,7 +321,7 @@ void FilterChain::fix_length(Lane& here) {
   }
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::check_limit(Lane& here, bool watermark) {
   const size_t limit = D == Direction::kRequest ? request_limit_ : response_limit_;
   const size_t size = here.held.size();
@@ -348,7 +348,7 @@ void FilterChain::check_limit(Lane& here, bool watermark) {
   schedule();
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::hold_sender(Lane& here, bool hold) {
   if (here.holds_sender == hold) return;
   here.holds_sender = hold;
@@ -362,7 +362,7 @@ void FilterChain::hold_sender(Lane& here, bool hold) {
 }
 
 /// Ends a direction: nothing that is held or on its way goes on, also not in the loops below on the stack.
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::kill() {
   ++epoch<D>();
   for (int i = 0; i < count_; ++i) {
@@ -378,7 +378,7 @@ void FilterChain::kill() {
 
 // ---- what filters ask for ------------------------------------------------------------------------------------------
 
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::continue_from(int index) {
   if (ended_ || done_) return;
   Lane& here = lane<D>(index);
@@ -387,7 +387,7 @@ void FilterChain::continue_from(int index) {
   schedule();
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::add_body(int index, Buffer&& data) {
   Lane& here = lane<D>(index);
   const bool dead = D == Direction::kRequest && request_dead_;
@@ -407,7 +407,7 @@ void FilterChain::add_body(int index, Buffer&& data) {
   if (!here.in_callback) schedule();
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 HeaderMap& FilterChain::add_trailers(int index) {
   Lane& here = lane<D>(index);
   HeaderMap& map =
@@ -421,7 +421,7 @@ HeaderMap& FilterChain::add_trailers(int index) {
 }
 
 /// Does what filter `index` asked of this direction outside a callback of it.
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::run_due(int index) {
   Lane& here = lane<D>(index);
   if (here.in_callback || done_) return;
@@ -436,7 +436,7 @@ void FilterChain::run_due(int index) {
   if (std::exchange(here.continue_due, false) && !done_) release<D>(index);
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::after_callback(int index) {
   if (reset_due_) return do_reset();
   if (reply_due_) return do_reply();
@@ -446,7 +446,7 @@ void FilterChain::after_callback(int index) {
 // ---- the ends of the chain -----------------------------------------------------------------------------------------
 
 /// Counts body bytes against the content-length that has left the chain.
-template <FilterChain::Direction D>
+template <Direction D>
 bool FilterChain::length_holds(size_t more, bool end) {
   Length& length = D == Direction::kRequest ? request_length_ : response_length_;
   if (length.declared < 0) return true;
@@ -467,7 +467,7 @@ bool FilterChain::length_holds(size_t more, bool end) {
   return false;
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::exit_head(EndStream end) {
   if (count_ > 1 && end == EndStream::kNo) {
     const auto declared = headers<D>().get(HeaderId::kContentLength);
@@ -495,7 +495,7 @@ void FilterChain::exit_head(EndStream end) {
   }
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::exit_body(Buffer& data, EndStream end) {
   if (length_holds<D>(data.size(), end == EndStream::kYes)) {
     if constexpr (D == Direction::kRequest) {
@@ -509,7 +509,7 @@ void FilterChain::exit_body(Buffer& data, EndStream end) {
   data.clear();
 }
 
-template <FilterChain::Direction D>
+template <Direction D>
 void FilterChain::exit_trailers() {
   if (!length_holds<D>(0, true)) return;
   if constexpr (D == Direction::kRequest) {
@@ -521,15 +521,15 @@ void FilterChain::exit_trailers() {
   }
 }
 
-#define WEIR_INSTANTIATE(D)                                                     \
-  template void FilterChain::run_head<FilterChain::D>(int, EndStream);          \
-  template void FilterChain::run_body<FilterChain::D>(int, Buffer&, EndStream); \
-  template void FilterChain::run_trailers<FilterChain::D>(int);                 \
-  template void FilterChain::run_due<FilterChain::D>(int);                      \
-  template void FilterChain::continue_from<FilterChain::D>(int);                \
-  template void FilterChain::add_body<FilterChain::D>(int, Buffer&&);           \
-  template HeaderMap& FilterChain::add_trailers<FilterChain::D>(int);           \
-  template void FilterChain::kill<FilterChain::D>()
+#define WEIR_INSTANTIATE(D)                                        \
+  template void FilterChain::run_head<D>(int, EndStream);          \
+  template void FilterChain::run_body<D>(int, Buffer&, EndStream); \
+  template void FilterChain::run_trailers<D>(int);                 \
+  template void FilterChain::run_due<D>(int);                      \
+  template void FilterChain::continue_from<D>(int);                \
+  template void FilterChain::add_body<D>(int, Buffer&&);           \
+  template HeaderMap& FilterChain::add_trailers<D>(int);           \
+  template void FilterChain::kill<D>()
 WEIR_INSTANTIATE(Direction::kRequest);
 WEIR_INSTANTIATE(Direction::kResponse);
 

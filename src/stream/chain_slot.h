@@ -32,11 +32,11 @@ class FilterChain::Slot final : public FilterCallbacks {
   void clear_route_cache() override;
   const void* route_config() override;
   RouteConfigs route_configs() override;
-  size_t buffer_limit(bool is_request) const noexcept override {
-    return is_request ? chain->request_limit_ : chain->response_limit_;
+  size_t buffer_limit(Direction direction) const noexcept override {
+    return direction == Direction::kRequest ? chain->request_limit_ : chain->response_limit_;
   }
-  void set_buffer_limit(bool is_request, size_t bytes) override {
-    (is_request ? chain->request_limit_ : chain->response_limit_) = bytes;
+  void set_buffer_limit(Direction direction, size_t bytes) override {
+    (direction == Direction::kRequest ? chain->request_limit_ : chain->response_limit_) = bytes;
   }
   Callouts& callouts() noexcept override { return *chain->environment_.callouts; }
   std::unique_ptr<StreamTimer> start_timer(std::chrono::milliseconds delay, void (*handler)(void*),
@@ -70,11 +70,11 @@ class FilterChain::Turn {
 };
 
 template <>
-inline FilterChain::Lane& FilterChain::lane<FilterChain::Direction::kRequest>(int index) noexcept {
+inline FilterChain::Lane& FilterChain::lane<Direction::kRequest>(int index) noexcept {
   return slots_[static_cast<size_t>(index)].request;
 }
 template <>
-inline FilterChain::Lane& FilterChain::lane<FilterChain::Direction::kResponse>(int index) noexcept {
+inline FilterChain::Lane& FilterChain::lane<Direction::kResponse>(int index) noexcept {
   return slots_[static_cast<size_t>(index)].response;
 }
 

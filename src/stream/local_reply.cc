@@ -40,12 +40,14 @@ LocalReply codec_error_reply(const Error& error, StreamInfo& info) {
 LocalReply header_timeout_reply() { return fixed(408, "request header timeout", kHeaderTimeout); }
 LocalReply request_timeout_reply() { return fixed(408, "request timeout", kRequestTimeout); }
 
-LocalReply stream_idle_reply(bool request_complete) {
-  return fixed(request_complete ? 504 : 408, "stream timeout", kStreamIdleTimeout);
+LocalReply stream_idle_reply(RequestState request) {
+  return fixed(request == RequestState::kComplete ? 504 : 408, "stream timeout",
+               kStreamIdleTimeout);
 }
 
-LocalReply max_duration_reply(bool request_complete) {
-  return fixed(request_complete ? 504 : 408, "downstream duration timeout", kMaxDuration);
+LocalReply max_duration_reply(RequestState request) {
+  return fixed(request == RequestState::kComplete ? 504 : 408, "downstream duration timeout",
+               kMaxDuration);
 }
 
 bool is_grpc_request(const HeaderMap& headers) noexcept {
@@ -89,7 +91,8 @@ std::string grpc_message_encode(std::string_view text) {
   return out;
 }
 
-void write_reply_fields(const LocalReply& reply, bool grpc, HeaderMap& headers) {
+void write_reply_fields(const LocalReply& reply, ReplyForm form, HeaderMap& headers) {
+  const bool grpc = form == ReplyForm::kGrpc;
   for (const auto& [name, value] : reply.headers) {
     if (name == "content-length" || (grpc && name == "content-type")) continue;
     if (!http::valid_header_name(name) || !http::valid_header_value(value)) continue;
@@ -100,9 +103,10 @@ void write_reply_fields(const LocalReply& reply, bool grpc, HeaderMap& headers) 
   }
 }
 
-void write_reply_body(LocalReply& reply, bool grpc, std::string_view content_type,
+void write_reply_body(LocalReply& reply, ReplyForm form, std::string_view content_type,
                       ResponseHead& head, Buffer& body) {
   HeaderMap& headers = head.headers;
+  const bool grpc = form == ReplyForm::kGrpc;
   head.status = grpc ? 200 : reply.status;
   char digits[24];
   if (grpc) {
@@ -121,10 +125,10 @@ void write_reply_body(LocalReply& reply, bool grpc, std::string_view content_typ
   }
 }
 
-void write_reply(LocalReply& reply, bool grpc, std::string_view content_type, ResponseHead& head,
-                 Buffer& body) {
-  write_reply_fields(reply, grpc, head.headers);
-  write_reply_body(reply, grpc, content_type, head, body);
+void write_reply(LocalReply& reply, ReplyForm form, std::string_view content_type,
+                 ResponseHead& head, Buffer& body) {
+  write_reply_fields(reply, form, head.headers);
+  write_reply_body(reply, form, content_type, head, body);
 }
 
 }  // namespace weir::stream

@@ -21,9 +21,10 @@ inline constexpr std::string_view kStreamIdleTimeout = "stream_idle_timeout";
 inline constexpr std::string_view kMaxDuration = "max_duration_timeout";
 LocalReply header_timeout_reply();
 LocalReply request_timeout_reply();
+enum class RequestState : bool { kIncomplete, kComplete };
 /// 408 while the request is incomplete, else 504.
-LocalReply stream_idle_reply(bool request_complete);
-LocalReply max_duration_reply(bool request_complete);
+LocalReply stream_idle_reply(RequestState request);
+LocalReply max_duration_reply(RequestState request);
 
 /// "application/grpc" or "application/grpc+…".
 bool is_grpc_request(const HeaderMap& headers) noexcept;
@@ -32,15 +33,18 @@ int grpc_status_for(int http_status) noexcept;
 /// grpc-message: everything outside printable ASCII, and '%', as %XX.
 std::string grpc_message_encode(std::string_view text);
 
+/// What the client's protocol makes of an answer: a response with a text, or a 200 with trailers alone.
+enum class ReplyForm : bool { kText, kGrpc };
+
 /// The fields that the answer brings along. Its framing is not its own, nor is the content-type for gRPC.
-void write_reply_fields(const LocalReply& reply, bool grpc, HeaderMap& headers);
+void write_reply_fields(const LocalReply& reply, ReplyForm form, HeaderMap& headers);
 /// Fills `head` and `body`: text body with content-type and content-length, an empty one without; for gRPC a 200 with
 /// grpc-status and grpc-message and no body. A content-type that stands there already is kept; else `content_type`, else
 /// text/plain.
-void write_reply_body(LocalReply& reply, bool grpc, std::string_view content_type,
+void write_reply_body(LocalReply& reply, ReplyForm form, std::string_view content_type,
                       ResponseHead& head, Buffer& body);
 /// Both.
-void write_reply(LocalReply& reply, bool grpc, std::string_view content_type, ResponseHead& head,
-                 Buffer& body);
+void write_reply(LocalReply& reply, ReplyForm form, std::string_view content_type,
+                 ResponseHead& head, Buffer& body);
 
 }  // namespace weir::stream

@@ -155,8 +155,8 @@ class FakeStream final : public FilterCallbacks {
     for (const void* level : routes) configs.add(level);
     return configs;
   }
-  size_t buffer_limit(bool) const noexcept override { return 0; }
-  void set_buffer_limit(bool, size_t) override {}
+  size_t buffer_limit(Direction) const noexcept override { return 0; }
+  void set_buffer_limit(Direction, size_t) override {}
   Callouts& callouts() noexcept override { return clusters; }
   std::unique_ptr<StreamTimer> start_timer(std::chrono::milliseconds, void (*)(void*),
                                            void*) override {

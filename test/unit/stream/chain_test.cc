@@ -192,9 +192,9 @@ TEST_F(ChainTest, WatermarkStopsTheSenderAtTheLimit) {
 TEST_F(ChainTest, FilterMayRaiseTheLimit) {
   Script script;
   script.request_head = [](ScriptFilter& filter, EndStream) {
-    filter.callbacks().set_buffer_limit(true, 1000);
-    EXPECT_EQ(filter.callbacks().buffer_limit(true), 1000u);
-    EXPECT_EQ(filter.callbacks().buffer_limit(false), 100u);
+    filter.callbacks().set_buffer_limit(Direction::kRequest, 1000);
+    EXPECT_EQ(filter.callbacks().buffer_limit(Direction::kRequest), 1000u);
+    EXPECT_EQ(filter.callbacks().buffer_limit(Direction::kResponse), 100u);
     return Flow::kContinue;
   };
   script.request_body = buffer;

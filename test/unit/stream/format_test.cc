@@ -260,7 +260,7 @@ TEST(LocalReplyTest, TextBody) {
       {"x-why", "because"}, {"content-length", "99"}, {"bad name", "x"}, {"x-split", "a\r\nb"}};
   ResponseHead head;
   Buffer body;
-  write_reply(reply, false, "", head, body);
+  write_reply(reply, ReplyForm::kText, "", head, body);
   EXPECT_EQ(head.status, 403);
   EXPECT_EQ(body.to_string(), "no");
   EXPECT_EQ(head.headers.get("content-type"), "text/plain");
@@ -273,7 +273,7 @@ TEST(LocalReplyTest, EmptyBodyHasNoType) {
   LocalReply reply;
   ResponseHead head;
   Buffer body;
-  write_reply(reply, false, "", head, body);
+  write_reply(reply, ReplyForm::kText, "", head, body);
   EXPECT_TRUE(head.headers.empty());
   EXPECT_TRUE(body.empty());
 }
@@ -292,7 +292,7 @@ TEST(LocalReplyTest, GrpcGetsTrailersOnly) {
     reply.body = "100% \xc3\xa9";
     ResponseHead head;
     Buffer body;
-    write_reply(reply, true, "", head, body);
+    write_reply(reply, ReplyForm::kGrpc, "", head, body);
     EXPECT_EQ(head.status, 200);
     EXPECT_EQ(head.headers.get("grpc-status"), grpc);
     EXPECT_EQ(head.headers.get("grpc-message"), "100%25 %C3%A9");
