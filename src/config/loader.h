@@ -97,8 +97,4 @@ LoadResult load(const Input& input, LoadContext& context);
 /// `name` stands in diagnostics.
 LoadResult load_text(const std::string& text, const std::string& name, LoadContext& context);
 
-/// The ConfigView of a YAML text, for unit tests of filters' option parsing.
-class TextView;
-std::unique_ptr<ConfigView> view_of(const std::string& yaml, std::vector<Diagnostic>& diagnostics);
-
 }  // namespace weir::config

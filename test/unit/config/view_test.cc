@@ -5,6 +5,7 @@
 #include "config/json_text.h"
 #include "config/loader.h"
 #include "config/scalar.h"
+#include "config/text_view.h"
 #include "config/yaml_tree.h"
 
 namespace weir::config {
