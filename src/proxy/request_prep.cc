@@ -68,7 +68,6 @@ std::optional<Refusal> check_target(RequestHead& head, StreamInfo& info, const H
   }
   const std::string_view path = head.path();
   if (path.empty()) return refuse(404, "", "missing_path_rejected", false);
-  if (path == "*") return refuse(400, "", "asterisk_form_rejected", false);
   if (path.front() != '/') {
     runtime.stats().rq_non_relative_path.inc();
     return refuse(404, "", "absolute_path_rejected", false);

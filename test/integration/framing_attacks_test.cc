@@ -319,7 +319,7 @@ TEST(FramingOutcome, OptionsOfTheWholeServerReachNobody) {
   TestProxy proxy(yaml.text());
   Peer client = proxy.connect();
   client.send(get("OPTIONS * HTTP/1.1"));
-  EXPECT_EQ(client.read_message().status(), 400);
+  EXPECT_EQ(client.read_message().status(), 404);
   EXPECT_TRUE(origin.quiet(std::chrono::milliseconds(5)));
 }
 
