@@ -1,4 +1,5 @@
-// FilterChain::Slot: one filter of a chain with its two lanes; what the filter's callbacks object is. Private to the chain.
+// FilterChain::Slot: one filter of a chain with its two lanes; what the filter's callbacks object is. And the small steps that all
+// parts of the driver take. Private to the chain.
 #pragma once
 
 #include <memory>
@@ -76,6 +77,29 @@ inline FilterChain::Lane& FilterChain::lane<Direction::kRequest>(int index) noex
 template <>
 inline FilterChain::Lane& FilterChain::lane<Direction::kResponse>(int index) noexcept {
   return slots_[static_cast<size_t>(index)].response;
+}
+
+template <Direction D>
+inline HeaderMap& FilterChain::headers() noexcept {
+  if constexpr (D == Direction::kRequest) return exchange_->request.headers;
+  return exchange_->response.headers;
+}
+
+template <Direction D>
+inline bool FilterChain::at_exit(int index) const noexcept {
+  if constexpr (D == Direction::kRequest) return index >= count_ - 1;  // the terminal filter
+  return index < 0;
+}
+
+template <Direction D>
+inline uint32_t& FilterChain::epoch() noexcept {
+  return D == Direction::kRequest ? request_epoch_ : response_epoch_;
+}
+
+/// The filter that a message of this direction comes to after `index`.
+template <Direction D>
+constexpr int next(int index) noexcept {
+  return D == Direction::kRequest ? index + 1 : index - 1;
 }
 
 }  // namespace weir::stream
