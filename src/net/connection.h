@@ -102,6 +102,10 @@ class Connection : public event::Deferrable {
   bool still_alive() const noexcept;
 
  private:
+  static constexpr size_t kMaxReadBlocks = 8;
+  // A close that is to wait for no FIN still gives a slow reader this long, counted from its last progress.
+  static constexpr std::chrono::milliseconds kFlushPatience{30000};
+
   Connection(event::Loop& loop, int fd, const Address& remote, const ConnectionOptions& options);
   static void on_event(void* self, unsigned events) noexcept;
   static void on_end_of_turn(void* self) noexcept;

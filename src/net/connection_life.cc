@@ -1,0 +1,216 @@
+// How a connection begins and ends; what it does in between stands in connection.cc.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/strings.h"
+#include "net/connection.h"
+
+namespace weir::net {
+
+namespace {
+
+using event::FdWatch;
+using std::chrono::milliseconds;
+
+// Reads after a failed write: what the other side said before it hung up, within reason.
+constexpr int kMaxLastReads = 64;
+
+std::atomic<uint64_t> next_id{1};
+
+void set_option(int fd, int level, int name, int value) noexcept {
+  // Fails on Unix sockets and on sockets that are dead already; either shows elsewhere.
+  static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value));
+}
+
+}  // namespace
+
+// --- beginning -------------------------------------------------------------------------------------------
+
+Connection::Connection(event::Loop& loop, int fd, const Address& remote,
+                       const ConnectionOptions& options)
+    : loop_(loop),
+      remote_(remote),
+      options_(options),
+      id_(next_id.fetch_add(1, std::memory_order_relaxed)),
+      fd_(fd),
+      watch_(loop, &Connection::on_event, this),
+      end_of_turn_(loop, &Connection::on_end_of_turn, this),
+      timer_(loop, &Connection::on_timer, this),
+      read_size_(
+          std::clamp(options.read_chunk, Buffer::kBlockSize, kMaxReadBlocks * Buffer::kBlockSize)) {
+  watch_.attach(fd);
+  apply_options();
+}
+
+Connection::~Connection() { close(); }
+
+void Connection::apply_options() {
+  if (remote_.is_unix()) return;
+  if (options_.no_delay) set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
+  if (options_.keepalive_time_s == 0 && options_.keepalive_interval_s == 0 &&
+      options_.keepalive_probes == 0)
+    return;
+  set_option(fd_, SOL_SOCKET, SO_KEEPALIVE, 1);
+  if (options_.keepalive_time_s > 0)
+    set_option(fd_, IPPROTO_TCP, TCP_KEEPIDLE, options_.keepalive_time_s);
+  if (options_.keepalive_interval_s > 0)
+    set_option(fd_, IPPROTO_TCP, TCP_KEEPINTVL, options_.keepalive_interval_s);
+  if (options_.keepalive_probes > 0)
+    set_option(fd_, IPPROTO_TCP, TCP_KEEPCNT, options_.keepalive_probes);
+}
+
+std::unique_ptr<Connection> Connection::accepted(event::Loop& loop, int fd, const Address& remote,
+                                                 const ConnectionOptions& options) {
+  return std::unique_ptr<Connection>(new Connection(loop, fd, remote, options));
+}
+
+Result<std::unique_ptr<Connection>> Connection::connect(event::Loop& loop, const Address& to,
+                                                        milliseconds timeout,
+                                                        const ConnectionOptions& options) {
+  const int fd = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    const Code code = errno == EMFILE || errno == ENFILE ? Code::kExhausted : Code::kSystem;
+    return fail(code, Side::kUpstream, base::concat("socket: ", std::strerror(errno)));
+  }
+  std::unique_ptr<Connection> connection(new Connection(loop, fd, to, options));
+  connection->side_ = Side::kUpstream;
+  connection->connecting_ = true;
+  connection->started_ = true;
+  int result = 0;
+  do {
+    result = ::connect(fd, to.raw(), to.raw_size());
+  } while (result < 0 && errno == EINTR);
+  if (result == 0) {
+    connection->end_of_turn_.schedule();  // established at once (Unix sockets): said by the loop
+  } else if (errno == EINPROGRESS) {
+    connection->watch_.want(FdWatch::kWrite);
+    if (timeout > milliseconds(0)) connection->timer_.arm(timeout);
+  } else {
+    connection->fail_later(Code::kConnectFailed, errno, "connect");
+  }
+  return connection;
+}
+
+void Connection::finish_connect() {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
+  timer_.cancel();
+  if (error != 0) {
+    fail_later(Code::kConnectFailed, error, "connect");
+    return;
+  }
+  connecting_ = false;
+  update_watch();
+  if (sink_ != nullptr) sink_->on_connected();
+  if (fd_ >= 0 && (!out_.empty() || half_close_due_ || closing_)) end_of_turn_.schedule();
+}
+
+void Connection::start() {
+  started_ = true;
+  update_watch();
+}
+
+const Address& Connection::local() {
+  if (local_.raw_size() == 0 && fd_ >= 0) {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&storage), &size) == 0) {
+      local_ = Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), size);
+    }
+  }
+  return local_;
+}
+
+// --- ending ----------------------------------------------------------------------------------------------
+
+void Connection::close_gracefully(milliseconds linger) {
+  if (fd_ < 0 || closing_) return;
+  closing_ = true;
+  linger_ = linger;
+  if (connecting_ || error_due_) {
+    // There is nobody to linger for.
+    linger_ = milliseconds(0);
+    out_.clear();
+    connecting_ = false;
+  }
+  in_.clear();
+  arrived_ = false;
+  started_ = true;
+  timer_.arm(linger_ > milliseconds(0) ? linger_ : kFlushPatience);
+  end_of_turn_.schedule();
+}
+
+void Connection::finish_closing() {
+  ConnectionSink* sink = sink_;
+  close();
+  if (sink != nullptr) sink->on_error(Error{Code::kClosed, Side::kLocal, "closed"});
+}
+
+void Connection::close(How how) noexcept {
+  if (fd_ < 0) return;
+  if (how == How::kReset) {
+    const linger option{1, 0};
+    static_cast<void>(::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &option, sizeof option));
+  }
+  watch_.disarm();
+  timer_.cancel();
+  ::close(std::exchange(fd_, -1));
+  in_.clear();
+  out_.clear();
+  error_due_ = offer_due_ = arrived_ = half_close_due_ = connecting_ = write_wait_ = false;
+}
+
+// Errors are kept until the loop can report them with nobody's call on the stack.
+void Connection::fail_later(Code code, int error, std::string_view what) {
+  if (error_due_) return;
+  std::string detail;
+  if (transport_ != nullptr && !transport_->failure().empty()) {
+    detail = transport_->failure();
+  } else {
+    detail = base::concat(what, ": ", std::strerror(error));
+  }
+  pending_error_ = Error{code, side_, std::move(detail)};
+  error_due_ = true;
+  write_wait_ = false;
+  half_close_due_ = false;
+  out_.clear();
+  // A broken socket is always ready: watching it on would spin.
+  watch_.want(0);
+  timer_.cancel();
+  end_of_turn_.schedule();
+}
+
+void Connection::deliver_error() {
+  // The other side may have answered before it hung up (an early error response to an upload): that is heard first.
+  if (started_ && !connecting_ && !closing_) {
+    if (arrived_ && read_holds_ == 0) deliver();
+    for (int i = 0; i < kMaxLastReads && fd_ >= 0 && read_holds_ == 0 && !read_ended_; ++i) {
+      size_t asked = 0;
+      if (read_some(asked).status != IoStatus::kOk) break;
+      if (sink_ != nullptr) sink_->on_data(in_, ReadEnd::kNo);
+    }
+  }
+  if (fd_ < 0) return;  // closed by its owner meanwhile
+  const Error error = std::move(pending_error_);
+  ConnectionSink* sink = sink_;
+  close();
+  if (sink != nullptr) sink->on_error(error);
+}
+
+bool Connection::still_alive() const noexcept {
+  if (fd_ < 0 || error_due_ || read_ended_ || !in_.empty()) return false;
+  char byte = 0;
+  const ssize_t n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+}  // namespace weir::net
