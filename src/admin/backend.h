@@ -10,6 +10,11 @@
 
 namespace weir::admin {
 
+/// Which listeners a drain is about: all, or those whose traffic_direction is INBOUND.
+enum class DrainScope : uint8_t { kAll, kInbound };
+/// When a listener that is drained refuses new clients. Only with kAtOnce its answers do not say "connection: close".
+enum class StopAccepting : uint8_t { kAtOnce, kAfterDrainTime, kNever };
+
 /// Thread: main. Texts are complete bodies.
 class Backend {
  public:
@@ -31,8 +36,8 @@ class Backend {
   /// Reads the configuration anew; `done` gets reload_json() and whether the edit was taken.
   virtual void reload(std::function<void(std::string json, bool taken)> done) = 0;
   virtual void set_health_check_failed(bool failed) = 0;
-  /// Stops accepting: at once, or (graceful) after a drain; `inbound_only` spares the other listeners.
-  virtual void drain_listeners(bool graceful, bool inbound_only) = 0;
+  /// Takes the listeners of today out; what a later edit adds is not affected.
+  virtual void drain_listeners(DrainScope scope, StopAccepting when) = 0;
   virtual void quit() = 0;
   virtual void reopen_logs() = 0;
   /// A request was answered: for admin's access log.

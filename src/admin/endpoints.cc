@@ -133,7 +133,13 @@ void config_dump(Backend& b, const Request&, const Answer& answer) {
 }
 
 void drain_listeners(Backend& b, const Request& request, const Answer& answer) {
-  b.drain_listeners(request.query.contains("graceful"), request.query.contains("inboundonly"));
+  const bool graceful = request.query.contains("graceful");
+  const bool keeps = request.query.contains("skip_exit");
+  if (keeps && !graceful) return answer(Response{400, "skip_exit requires graceful\n"});
+  b.drain_listeners(request.query.contains("inboundonly") ? DrainScope::kInbound : DrainScope::kAll,
+                    keeps      ? StopAccepting::kNever
+                    : graceful ? StopAccepting::kAfterDrainTime
+                               : StopAccepting::kAtOnce);
   answer(ok());
 }
 
@@ -180,7 +186,7 @@ constexpr std::array kEndpoints = {
              &clusters},
     Endpoint{"/config_dump", Method::kGet, "the serving configuration, secrets redacted",
              &config_dump},
-    Endpoint{"/drain_listeners", Method::kPost, "stop accepting (graceful, inboundonly)",
+    Endpoint{"/drain_listeners", Method::kPost, "stop accepting (inboundonly, graceful, skip_exit)",
              &drain_listeners},
     Endpoint{"/healthcheck/fail", Method::kPost,
              "fail health checks, so that balancers take this process out", &healthcheck_fail},

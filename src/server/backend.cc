@@ -237,8 +237,8 @@ void ServerBackend::reload(std::function<void(std::string json, bool taken)> don
 void ServerBackend::set_health_check_failed(bool failed) {
   server_.set_health_check_failed(failed);
 }
-void ServerBackend::drain_listeners(bool graceful, bool inbound_only) {
-  server_.drain_listeners(graceful, inbound_only);
+void ServerBackend::drain_listeners(admin::DrainScope scope, admin::StopAccepting when) {
+  server_.drain_listeners(scope, when);
 }
 void ServerBackend::quit() { server_.quit(Server::Quit::kNow); }
 void ServerBackend::reopen_logs() { server_.reopen_logs(); }

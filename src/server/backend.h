@@ -31,7 +31,7 @@ class ServerBackend final : public admin::Backend {
   std::string reload_json() override;
   void reload(std::function<void(std::string json, bool taken)> done) override;
   void set_health_check_failed(bool failed) override;
-  void drain_listeners(bool graceful, bool inbound_only) override;
+  void drain_listeners(admin::DrainScope scope, admin::StopAccepting when) override;
   void quit() override;
   void reopen_logs() override;
   void on_answered(const RequestHead& head, int status, size_t body_bytes) override;

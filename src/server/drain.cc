@@ -29,7 +29,8 @@ void Drain::on_accept_window(void* self) {
   for (const auto& each : drain.workers_) {
     Worker& worker = *each;
     worker.post([&worker, &drain] {
-      worker.stop_accepting();
+      worker.stop_accepting(admin::DrainScope::kAll);
+      worker.close_idle();
       worker.when_empty([&drain] { drain.loop_.post([&drain] { drain.worker_empty(); }); });
     });
   }

@@ -246,12 +246,23 @@ void Server::reopen_logs() {
   access_logs_.reopen();
 }
 
-void Server::drain_listeners(bool graceful, bool inbound_only) {
+void Server::drain_listeners(admin::DrainScope scope, admin::StopAccepting when) {
+  WEIR_LOG(kListener, kInfo, "listeners are drained",
+           {{"scope", scope == admin::DrainScope::kInbound ? "inbound" : "all"},
+            {"stop", when == admin::StopAccepting::kAtOnce  ? "at once"
+                     : when == admin::StopAccepting::kNever ? "never"
+                                                            : "after the drain time"}});
   for (const auto& each : workers_) {
     Worker& worker = *each;
-    worker.post([&worker, graceful, inbound_only] {
-      if (graceful) worker.start_drain();
-      worker.stop_accepting(inbound_only);
+    worker.post([&worker, scope, when, time = options_.drain_time] {
+      switch (when) {
+        case admin::StopAccepting::kAtOnce:
+          return worker.stop_accepting(scope);
+        case admin::StopAccepting::kAfterDrainTime:
+          return worker.drain_listeners(scope, time);
+        case admin::StopAccepting::kNever:
+          return worker.drain_listeners(scope, std::nullopt);
+      }
     });
   }
 }

@@ -72,7 +72,7 @@ class Server final : public router::FilterHost {
   void reopen_logs();
   bool logs_admin() const noexcept { return admin_log_ != nullptr; }
   void log_admin(std::string line) { access_logs_.submit(*admin_log_, std::move(line), 1); }
-  void drain_listeners(bool graceful, bool inbound_only);
+  void drain_listeners(admin::DrainScope scope, admin::StopAccepting when);
   /// Called on the main thread once the first generation serves.
   void set_on_ready(std::function<void()> callback) { on_ready_ = std::move(callback); }
 

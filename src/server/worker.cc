@@ -18,6 +18,10 @@ constexpr std::chrono::seconds kRetiredListenerIdleGrace{5};
 /// … and all are cut after this time (Envoy's default --drain-time-s).
 constexpr std::chrono::minutes kRetiredListenerMaxAge{10};
 
+bool belongs(bool inbound, admin::DrainScope scope) noexcept {
+  return inbound || scope == admin::DrainScope::kAll;
+}
+
 }  // namespace
 
 /// Hands the sockets that one worker accepts round to all. Owner: that worker's Listening. Thread: its loop's.
@@ -44,7 +48,8 @@ Worker::Worker(unsigned index, const WorkerDeps& deps)
       streams_(loop_),
       session_deps_{loop_, index, callouts_, access_log_, streams_, deps.health_check_failed},
       sweep_(loop_, &Worker::on_sweep, this),
-      retire_timer_(loop_, &Worker::on_retire_timer, this) {}
+      retire_timer_(loop_, &Worker::on_retire_timer, this),
+      drain_timer_(loop_, &Worker::on_drain_timer, this) {}
 
 Worker::~Worker() { join(); }
 
@@ -173,18 +178,52 @@ void Worker::start_drain() {
   for (Listening& each : listenings_) each.host->start_drain();
 }
 
-void Worker::stop_accepting(bool inbound_only) {
+void Worker::drain_listeners(admin::DrainScope scope,
+                             std::optional<std::chrono::milliseconds> accept_for) {
+  loop_.refresh_clock();
   for (Listening& each : listenings_) {
-    if (inbound_only && !each.inbound) continue;
-    if (each.listener) {
-      each.listener->drain_queue();
-      // The snapshot still holds the socket: without this, clients would connect and wait for ever.
-      each.sockets->of(index_)->stop_listening();
-    }
-    each.listener.reset();
+    if (!belongs(each.inbound, scope)) continue;
     each.host->start_drain();
-    each.host->close_idle();
+    if (accept_for && !each.accepts_until) each.accepts_until = loop_.now() + *accept_for;
   }
+  stop_due();
+}
+
+void Worker::stop_accepting(admin::DrainScope scope) {
+  for (Listening& each : listenings_)
+    if (belongs(each.inbound, scope)) refuse_clients(each);
+}
+
+void Worker::refuse_clients(Listening& listening) {
+  if (!listening.listener) return;
+  listening.listener->drain_queue();
+  // The snapshot still holds the socket: without this, clients would connect and wait for ever.
+  listening.sockets->of(index_)->stop_listening();
+  listening.listener.reset();
+}
+
+/// Ends the time of the drained listeners whose time has come, and waits for the next.
+void Worker::stop_due() {
+  std::optional<MonotonicTime> next;
+  for (Listening& each : listenings_) {
+    if (!each.accepts_until) continue;
+    if (*each.accepts_until <= loop_.now()) {
+      each.accepts_until.reset();
+      refuse_clients(each);
+      each.host->close_idle();
+    } else if (!next || *each.accepts_until < *next) {
+      next = each.accepts_until;
+    }
+  }
+  if (next)
+    drain_timer_.arm(std::chrono::duration_cast<std::chrono::milliseconds>(*next - loop_.now()) +
+                     event::Loop::kTick);
+}
+
+void Worker::on_drain_timer(void* self) { static_cast<Worker*>(self)->stop_due(); }
+
+void Worker::close_idle() {
+  for (Listening& each : listenings_) each.host->close_idle();
   for (Listening& each : retired_) each.host->close_idle();
   sweep_.schedule();
 }

@@ -4,10 +4,12 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "admin/backend.h"
 #include "event/loop.h"
 #include "net/listener.h"
 #include "proxy/access_log.h"
@@ -34,7 +36,7 @@ struct WorkerDeps {
 };
 
 /// Owner: the server. start() and join() on main; every other member on the worker's own thread, through post().
-/// Order: construct, start, adopt*, start_drain?, stop_accepting?, stop, join.
+/// Order: construct, start, adopt*, stop, join; drain_listeners() and stop_accepting() as often as wished after adopt().
 class Worker {
  public:
   Worker(unsigned index, const WorkerDeps& deps);
@@ -50,11 +52,16 @@ class Worker {
   /// one of them can accept on.
   void adopt(std::shared_ptr<const Snapshot> snapshot, wasm::Host* wasm,
              const std::vector<std::unique_ptr<Worker>>& peers);
-  /// Responses say "connection: close" from now on.
+  /// The process ends: every response says "connection: close" from now on, also of listeners that an edit adds.
   void start_drain();
-  /// Takes what waits in the accept queues, then closes the sockets; idle connections go. `inbound_only` spares listeners of
-  /// another traffic direction.
-  void stop_accepting(bool inbound_only = false);
+  /// Responses of today's listeners say "connection: close" from now on. After `accept_for` (if there is one) these listeners
+  /// stop accepting and their idle connections go. One that is to stop already keeps its time.
+  void drain_listeners(admin::DrainScope scope,
+                       std::optional<std::chrono::milliseconds> accept_for);
+  /// Takes what waits in the accept queues, then closes the sockets. Connections go on.
+  void stop_accepting(admin::DrainScope scope);
+  /// Closes the connections on which no request is under way.
+  void close_idle();
   /// Cuts every connection.
   void close_all();
   /// `callback` runs (on this thread) when no session is left, maybe at once.
@@ -75,15 +82,19 @@ class Worker {
     std::unique_ptr<proxy::ListenerHost> host;
     std::unique_ptr<net::Listener> listener;
     bool inbound = false;
+    std::optional<MonotonicTime> accepts_until;  // of one that is drained
     MonotonicTime retired_at{};
   };
   void run();
   Listening make_listening(const ListenerEntry& entry,
                            const std::vector<std::unique_ptr<Worker>>& peers);
   void retire(Listening listening);
+  void refuse_clients(Listening& listening);
+  void stop_due();
   static void on_host_empty(void* self);
   static void on_sweep(void* self);
   static void on_retire_timer(void* self);
+  static void on_drain_timer(void* self);
 
   unsigned index_;
   event::Loop loop_;
@@ -97,6 +108,7 @@ class Worker {
   std::vector<Listening> retired_;  // removed by an edit, with sessions left
   event::EndOfTurn sweep_;
   event::Timer retire_timer_;
+  event::Timer drain_timer_;
   std::vector<std::function<void()>> when_empty_;
   bool draining_ = false;
   std::thread thread_;

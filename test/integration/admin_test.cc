@@ -196,18 +196,97 @@ TEST(Admin, QuitEndsTheProcessInOrder) {
   EXPECT_EQ(proxy.stop(), 0);
 }
 
-TEST(Admin, DrainListenersClosesThem) {
-  TestProxy proxy(yaml());
-  const uint16_t port = proxy.port();
-  proxy.admin("/drain_listeners", "POST");
-  proxy.wait_for("the listener is closed", [port] {
-    try {
-      Peer::connect(port);
-      return false;
-    } catch (const std::exception&) {
-      return true;
-    }
-  });
+// ---- POST /drain_listeners ---------------------------------------------------------------------------------------------
+
+/// The configuration with a listener of each name and traffic direction in place of the one.
+std::string with_listeners(const std::vector<std::pair<std::string, std::string>>& listeners) {
+  const std::string text = yaml();
+  const std::string name = "  - name: main\n";
+  const size_t begin = text.find(name);
+  const size_t end = text.find("  clusters:\n");
+  std::string out = text.substr(0, begin);
+  for (const auto& [listener, direction] : listeners)
+    out += "  - name: " + listener + "\n    traffic_direction: " + direction + "\n" +
+           text.substr(begin + name.size(), end - begin - name.size());
+  return out + text.substr(end);
+}
+
+const std::vector<std::pair<std::string, std::string>> kInAndOut = {{"in", "INBOUND"},
+                                                                    {"out", "OUTBOUND"}};
+
+/// What an answer on the connection says of its future.
+std::string connection_header(Peer& client) {
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  const Peer::Message answer = client.read_message();
+  EXPECT_EQ(answer.body, "ok");
+  return answer.header("connection");
+}
+std::string connection_header(Peer&& client) { return connection_header(client); }
+
+bool refuses(uint16_t port) {
+  try {
+    Peer::connect(port);
+    return false;
+  } catch (const std::exception&) {
+    return true;
+  }
+}
+
+TEST(Admin, DrainListenersClosesThemAndLeavesConnections) {
+  TestProxy proxy(with_listeners(kInAndOut));
+  const uint16_t in = proxy.port("in"), out = proxy.port("out");
+  Peer client = Peer::connect(in);
+  EXPECT_EQ(connection_header(client), "");
+  EXPECT_EQ(proxy.admin("/drain_listeners?inboundonly", "POST"), "OK\n");
+  proxy.wait_for("the inbound listener is closed", [in] { return refuses(in); });
+  EXPECT_EQ(connection_header(client), "");
+  EXPECT_EQ(connection_header(Peer::connect(out)), "");
+  EXPECT_EQ(proxy.admin("/drain_listeners", "POST"), "OK\n");
+  proxy.wait_for("the other is closed", [out] { return refuses(out); });
+  EXPECT_EQ(connection_header(client), "");
+}
+
+TEST(Admin, GracefulDrainSaysCloseAndGoesOnAccepting) {
+  TestProxy proxy(with_listeners(kInAndOut),
+                  {.from_file = true, .drain_time = std::chrono::hours(1)});
+  const uint16_t in = proxy.port("in"), out = proxy.port("out");
+  Peer open_in = Peer::connect(in), open_out = Peer::connect(out);
+  EXPECT_EQ(connection_header(open_in), "");
+  EXPECT_EQ(proxy.admin("/drain_listeners?graceful&inboundonly", "POST"), "OK\n");
+  proxy.wait_for("the inbound listener drains",
+                 [in] { return connection_header(Peer::connect(in)) == "close"; });
+  EXPECT_EQ(connection_header(open_in), "close");
+  EXPECT_TRUE(open_in.closed());
+  EXPECT_EQ(connection_header(open_out), "");
+  // A listener that an edit adds is not drained, and one that the edit keeps goes on draining.
+  auto listeners = kInAndOut;
+  listeners.emplace_back("new", "INBOUND");
+  proxy.write_config(with_listeners(listeners));
+  proxy.wait_for_generation(2);
+  EXPECT_EQ(connection_header(proxy.connect("new")), "");
+  EXPECT_EQ(connection_header(Peer::connect(in)), "close");
+  EXPECT_EQ(connection_header(open_out), "");
+}
+
+TEST(Admin, GracefulDrainEndsWithTheDrainTime) {
+  TestProxy proxy(with_listeners(kInAndOut), {.drain_time = std::chrono::seconds(1)});
+  const uint16_t in = proxy.port("in"), out = proxy.port("out");
+  Peer idle = Peer::connect(in);
+  EXPECT_EQ(connection_header(idle), "");
+  EXPECT_EQ(proxy.admin("/drain_listeners?graceful&inboundonly", "POST"), "OK\n");
+  proxy.wait_for("the inbound listener is closed", [in] { return refuses(in); });
+  EXPECT_TRUE(idle.closed());
+  EXPECT_EQ(connection_header(Peer::connect(out)), "");
+}
+
+TEST(Admin, GracefulDrainMayGoOnAcceptingForEver) {
+  TestProxy proxy(yaml(), {.drain_time = std::chrono::seconds(0)});
+  EXPECT_EQ(proxy.admin_message("/drain_listeners?skip_exit", "POST").status(), 400);
+  EXPECT_EQ(connection_header(proxy.connect()), "");
+  EXPECT_EQ(proxy.admin("/drain_listeners?graceful&skip_exit", "POST"), "OK\n");
+  proxy.wait_for("the listener drains",
+                 [&proxy] { return connection_header(proxy.connect()) == "close"; });
+  EXPECT_EQ(connection_header(proxy.connect()), "close");
 }
 
 TEST(Admin, PipelinedAdminRequestsAreAnsweredInOrder) {
