@@ -84,8 +84,8 @@ void read_socket(View& listener, ListenerOptions& out) {
   out.socket.reuse_port = listener.boolean("enable_reuse_port", true);
   out.socket.freebind = listener.boolean("freebind", false);
   out.bind_to_port = listener.boolean("bind_to_port", true);
-  out.buffer_limit = listener.uint32("per_connection_buffer_limit_bytes", out.buffer_limit, 1);
-  out.connection.buffer_limit = out.buffer_limit;
+  out.connection.buffer_limit = listener.uint32(
+      "per_connection_buffer_limit_bytes", static_cast<uint32_t>(out.connection.buffer_limit), 1);
   out.accept_batch =
       listener.uint32("max_connections_to_accept_per_socket_event", out.accept_batch, 1);
   const KeepaliveParts keepalive = read_keepalive(listener, "tcp_keepalive");

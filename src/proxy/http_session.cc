@@ -136,7 +136,7 @@ void HttpSession::on_write_blocked() {
 }
 
 bool HttpSession::output_over_limit() const noexcept {
-  const size_t limit = host_.current()->listener().buffer_limit;
+  const size_t limit = host_.current()->listener().connection.buffer_limit;
   return limit > 0 && connection_->unsent() > limit;
 }
 

@@ -128,7 +128,7 @@ void HttpStream::request_ended() {
 void HttpStream::begin_chain(size_t filters) {
   SessionDeps& deps = session_->deps();
   const stream::ChainEnvironment environment{&deps.loop, deps.worker, &deps.callouts,
-                                             runtime_->listener().buffer_limit,
+                                             runtime_->listener().connection.buffer_limit,
                                              &deps.health_check_failed};
   chain_.begin(*this, exchange_, environment, filters);
 }

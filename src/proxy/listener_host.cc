@@ -21,10 +21,9 @@ void ListenerHost::adopt(std::shared_ptr<const HcmRuntime> runtime,
 }
 
 void ListenerHost::on_accept(int fd, const net::Address& remote) {
-  net::ConnectionOptions options = current_->listener().connection;
-  options.buffer_limit = current_->listener().buffer_limit;
   auto session = std::make_unique<HttpSession>(
-      deps_, *this, net::Connection::accepted(deps_.loop, fd, remote, options));
+      deps_, *this,
+      net::Connection::accepted(deps_.loop, fd, remote, current_->listener().connection));
   session->index_ = sessions_.size();
   HttpSession& added = *session;
   sessions_.push_back(std::move(session));

@@ -130,10 +130,9 @@ struct ListenerOptions {
   std::string name;
   net::Address address;
   net::SocketOptions socket;
-  std::string stat_prefix;              // empty: the address with ':' -> '_'
-  uint32_t buffer_limit = 1024 * 1024;  // per_connection_buffer_limit_bytes
-  uint32_t accept_batch = 16;           // max_connections_to_accept_per_socket_event
-  net::ConnectionOptions connection;    // TCP keepalive
+  std::string stat_prefix;            // empty: the address with ':' -> '_'
+  uint32_t accept_batch = 16;         // max_connections_to_accept_per_socket_event
+  net::ConnectionOptions connection;  // buffer limit, TCP keepalive
   bool bind_to_port = true;
   std::string traffic_direction = "UNSPECIFIED";
   FilterChainOptions filter_chain;

@@ -16,7 +16,7 @@ TEST_F(LoaderTest, FillsDefaults) {
   const proxy::ListenerOptions& listener = *configuration->listeners.at(0);
   EXPECT_EQ(listener.name, "main");
   EXPECT_EQ(listener.address.to_string(), "127.0.0.1:10000");
-  EXPECT_EQ(listener.buffer_limit, 1024u * 1024);
+  EXPECT_EQ(listener.connection.buffer_limit, 1024u * 1024);
   EXPECT_TRUE(listener.socket.reuse_port);
   EXPECT_TRUE(listener.bind_to_port);
   EXPECT_EQ(listener.traffic_direction, "UNSPECIFIED");
@@ -112,7 +112,6 @@ TEST_F(LoaderTest, ReadsListener) {
   EXPECT_EQ(listener.name, "/tmp/weir.sock");
   EXPECT_EQ(listener.socket.unix_mode, 0660);
   EXPECT_EQ(listener.stat_prefix, "unix");
-  EXPECT_EQ(listener.buffer_limit, 32768u);
   EXPECT_EQ(listener.connection.buffer_limit, 32768u);
   EXPECT_EQ(listener.socket.backlog, 7);
   EXPECT_FALSE(listener.socket.reuse_port);

@@ -125,7 +125,7 @@ class SessionTest : public ::testing::Test {
   void publish() {
     auto listener = std::make_shared<ListenerOptions>();
     listener->name = "main";
-    listener->buffer_limit = buffer_limit;
+    listener->connection.buffer_limit = buffer_limit;
     listener->filter_chain.name = "chain";
     auto hcm = std::make_shared<HcmOptions>(std::move(options));
     options = HcmOptions();
