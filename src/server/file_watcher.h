@@ -35,6 +35,7 @@ class FileWatcher {
   /// From now on these files are watched, with the stamps that they have now unless given.
   void watch(const std::vector<std::string>& files);
   void set_debounce(std::chrono::milliseconds debounce) noexcept { debounce_ = debounce; }
+  bool watching() const noexcept { return !files_.empty(); }
   /// True if a stamp differs from the one at watch().
   bool differs() const;
 

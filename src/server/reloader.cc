@@ -98,13 +98,12 @@ void Reloader::begin() {
   if (!loaded.configuration) return reject(std::move(loaded.diagnostics));
 
   next_plugin_keys_ = keys_of(plugins);
-  Difference changed;
+  changes_.reset();
   if (current_ != nullptr) {
-    changed = difference(*current_->configuration, *loaded.configuration);
+    changes_ = difference(*current_->configuration, *loaded.configuration);
     reuse_unchanged(*loaded.configuration, plugins);
   }
-  changes_ = changed;
-  if (current_ != nullptr && changed.nothing() && next_plugin_keys_ == plugin_keys_ &&
+  if (changes_ && changes_->nothing() && next_plugin_keys_ == plugin_keys_ &&
       current_->configuration->dump_json == loaded.configuration->dump_json) {
     WEIR_LOG(kConfig, kInfo, "configuration read again, nothing changed",
              {{"generation", current_->generation}});
@@ -188,7 +187,7 @@ void Reloader::on_wasm_prepared(wasm::PrepareOutcome outcome) {
 void Reloader::commit(const wasm::PrepareOutcome& outcome) {
   state_ = State::kCommitting;
   acknowledged_ = 0;
-  if (current_ != nullptr) changes_.plugins_swapped = outcome.plugins_swapped;
+  if (changes_) changes_->plugins_swapped = outcome.plugins_swapped;
   deps_.wasm.commit(generation_);
   for (const auto& each : deps_.workers) {
     Worker& worker = *each;
@@ -232,10 +231,7 @@ void Reloader::committed() {
   since_ = deps_.loop.system_now();
   const auto took =
       std::chrono::duration_cast<std::chrono::milliseconds>(deps_.loop.now() - began_);
-  const std::string details = before == 0 ? "" : changes_.to_string() + ", ";
-  WEIR_LOG(kMain, kInfo,
-           "generation " + std::to_string(current_->generation) + " serving (" + details +
-               std::to_string(took.count()) + " ms)");
+  WEIR_LOG(kMain, kInfo, serving_text(current_->generation, changes_, took));
   success_.inc();
   generation_gauge_.set(static_cast<int64_t>(current_->generation));
   last_ok_.set(1);

@@ -54,6 +54,8 @@ class Reloader final : public wasm::PrepareObserver {
   const std::vector<config::Diagnostic>& errors() const noexcept { return errors_; }
   /// For GET /reload.
   std::string json() const;
+  /// Whether an edit is noticed without being asked for.
+  bool watching() const noexcept { return watcher_.watching(); }
   /// No further edit is taken (the process drains).
   void freeze() noexcept { frozen_ = true; }
 
@@ -91,8 +93,8 @@ class Reloader final : public wasm::PrepareObserver {
   std::vector<std::string> plugin_keys_;  // of the serving generation
   std::vector<std::string> next_plugin_keys_;
   std::multimap<MonotonicTime, uint64_t> expiries_;
-  Difference changes_;       // of the generation under way
-  uint64_t generation_ = 0;  // newest number handed out
+  std::optional<Difference> changes_;  // of the generation under way; none for the first
+  uint64_t generation_ = 0;            // newest number handed out
   MonotonicTime began_{};
   SystemTime since_{};
   SystemTime last_attempt_{};

@@ -135,6 +135,13 @@ std::string Difference::to_string() const {
   return out.empty() ? "nothing changed" : out;
 }
 
+std::string serving_text(uint64_t generation, const std::optional<Difference>& changed,
+                         std::chrono::milliseconds took) {
+  return "generation " + std::to_string(generation) + " serving (" +
+         (changed ? changed->to_string() + ", " : std::string()) + std::to_string(took.count()) +
+         " ms)";
+}
+
 Difference difference(const config::Configuration& before, const config::Configuration& after) {
   Difference result;
   unsigned frames_added = 0, frames_changed = 0, frames_removed = 0;

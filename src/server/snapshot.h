@@ -1,9 +1,11 @@
 // Snapshot: the immutable, validated runtime configuration of one generation, and the sockets that it listens on.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 #include <weir/result.h>
@@ -83,5 +85,9 @@ struct Difference {
       const;  // "1 filter swapped, 1 cluster added"; a swapped filter is no changed listener
 };
 Difference difference(const config::Configuration& before, const config::Configuration& after);
+
+/// The log's word on a generation: "generation 2 serving (1 filter swapped, 14 ms)". Nothing differs from none before.
+std::string serving_text(uint64_t generation, const std::optional<Difference>& changed,
+                         std::chrono::milliseconds took);
 
 }  // namespace weir::server

@@ -1,3 +1,4 @@
+// What the log says of an edit.
 #include <gtest/gtest.h>
 
 #include "proxy/options.h"
@@ -53,6 +54,32 @@ TEST(Difference, ASwappedFilterIsNoChangedListener) {
   EXPECT_EQ(found.to_string(), "1 filter swapped");
   found.listeners_changed = 1;
   EXPECT_EQ(found.to_string(), "1 filter swapped, 1 listener changed");
+}
+
+TEST(Difference, SaysWhatChangedInWords) {
+  Difference difference;
+  EXPECT_TRUE(difference.nothing());
+  EXPECT_EQ(difference.to_string(), "nothing changed");
+  difference.plugins_swapped = 1;
+  EXPECT_FALSE(difference.nothing());
+  EXPECT_EQ(difference.to_string(), "1 filter swapped");
+  difference.listeners_changed = 2;
+  difference.clusters_added = 1;
+  EXPECT_EQ(difference.to_string(), "1 filter swapped, 2 listeners changed, 1 cluster added");
+  difference = {
+      .listeners_added = 1, .listeners_removed = 3, .clusters_changed = 1, .clusters_removed = 2};
+  EXPECT_EQ(difference.to_string(),
+            "1 listener added, 3 listeners removed, 1 cluster changed, 2 clusters removed");
+}
+
+TEST(Difference, StandsInTheLineOfTheGeneration) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(serving_text(1, std::nullopt, milliseconds(9)), "generation 1 serving (9 ms)");
+  EXPECT_EQ(
+      serving_text(2, Difference{.listeners_changed = 1, .plugins_swapped = 1}, milliseconds(14)),
+      "generation 2 serving (1 filter swapped, 1 listener changed, 14 ms)");
+  EXPECT_EQ(serving_text(3, Difference(), milliseconds(0)),
+            "generation 3 serving (nothing changed, 0 ms)");
 }
 
 }  // namespace
