@@ -23,24 +23,22 @@ void add_flags(CLI::App& app, Options& options, std::string& mode, unsigned& dra
   app.add_option("--mode", mode, "serve, or validate: check the configuration and exit")
       ->check(CLI::IsMember({"serve", "validate"}));
   app.add_option("--concurrency", options.concurrency, "worker threads (default: number of cores)");
-  app.add_option("-l,--log-level", options.log_level,
-                 "trace, debug, info, warning, error, critical, off")
+  const auto keep_level = [&options](const std::string& text) {
+    options.log_level = *weir::base::parse_level(text);
+  };
+  app.add_option_function<std::string>("-l,--log-level", keep_level,
+                                       "trace, debug, info, warning, error, critical, off")
       ->check([](const std::string& text) {
         return weir::base::parse_level(text) ? std::string() : "unknown log level " + text;
       });
-  app.add_option("--component-log-level", options.component_log_level,
-                 "such as http:debug,wasm:trace")
+  const auto keep_component_levels = [&options](const std::string& text) {
+    options.component_levels = *weir::base::parse_component_levels(text);
+  };
+  app.add_option_function<std::string>("--component-log-level", keep_component_levels,
+                                       "such as http:debug,wasm:trace")
       ->check([](const std::string& text) {
-        for (size_t at = 0; at <= text.size();) {
-          const size_t end = std::min(text.find(',', at), text.size());
-          const std::string each = text.substr(at, end - at);
-          const size_t colon = each.find(':');
-          if (colon == std::string::npos || !weir::base::parse_component(each.substr(0, colon)) ||
-              !weir::base::parse_level(each.substr(colon + 1)))
-            return "not component:level: " + each;
-          at = end + 1;
-        }
-        return std::string();
+        const auto levels = weir::base::parse_component_levels(text);
+        return levels ? std::string() : levels.error().detail;
       });
   app.add_option("--log-path", options.log_path, "log file (default: stderr)");
   app.add_option("--admin-address-path", options.admin_address_path,
@@ -81,7 +79,6 @@ int main(int argc, char** argv) {
   if (const int code = parse(app, argc, argv); code != kParsed) return code == 0 ? 0 : 1;
 
   options.drain_time = std::chrono::seconds(drain_seconds);
-  options.arguments.assign(argv, argv + argc);
   if (mode == "validate" || validate->parsed()) options.mode = Options::Mode::kValidate;
   if (options.config_path.empty() && options.config_yaml.empty()) {
     std::fprintf(stderr, "weir: a configuration is needed: -c FILE (see --help)\n");

@@ -44,4 +44,7 @@ class Backend {
   virtual void on_answered(const RequestHead& head, int status, size_t body_bytes) = 0;
 };
 
+/// Envoy's name of the state: "LIVE", "DRAINING" …
+std::string_view state_name(Backend::State state) noexcept;
+
 }  // namespace weir::admin

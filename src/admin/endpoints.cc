@@ -31,24 +31,10 @@ std::string_view parameter(const Request& request, std::string_view name) {
   return found == request.query.end() ? std::string_view() : std::string_view(found->second);
 }
 
-std::string_view state_text(Backend::State state) {
-  switch (state) {
-    case Backend::State::kLive:
-      return "LIVE";
-    case Backend::State::kPreInitializing:
-      return "PRE_INITIALIZING";
-    case Backend::State::kInitializing:
-      return "INITIALIZING";
-    case Backend::State::kDraining:
-      return "DRAINING";
-  }
-  return "";
-}
-
 void ready(Backend& backend, const Request&, const Answer& answer) {
   const Backend::State state = backend.state();
   answer(
-      Response{state == Backend::State::kLive ? 200 : 503, std::string(state_text(state)) + "\n"});
+      Response{state == Backend::State::kLive ? 200 : 503, std::string(state_name(state)) + "\n"});
 }
 
 void stats(Backend& backend, const Request& request, const Answer& answer) {
@@ -268,7 +254,7 @@ std::string index_page(Backend& backend) {
       "1em;color:#223}"
       "td{padding:.3em 1em .3em 0;vertical-align:top}code,a{font-family:ui-monospace,monospace}"
       "button{font:inherit}h1{font-size:1.4em}</style></head><body><h1>weir: ";
-  out.append(state_text(backend.state())).append("</h1><table>");
+  out.append(state_name(backend.state())).append("</h1><table>");
   for (const Endpoint& each : kEndpoints) {
     out += "<tr><td>";
     if (each.method == Method::kGet) {

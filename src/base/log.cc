@@ -94,6 +94,28 @@ std::string_view component_name(Component component) noexcept {
   return kComponentNames[static_cast<size_t>(component)];
 }
 
+Result<ComponentLevels> parse_component_levels(std::string_view text) {
+  ComponentLevels levels;
+  for (const std::string_view each : split(text, ',')) {
+    const size_t colon = std::min(each.find(':'), each.size());
+    const auto component = parse_component(each.substr(0, colon));
+    const auto level = parse_level(each.substr(std::min(colon + 1, each.size())));
+    if (!component || !level)
+      return fail(Code::kConfig, Side::kLocal, concat("not component:level: ", each));
+    levels.emplace_back(*component, *level);
+  }
+  return levels;
+}
+
+std::string component_levels_text(const ComponentLevels& levels) {
+  std::string text;
+  for (const auto& [component, level] : levels) {
+    if (!text.empty()) text += ',';
+    text.append(component_name(component)).append(":").append(level_name(level));
+  }
+  return text;
+}
+
 Level log_level(Component component) noexcept {
   return internal::levels[static_cast<size_t>(component)].load(std::memory_order_relaxed);
 }

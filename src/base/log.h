@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+#include <vector>
 #include <weir/result.h>
 
 namespace weir::base {
@@ -42,6 +44,10 @@ std::optional<Level> parse_level(std::string_view text) noexcept;
 std::string_view level_name(Level level) noexcept;
 std::optional<Component> parse_component(std::string_view text) noexcept;
 std::string_view component_name(Component component) noexcept;
+using ComponentLevels = std::vector<std::pair<Component, Level>>;
+/// "http:debug,wasm:trace". Errors: kConfig, naming the part that is not component:level; nothing is left out.
+Result<ComponentLevels> parse_component_levels(std::string_view text);
+std::string component_levels_text(const ComponentLevels& levels);
 
 namespace internal {
 extern std::atomic<Level> levels[static_cast<size_t>(Component::kCount_)];

@@ -18,20 +18,6 @@ namespace {
 constexpr std::chrono::milliseconds kWorkerAnswer{
     500};  // a worker in a long guest call is left out
 
-std::string_view state_name(admin::Backend::State state) {
-  switch (state) {
-    case admin::Backend::State::kLive:
-      return "LIVE";
-    case admin::Backend::State::kPreInitializing:
-      return "PRE_INITIALIZING";
-    case admin::Backend::State::kInitializing:
-      return "INITIALIZING";
-    case admin::Backend::State::kDraining:
-      return "DRAINING";
-  }
-  return "";
-}
-
 /// Asks every worker for its view of the clusters and adds the hosts' numbers up.
 std::vector<upstream::ClusterDescription> gather_clusters(Server& server) {
   using Part = std::vector<upstream::ClusterDescription>;
@@ -81,6 +67,18 @@ void each_number(const upstream::Cluster::HostDescription& host, Visit visit) {
   visit("rq_total", host.rq_total);
 }
 
+template <typename Visit>
+void each_limit(const upstream::Thresholds& limits, Visit visit) {
+  visit("max_connections", limits.max_connections);
+  visit("max_pending_requests", limits.max_pending_requests);
+  visit("max_requests", limits.max_requests);
+}
+
+/// The name that the cluster has in stats.
+const std::string& observability_name(const upstream::ClusterOptions& options) {
+  return options.alt_stat_name.empty() ? options.name : options.alt_stat_name;
+}
+
 uint64_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
   uint64_t total = 0, resident = 0;
@@ -107,15 +105,20 @@ std::string ServerBackend::server_info_json() {
   const auto up =
       std::chrono::duration_cast<std::chrono::seconds>(now - server_.started_at()).count();
   json.begin_object();
-  json.key("version").text(kVersion).key("state").text(state_name(state()));
+  json.key("version").text(kVersion).key("state").text(admin::state_name(state()));
   json.key("uptime_current_epoch").text(std::to_string(up) + "s");
   json.key("uptime_all_epochs").text(std::to_string(up) + "s");
   json.key("generation").number(snapshot == nullptr ? uint64_t{0} : snapshot->generation);
   json.key("command_line_options").begin_object();
+  // Envoy's names. --config-yaml is not shown: it may hold what /config_dump redacts.
   json.key("concurrency").number(server_.workers()).key("config_path").text(options.config_path);
-  json.key("log_level").text(options.log_level).key("log_path").text(options.log_path);
-  json.key("component_log_level").text(options.component_log_level);
+  json.key("log_level").text(base::level_name(options.log_level));
+  json.key("component_log_level").text(base::component_levels_text(options.component_levels));
+  json.key("log_path").text(options.log_path);
+  json.key("admin_address_path").text(options.admin_address_path);
   json.key("drain_time").text(std::to_string(options.drain_time.count()) + "s");
+  json.key("service_cluster").text(options.service_cluster);
+  json.key("service_node").text(options.service_node);
   json.end_object();
   json.key("node").begin_object();
   if (snapshot != nullptr) {
@@ -144,12 +147,15 @@ std::string ServerBackend::clusters_text() {
   std::string out;
   for (const auto& cluster : gather_clusters(server_)) {
     const std::string& name = cluster.options->name;
-    const auto& limits = cluster.options->thresholds;
-    const std::string prefix = name + "::default_priority::";
-    out += name + "::observability_name::" + name + "\n";
-    out += prefix + "max_connections::" + std::to_string(limits.max_connections) + "\n";
-    out += prefix + "max_pending_requests::" + std::to_string(limits.max_pending_requests) + "\n";
-    out += prefix + "max_requests::" + std::to_string(limits.max_requests) + "\n";
+    out.append(name).append("::observability_name::").append(observability_name(*cluster.options));
+    out += '\n';
+    for (const auto* limits : {&cluster.options->thresholds, &cluster.options->high_thresholds}) {
+      const bool high = limits == &cluster.options->high_thresholds;
+      const std::string prefix = name + (high ? "::high_priority::" : "::default_priority::");
+      each_limit(*limits, [&out, &prefix](std::string_view key, uint32_t value) {
+        out.append(prefix).append(key).append("::").append(std::to_string(value)).append("\n");
+      });
+    }
     for (const auto& host : cluster.hosts) {
       const std::string at = name + "::" + host.address + "::";
       each_number(host, [&out, &at](std::string_view key, uint64_t value) {
@@ -169,7 +175,17 @@ std::string ServerBackend::clusters_json() {
   base::JsonWriter json(out);
   json.begin_object().key("cluster_statuses").begin_array();
   for (const auto& cluster : gather_clusters(server_)) {
-    json.begin_object().key("name").text(cluster.options->name).key("host_statuses").begin_array();
+    json.begin_object().key("name").text(cluster.options->name);
+    json.key("observability_name").text(observability_name(*cluster.options));
+    json.key("circuit_breakers").begin_object().key("thresholds").begin_array();
+    for (const auto* limits : {&cluster.options->thresholds, &cluster.options->high_thresholds}) {
+      const bool high = limits == &cluster.options->high_thresholds;
+      json.begin_object().key("priority").text(high ? "HIGH" : "DEFAULT");
+      each_limit(*limits,
+                 [&json](std::string_view key, uint32_t value) { json.key(key).number(value); });
+      json.end_object();
+    }
+    json.end_array().end_object().key("host_statuses").begin_array();
     for (const auto& host : cluster.hosts) {
       json.begin_object().key("address").text(host.address).key("hostname").text(host.hostname);
       json.key("weight").number(host.weight).key("priority").number(host.priority);

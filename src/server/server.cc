@@ -8,7 +8,6 @@
 #include "admin/admin_server.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/strings.h"
 #include "config/loader.h"
 #include "filters/builtin.h"
 #include "router/factory.h"
@@ -49,14 +48,9 @@ void Server::register_filters() {
 }
 
 void Server::apply_log_levels() {
-  if (const auto level = base::parse_level(options_.log_level)) base::set_all_log_levels(*level);
-  for (const std::string_view each : base::split(options_.component_log_level, ',')) {
-    const size_t colon = each.find(':');
-    if (colon == std::string_view::npos) continue;
-    const auto component = base::parse_component(each.substr(0, colon));
-    const auto level = base::parse_level(each.substr(colon + 1));
-    if (component && level) base::set_log_level(*component, *level);
-  }
+  base::set_all_log_levels(options_.log_level);
+  for (const auto& [component, level] : options_.component_levels)
+    base::set_log_level(component, level);
 }
 
 int Server::validate() {

@@ -196,6 +196,43 @@ TEST(Admin, QuitEndsTheProcessInOrder) {
   EXPECT_EQ(proxy.stop(), 0);
 }
 
+TEST(Admin, ClustersShowTheirNameInStatsAndBothPriorities) {
+  Yaml yaml;
+  yaml.routes = kDirect;
+  yaml.cluster =
+      "alt_stat_name: seen\ncircuit_breakers:\n  thresholds:\n  - {max_connections: 7}\n"
+      "  - {priority: HIGH, max_requests: 9}\n";
+  TestProxy proxy(yaml.text());
+  const std::string text = proxy.admin("/clusters");
+  for (const char* line :
+       {"origin::observability_name::seen\n", "origin::default_priority::max_connections::7\n",
+        "origin::default_priority::max_requests::1024\n",
+        "origin::high_priority::max_connections::1024\n",
+        "origin::high_priority::max_pending_requests::1024\n",
+        "origin::high_priority::max_requests::9\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  const std::string json = proxy.admin("/clusters?format=json");
+  EXPECT_TRUE(base::json_valid(json)) << json;
+  for (const char* part :
+       {"\"observability_name\":\"seen\"",
+        "{\"priority\":\"DEFAULT\",\"max_connections\":7,\"max_pending_requests\":1024,"
+        "\"max_requests\":1024}",
+        "{\"priority\":\"HIGH\",\"max_connections\":1024,\"max_pending_requests\":1024,"
+        "\"max_requests\":9}"})
+    EXPECT_NE(json.find(part), std::string::npos) << part << json;
+}
+
+TEST(Admin, ServerInfoShowsTheCommandLine) {
+  TestProxy proxy(yaml(), {.from_file = true, .drain_time = std::chrono::seconds(3)});
+  const std::string info = proxy.admin("/server_info");
+  for (const std::string& part :
+       {std::string("\"state\":\"LIVE\""), std::string("\"concurrency\":1"),
+        "\"config_path\":\"" + proxy.config_path() + "\"", std::string("\"log_level\":\""),
+        std::string("\"component_log_level\":\"\""), std::string("\"drain_time\":\"3s\""),
+        std::string("\"admin_address_path\":\"\""), std::string("\"service_node\":\"\"")})
+    EXPECT_NE(info.find(part), std::string::npos) << part << info;
+}
+
 // ---- POST /drain_listeners ---------------------------------------------------------------------------------------------
 
 /// The configuration with a listener of each name and traffic direction in place of the one.

@@ -51,7 +51,7 @@ TestProxy::TestProxy(const std::string& yaml, Options options) {
   chosen.concurrency = options.workers;
   chosen.drain_time = options.drain_time;
   const char* level = std::getenv("WEIR_TEST_LOG");
-  chosen.log_level = level != nullptr ? level : "critical";
+  chosen.log_level = base::parse_level(level != nullptr ? level : "critical").value();
   if (options.from_file) {
     config_path_ = folder_.write("weir.yaml", yaml);
     chosen.config_path = config_path_;
