@@ -22,9 +22,8 @@ constexpr size_t kComponents = static_cast<size_t>(Component::kCount_);
 constexpr std::array<std::string_view, 7> kLevelNames = {"trace", "debug",    "info", "warning",
                                                          "error", "critical", "off"};
 constexpr std::array<std::string_view, kComponents> kComponentNames = {
-    "main",   "admin",    "config", "connection", "listener", "http",  "http2",
-    "router", "upstream", "pool",   "filter",     "wasm",     "guest", "runtime",
-    "dns",    "health",   "tls",    "tcp",        "access",   "file"};
+    "main",   "admin",    "config", "listener", "connection", "http",
+    "router", "upstream", "pool",   "wasm",     "access"};
 
 std::mutex file_mutex;
 std::string file_path;  // guarded by file_mutex
@@ -65,9 +64,7 @@ Result<int> open_file(const std::string& path) {
 }  // namespace
 
 std::atomic<Level> internal::levels[kComponents] = {
-    Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo,
-    Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo,
-    Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo,
+    Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo,
     Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo, Level::kInfo};
 
 std::optional<Level> parse_level(std::string_view text) noexcept {

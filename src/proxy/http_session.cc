@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/log.h"
 #include "http/h1/h1.h"
 #include "proxy/http_stream.h"
 #include "proxy/stream_pool.h"
@@ -44,6 +45,11 @@ void HttpSession::start() {
   arm_idle();
   if (scope_->max_duration.count() > 0) duration_timer_.arm(scope_->max_duration);
   connection_->start();
+  WEIR_LOG(kConnection, kDebug, "connection accepted",
+           {{"connection", connection_->id()},
+            {"remote", remote_text_},
+            {"local", local_text()},
+            {"listener", host_.current()->listener().name}});
 }
 
 // ---- bytes in -----------------------------------------------------------------------------------------------------------
@@ -95,8 +101,10 @@ void HttpSession::decode(Buffer& in) {
 void HttpSession::on_codec_error(const Error& error) {
   if (error.code == Code::kClosed) return on_client_gone(error.detail);
   stats().cx_protocol_error.inc();
+  WEIR_LOG(kHttp, kDebug, "malformed request",
+           {{"connection", connection_->id()}, {"remote", remote_text_}, {"why", error.detail}});
   if (stream_ != nullptr) stream_->on_bad_request(error);
-  if (state_ == State::kOpen && stream_ == nullptr) close_gracefully();
+  if (state_ == State::kOpen && stream_ == nullptr) close_gracefully("malformed request");
 }
 
 http::RequestReceiver& HttpSession::on_new_request(http::ResponseWriter& writer) {
@@ -197,7 +205,7 @@ void HttpSession::on_idle_timer(void* self) {
   if (session.state_ != State::kOpen || session.stream_ != nullptr)
     return;  // armed again when the stream ends
   session.stats().cx_idle_timeout.inc();
-  session.close_gracefully();
+  session.close_gracefully("idle timeout");
 }
 
 void HttpSession::on_duration_timer(void* self) {
@@ -228,7 +236,7 @@ void HttpSession::on_stream_idle_timer(void* self) {
   // The response is complete, but the client has not taken it for so long: it never will.
   if (session.state_ == State::kFinished || session.connection_->unsent() == 0) return;
   session.connection_->close(net::Connection::How::kReset);
-  session.finish(Ended::kLocal);
+  session.finish(Ended::kLocal, "the client does not take the response");
 }
 
 bool HttpSession::last_request() noexcept {
@@ -247,37 +255,47 @@ void HttpSession::start_drain() {
 void HttpSession::close_if_idle() {
   if (state_ != State::kOpen || stream_ != nullptr || !connection_->in().empty()) return;
   if (draining_) stats().cx_drain_close.inc();
-  close_gracefully();
+  close_gracefully(ending_reason());
 }
 
 void HttpSession::abort() {
   if (state_ == State::kFinished) return;
   if (stream_ != nullptr) stream_->abort("local_connection_close");
   connection_->close(net::Connection::How::kReset);
-  finish(Ended::kLocal);
+  finish(Ended::kLocal, "cut at the end of a drain");
+}
+
+/// Why the connection is closed between two requests, or after the last.
+const char* HttpSession::ending_reason() const noexcept {
+  if (expired_) return "max_connection_duration";
+  if (draining_) return "drain";
+  if (scope_->max_requests > 0 && requests_ >= scope_->max_requests)
+    return "max_requests_per_connection";
+  return "connection: close";
 }
 
 void HttpSession::maybe_close() {
   if (state_ != State::kOpen || stream_ != nullptr) return;
   if (codec_->must_close()) {
     if (draining_) stats().cx_drain_close.inc();
-    close_gracefully();
+    close_gracefully(ending_reason());
   } else if (remote_closed_ && connection_->in().empty()) {
-    close_gracefully();
+    close_gracefully("the client closed");
   }
 }
 
 /// What is written is sent, then FIN; the client may still be sending for a while (RFC 9112 section 9.6).
-void HttpSession::close_gracefully() {
+void HttpSession::close_gracefully(const char* why) {
   if (state_ != State::kOpen) return;
   state_ = State::kClosing;
+  why_closed_ = why;
   idle_timer_.cancel();
   head_timer_.cancel();
   duration_timer_.cancel();
   if (reset_due_) {
     connection_->flush();
     connection_->close(net::Connection::How::kReset);
-    finish(Ended::kLocal);
+    finish(Ended::kLocal, why);
     return;
   }
   if (connection_->unsent() > 0 && !stream_idle_timer_.armed()) note_activity();
@@ -291,13 +309,13 @@ void HttpSession::on_error(const Error& error) {
     stats().cx_delayed_close_timeout.inc();
   if (stream_ != nullptr) stream_->on_client_gone(error.detail);
   connection_->close();
-  finish(local ? Ended::kLocal : Ended::kRemote);
+  finish(local ? Ended::kLocal : Ended::kRemote, error.detail);
 }
 
 void HttpSession::on_client_gone(std::string_view details) {
   if (stream_ != nullptr) stream_->on_client_gone(details);
   connection_->close();
-  finish(Ended::kRemote);
+  finish(Ended::kRemote, details);
 }
 
 void HttpSession::drop_stream() {
@@ -306,7 +324,7 @@ void HttpSession::drop_stream() {
   deps_.streams.give_back(std::move(stream_));
 }
 
-void HttpSession::finish(Ended ended) {
+void HttpSession::finish(Ended ended, std::string_view why) {
   if (state_ == State::kFinished) return;
   state_ = State::kFinished;
   const DownstreamStats& all = *scope_->stats;
@@ -327,6 +345,13 @@ void HttpSession::finish(Ended ended) {
   all.listener.cx_destroy.inc();
   all.listener.cx_active.dec();
   all.listener.cx_length_ms.record(static_cast<uint64_t>(length));
+  WEIR_LOG(kConnection, kDebug, "connection closed",
+           {{"connection", connection_->id()},
+            {"remote", remote_text_},
+            {"by", local ? "weir" : "client"},
+            {"why", why_closed_ != nullptr ? std::string_view(why_closed_) : why},
+            {"requests", requests_},
+            {"duration_ms", length}});
   host_.remove(*this);
 }
 

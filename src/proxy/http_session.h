@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "http/connection.h"
 #include "net/connection.h"
@@ -82,8 +83,9 @@ class HttpSession final : public event::Deferrable,
   void update_head_timer();
   /// Closes if the codec says so or nothing more can come.
   void maybe_close();
-  void close_gracefully();
-  void finish(Ended ended);
+  const char* ending_reason() const noexcept;
+  void close_gracefully(const char* why);
+  void finish(Ended ended, std::string_view why);
 
   SessionDeps& deps_;
   ListenerHost& host_;
@@ -99,6 +101,7 @@ class HttpSession final : public event::Deferrable,
   event::Timer duration_timer_;
   MonotonicTime started_{};
   Milliseconds stream_idle_timeout_{0};
+  const char* why_closed_ = nullptr;  // by us, for the log
   uint64_t requests_ = 0;
   size_t kept_bytes_ = 0;  // of the input, not yet decoded
   size_t index_ = 0;       // in ListenerHost::sessions_

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/log.h"
 #include "base/random.h"
 #include "proxy/http_session.h"
 #include "proxy/log_filter.h"
@@ -92,6 +93,8 @@ void HttpStream::on_request_head(Protocol protocol, size_t wire_bytes, EndStream
   info.protocol = protocol;
   info.request_headers_bytes = wire_bytes;
   if (end == EndStream::kYes) request_ended();
+  if (base::log_enabled(base::Component::kHttp, base::Level::kDebug)) [[unlikely]]
+    log_begin();
   const PeerFacts peer{session_->remote_ip(), session_->remote_text()};
   if (auto refusal = prepare_request(exchange_.request, info, *runtime_, peer, scratch_)) {
     begin_chain(0);
@@ -387,6 +390,8 @@ void HttpStream::finish() {
     stats.rq_time.record(static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(info.end - info.start).count()));
   if (!runtime_->logs().empty()) write_logs();
+  if (base::log_enabled(base::Component::kHttp, base::Level::kDebug)) [[unlikely]]
+    log_end();
 }
 
 void HttpStream::write_logs() {
@@ -406,6 +411,41 @@ void HttpStream::write_logs() {
     }
     log.line_added(*item.file);
   }
+}
+
+/// For the log: what stands behind '?' may be a secret.
+std::string_view HttpStream::path_without_query() const noexcept {
+  const std::string_view path = exchange_.request.path();
+  return path.substr(0, path.find('?'));
+}
+
+void HttpStream::log_begin() const {
+  WEIR_LOG(kHttp, kDebug, "request",
+           {{"connection", exchange_.info.connection_id},
+            {"stream", exchange_.info.stream_id},
+            {"method", exchange_.request.method()},
+            {"host", exchange_.request.authority()},
+            {"path", path_without_query()}});
+}
+
+void HttpStream::log_end() const {
+  const StreamInfo& info = exchange_.info;
+  WEIR_LOG(
+      kHttp, kDebug, "request ended",
+      {{"connection", info.connection_id},
+       {"stream", info.stream_id},
+       {"remote", info.downstream_remote_address},
+       {"status", info.response_code},
+       {"flags", info.flags == 0 ? "-" : response_flags_text(info.flags)},
+       {"details", info.response_code_details()},
+       {"route", info.route_name},
+       {"cluster", info.upstream_cluster},
+       {"upstream", info.upstream_host},
+       {"attempts", info.upstream_attempt_count},
+       {"received", info.bytes_received},
+       {"sent", info.bytes_sent},
+       {"duration_ms",
+        std::chrono::duration_cast<std::chrono::milliseconds>(info.end - info.start).count()}});
 }
 
 }  // namespace weir::proxy

@@ -79,6 +79,9 @@ class HttpStream final : public http::RequestReceiver, public stream::ChainHost 
   void finish();
   void count_response();
   void write_logs();
+  std::string_view path_without_query() const noexcept;
+  void log_begin() const;
+  void log_end() const;
   stream::FormatContext format_context() const;
   const HcmOptions& hcm() const noexcept { return runtime_->hcm(); }
 

@@ -6,6 +6,7 @@
 
 #include "base/block_pool.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "http/rules.h"
 #include "router/redirect.h"
 #include "router/replies.h"
@@ -58,6 +59,9 @@ Flow RouterFilter::on_request_head(RequestHead& head, EndStream end) {
   route_ = static_cast<const Route*>(terminal_->route());
   if (route_ == nullptr) {
     settings_.stats.no_route.inc();
+    WEIR_LOG(kRouter, kDebug, "no route matches",
+             {{"connection", callbacks_->stream_info().connection_id},
+              {"stream", callbacks_->stream_info().stream_id}});
     return answer(no_route_reply(callbacks_->stream_info()));
   }
   if (const RedirectOptions* redirect = route_->redirect()) {
@@ -91,6 +95,10 @@ Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end)
   upstream::Cluster* cluster = choose_cluster(route, head);
   if (cluster == nullptr) {
     settings_.stats.no_cluster.inc();
+    WEIR_LOG(kRouter, kDebug, "no such cluster",
+             {{"connection", info.connection_id},
+              {"stream", info.stream_id},
+              {"cluster", info.upstream_cluster}});
     return answer(no_cluster_reply(info, action.cluster_not_found_status));
   }
   cluster_state_ = &cluster->state();
@@ -160,6 +168,13 @@ void RouterFilter::on_exchange_connected(upstream::UpstreamConnection& connectio
   info.upstream_protocol = protocol_name(Protocol::kHttp11);
   info.upstream_first_tx = clusters_.loop().now();
   ++info.upstream_attempt_count;
+  WEIR_LOG(kRouter, kDebug, "request sent upstream",
+           {{"connection", info.connection_id},
+            {"stream", info.stream_id},
+            {"cluster", info.upstream_cluster},
+            {"upstream", info.upstream_host},
+            {"upstream_connection", connection.id()},
+            {"attempt", info.upstream_attempt_count}});
 }
 
 void RouterFilter::on_exchange_informational() {
@@ -211,12 +226,28 @@ void RouterFilter::on_exchange_failed(const upstream::Failure& failure) {
     fail_before_head(failure);
     return;
   }
+  log_failure("upstream failed under the response", reset_reason(failure.kind),
+              failure.transport_reason);
   settings_.stats.rq_reset_after_downstream_response_started.inc();
   callbacks_->stream_info().set_flag(failure_flag(failure.kind));
   terminal_->abort_response(reset_details("upstream_reset_after_response_started", failure));
 }
 
+void RouterFilter::log_failure(std::string_view what, std::string_view why,
+                               std::string_view transport) const {
+  const StreamInfo& info = callbacks_->stream_info();
+  WEIR_LOG(kRouter, kDebug, what,
+           {{"connection", info.connection_id},
+            {"stream", info.stream_id},
+            {"cluster", info.upstream_cluster},
+            {"upstream", info.upstream_host},
+            {"why", why},
+            {"transport", transport},
+            {"retried", exchange_.retried()}});
+}
+
 void RouterFilter::fail_before_head(const upstream::Failure& failure) {
+  log_failure("upstream failed", reset_reason(failure.kind), failure.transport_reason);
   LocalReply reply = failure_reply(callbacks_->stream_info(), failure,
                                    exchange_.retried() ? Attempt::kRetry : Attempt::kFirst,
                                    settings_.options.envoy_headers);
@@ -228,6 +259,7 @@ void RouterFilter::on_timeout(void* self) noexcept {
   auto& router = *static_cast<RouterFilter*>(self);
   if (!router.exchange_.active()) return;
   router.exchange_.time_out();
+  router.log_failure("upstream failed", "no complete response in time", {});
   StreamInfo& info = router.callbacks_->stream_info();
   LocalReply reply = timeout_reply(info);
   if (router.head_passed_) {

@@ -73,6 +73,7 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   upstream::Cluster* choose_cluster(const Route& route, const RequestHead& head);
   Flow answer(LocalReply reply);
   void fail_before_head(const upstream::Failure& failure);
+  void log_failure(std::string_view what, std::string_view why, std::string_view transport) const;
   void prepare_head(ResponseHead& head);
   void set_upstream_host(upstream::Pool& pool);
   void request_done();

@@ -8,6 +8,7 @@
 #include <future>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "base/time.h"
 #include "server/server.h"
@@ -251,6 +252,7 @@ void ServerBackend::reload(std::function<void(std::string json, bool taken)> don
 }
 
 void ServerBackend::set_health_check_failed(bool failed) {
+  WEIR_LOG(kMain, kInfo, failed ? "health checks fail from now on" : "health checks pass again");
   server_.set_health_check_failed(failed);
 }
 void ServerBackend::drain_listeners(admin::DrainScope scope, admin::StopAccepting when) {
@@ -260,6 +262,8 @@ void ServerBackend::quit() { server_.quit(Server::Quit::kNow); }
 void ServerBackend::reopen_logs() { server_.reopen_logs(); }
 
 void ServerBackend::on_answered(const RequestHead& head, int status, size_t body_bytes) {
+  WEIR_LOG(kAdmin, kDebug, "admin request",
+           {{"method", head.method()}, {"path", head.path()}, {"status", status}});
   if (!server_.logs_admin()) return;
   // Envoy's default line, as far as an admin request has its parts.
   std::string line = "[" + base::iso8601(std::chrono::system_clock::now()) + "] \"";

@@ -71,6 +71,7 @@ void Reloader::reload(Done done) {
 
 void Reloader::on_files_changed(void* self) {
   auto& reloader = *static_cast<Reloader*>(self);
+  WEIR_LOG(kConfig, kDebug, "a watched file has changed", {{"taken", !reloader.frozen_}});
   if (!reloader.frozen_) reloader.reload();
 }
 
@@ -98,6 +99,7 @@ void Reloader::begin() {
   if (!loaded.configuration) return reject(std::move(loaded.diagnostics));
 
   next_plugin_keys_ = keys_of(plugins);
+  if (base::log_enabled(base::Component::kConfig, base::Level::kDebug)) log_plugins(plugins);
   changes_.reset();
   if (current_ != nullptr) {
     changes_ = difference(*current_->configuration, *loaded.configuration);
@@ -125,6 +127,26 @@ void Reloader::begin() {
   ++generation_;
   deps_.wasm.set_node(node_info());
   deps_.wasm.prepare(generation_, std::move(plugins), *this);
+}
+
+/// Which plugins an edit swaps, and what of each is new.
+void Reloader::log_plugins(const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) const {
+  for (size_t i = 0; i < plugins.size(); ++i) {
+    const wasm::Plugin& plugin = *plugins[i];
+    const std::string vm = plugin.vm_key.hex();
+    const auto is_kept = [&](const std::string& key) { return key == next_plugin_keys_[i]; };
+    const auto has_vm = [&](const std::string& key) { return key.starts_with(vm); };
+    const char* what = std::any_of(plugin_keys_.begin(), plugin_keys_.end(), is_kept) ? "nothing"
+                       : std::any_of(plugin_keys_.begin(), plugin_keys_.end(), has_vm)
+                           ? "configuration"
+                           : "VM";
+    WEIR_LOG(kConfig, kDebug, "filter",
+             {{"plugin", plugin.label()},
+              {"at", plugin.config_path},
+              {"new", what},
+              {"module", plugin.vm.code_key.hex().substr(0, 12)},
+              {"module_bytes", plugin.vm.code ? plugin.vm.code->size() : 0}});
+  }
 }
 
 void Reloader::watch_files() {
@@ -170,6 +192,11 @@ std::vector<config::Diagnostic> Reloader::to_diagnostics(
 
 void Reloader::on_wasm_prepared(wasm::PrepareOutcome outcome) {
   if (outcome.generation != generation_ || state_ != State::kPreparing) return;
+  WEIR_LOG(kConfig, kDebug, "filters are prepared",
+           {{"generation", outcome.generation},
+            {"swapped", outcome.plugins_swapped},
+            {"errors", outcome.errors.size()},
+            {"took_ms", outcome.took.count()}});
   if (frozen_) {
     deps_.wasm.abandon(outcome.generation);
     next_.reset();

@@ -68,6 +68,7 @@ class Reloader final : public wasm::PrepareObserver {
   void begin();
   config::LoadResult load();
   void watch_files();
+  void log_plugins(const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) const;
   void apply_socket_options(const Snapshot& before) const;
   void reuse_unchanged(config::Configuration& configuration,
                        const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) const;

@@ -98,6 +98,7 @@ Worker::Listening Worker::make_listening(const ListenerEntry& entry,
                                                     entry.runtime->listener().accept_batch);
   }
   if (draining_) made.host->start_drain();
+  log_listener("listener begins", made);
   return made;
 }
 
@@ -126,6 +127,12 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, wasm::Host* wasm,
   snapshot_ = std::move(snapshot);
 }
 
+void Worker::log_listener(std::string_view what, const Listening& listening) const {
+  WEIR_LOG(kListener, kDebug, what,
+           {{"address", listening.host->local_text()},
+            {"connections", listening.host->session_count()}});
+}
+
 void Worker::retire(Listening listening) {
   // Clients whose handshake the kernel has completed are served: the queue is emptied before the socket closes, and it
   // closes here, or until the last worker has let go of it the kernel would go on filling the queue.
@@ -136,6 +143,7 @@ void Worker::retire(Listening listening) {
   listening.listener.reset();
   listening.sockets.reset();
   listening.host->start_drain();
+  log_listener("listener is removed and drains", listening);
   loop_.refresh_clock();
   listening.retired_at = loop_.now();
   retired_.push_back(std::move(listening));
@@ -184,6 +192,7 @@ void Worker::drain_listeners(admin::DrainScope scope,
   for (Listening& each : listenings_) {
     if (!belongs(each.inbound, scope)) continue;
     each.host->start_drain();
+    log_listener("listener drains", each);
     if (accept_for && !each.accepts_until) each.accepts_until = loop_.now() + *accept_for;
   }
   stop_due();
@@ -200,6 +209,7 @@ void Worker::refuse_clients(Listening& listening) {
   // The snapshot still holds the socket: without this, clients would connect and wait for ever.
   listening.sockets->of(index_)->stop_listening();
   listening.listener.reset();
+  log_listener("listener accepts no more", listening);
 }
 
 /// Ends the time of the drained listeners whose time has come, and waits for the next.

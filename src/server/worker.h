@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -91,6 +92,7 @@ class Worker {
   void retire(Listening listening);
   void refuse_clients(Listening& listening);
   void stop_due();
+  void log_listener(std::string_view what, const Listening& listening) const;
   static void on_host_empty(void* self);
   static void on_sweep(void* self);
   static void on_retire_timer(void* self);

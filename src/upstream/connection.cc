@@ -8,6 +8,8 @@
 namespace weir::upstream {
 namespace {
 
+constexpr std::string_view kAbandoned = "its request was given up";
+
 http::CodecOptions codec_options(const UpstreamHttpOptions& options) {
   http::CodecOptions codec;
   codec.max_header_bytes = size_t{options.max_response_headers_kb} * 1024;
@@ -119,7 +121,7 @@ void UpstreamConnection::abandon() {
   if (state_ != State::kLent) return;
   codec_->detach();
   abandoned_ = true;
-  if (!decoding_) pool_.remove(*this, Pool::ClosedBy::kLocal);
+  if (!decoding_) pool_.remove(*this, Pool::ClosedBy::kLocal, kAbandoned);
 }
 
 void UpstreamConnection::hold_response() {
@@ -139,12 +141,14 @@ void UpstreamConnection::on_data(Buffer& in, net::ReadEnd end) {
   pool_.cluster().stats().cx_rx_bytes_total.add(in.size());
   if (state_ != State::kLent) {
     // Nobody has asked for anything: the other side closes, or its framing is not to be trusted.
-    if (state_ != State::kClosed) pool_.remove(*this, Pool::ClosedBy::kRemote);
+    if (state_ != State::kClosed)
+      pool_.remove(*this, Pool::ClosedBy::kRemote,
+                   in.empty() ? "closed while idle" : "it speaks unasked");
     return;
   }
   // Came before a byte of this request was sent: what the exchange before it has left over is nobody's answer.
   if (!in.empty() && reused() && user_ != nullptr && !codec_->response_started() && untouched()) {
-    lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kLocal);
+    lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kLocal, "it speaks unasked");
     return;
   }
   decoding_ = true;
@@ -158,23 +162,26 @@ void UpstreamConnection::on_data(Buffer& in, net::ReadEnd end) {
 void UpstreamConnection::after_decode(const Result<void>& decoded, const Buffer& in,
                                       net::ReadEnd end) {
   if (abandoned_) {
-    pool_.remove(*this, Pool::ClosedBy::kLocal);
+    pool_.remove(*this, Pool::ClosedBy::kLocal, kAbandoned);
   } else if (response_ended_) {
     const bool clean =
         decoded && end == net::ReadEnd::kNo && in.empty() && transport_->unsent() == 0;
     pool_.give_back(*this, clean && codec_->reusable());
   } else if (!decoded) {
-    lose(failure_of(decoded.error()), Pool::ClosedBy::kLocal);
+    const bool cut = end == net::ReadEnd::kYes && decoded.error().code == Code::kClosed;
+    lose(failure_of(decoded.error()), cut ? Pool::ClosedBy::kRemote : Pool::ClosedBy::kLocal,
+         decoded.error().detail);
   } else if (end == net::ReadEnd::kYes) {
-    lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote);
+    lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote,
+         "closed before the response was complete");
   }
 }
 
-void UpstreamConnection::lose(Failure failure, Pool::ClosedBy by) {
+void UpstreamConnection::lose(Failure failure, Pool::ClosedBy by, std::string_view why) {
   const LossFacts facts{reused(), codec_->response_started(), untouched()};
   ConnectionUser* user = std::exchange(user_, nullptr);
   if (failure.kind == FailureKind::kProtocolError) pool_.cluster().stats().cx_protocol_error.inc();
-  pool_.remove(*this, by);
+  pool_.remove(*this, by, why);
   if (user != nullptr) user->on_connection_lost(std::move(failure), facts);
 }
 
@@ -194,10 +201,10 @@ void UpstreamConnection::on_error(const Error& error) {
       pool_.on_connect_failed(*this, error);
       break;
     case State::kIdle:
-      pool_.remove(*this, Pool::ClosedBy::kRemote);
+      pool_.remove(*this, Pool::ClosedBy::kRemote, error.detail);
       break;
     case State::kLent:
-      lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote);
+      lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote, error.detail);
       break;
     case State::kClosed:
       break;
@@ -251,7 +258,8 @@ void UpstreamConnection::on_idle_timer(void* self) noexcept {
   const bool expired = connection.expires_ != MonotonicTime{} &&
                        connection.expires_ <= connection.pool_.cluster().loop().now();
   (expired ? stats.cx_max_duration_reached : stats.cx_idle_timeout).inc();
-  connection.pool_.remove(connection, Pool::ClosedBy::kLocal);
+  connection.pool_.remove(connection, Pool::ClosedBy::kLocal,
+                          expired ? "max_connection_duration" : "idle timeout");
 }
 
 }  // namespace weir::upstream

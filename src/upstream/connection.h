@@ -80,7 +80,7 @@ class UpstreamConnection final : public event::Deferrable,
   void on_response_trailers() override;
 
   void after_decode(const Result<void>& decoded, const Buffer& in, net::ReadEnd end);
-  void lose(Failure failure, Pool::ClosedBy by);
+  void lose(Failure failure, Pool::ClosedBy by, std::string_view why);
   void written(size_t before);
   void arm_idle_timer();
   static void on_idle_timer(void* self) noexcept;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/log.h"
 #include "http/rules.h"
 
 namespace weir::upstream {
@@ -151,6 +152,10 @@ void Exchange::on_connection_lost(Failure failure, const LossFacts& facts) noexc
     if (may_retry(facts)) {
       retried_ = true;
       cluster_->stats().rq_retry.inc();
+      WEIR_LOG(kUpstream, kDebug, "request is sent again: a kept connection was lost under it",
+               {{"cluster", cluster_->options().name},
+                {"upstream", pool_->address_text()},
+                {"sent_before", !facts.untouched}});
       waiting_ = std::move(kept_);
       // On failure the first connection's end is as good a reason as any, but the second's says what is wrong now.
       if (auto second = acquire(Pool::Wanted::kFresh)) fail(*second);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/log.h"
 #include "upstream/cluster.h"
 #include "upstream/connection.h"
 
@@ -20,7 +21,7 @@ Pool::Pool(Cluster& cluster, const EndpointOptions& endpoint)
 Pool::~Pool() {
   while (dequeue() != nullptr) {
   }
-  while (!connections_.empty()) remove(*connections_.back(), ClosedBy::kLocal);
+  while (!connections_.empty()) remove(*connections_.back(), ClosedBy::kLocal, "the pool ends");
 }
 
 Pool::Acquired Pool::acquire(PoolWaiter& waiter, Priority priority, Wanted wanted) {
@@ -34,10 +35,17 @@ Pool::Acquired Pool::acquire(PoolWaiter& waiter, Priority priority, Wanted wante
   if (!cluster_.state().breakers(priority).pending.try_take(limits.max_pending_requests,
                                                             limits.track_remaining)) {
     stats.rq_pending_overflow.inc();
+    log_overflow("max_pending_requests", priority, limits.max_pending_requests);
     return {nullptr, true, {FailureKind::kOverflow}};
   }
   stats.rq_pending_total.inc();
   enqueue(waiter, priority);
+  WEIR_LOG(kPool, kTrace, "request waits for a connection",
+           {{"cluster", cluster_.options().name},
+            {"upstream", address_text_},
+            {"waiting", waiters_},
+            {"connections", connections_.size()},
+            {"connecting", connecting_}});
   if (connecting_ >= waiters_ || !take_connection_slot(priority)) return {};
   if (auto connected = connect(priority); !connected && connections_.empty()) {
     // Nothing is under way that the waiter could wait for. With other connections it waits for one of them: a
@@ -60,6 +68,7 @@ bool Pool::take_connection_slot(Priority priority) {
   Breaker& breaker = cluster_.state().breakers(priority).connections;
   if (breaker.try_take(limits.max_connections, limits.track_remaining)) return true;
   cluster_.stats().cx_overflow.inc();
+  log_overflow("max_connections", priority, limits.max_connections);
   if (!connections_.empty()) return false;
   // The other hosts have used the limit up. A pool without any connection could never serve its waiters.
   breaker.take(limits.max_connections, limits.track_remaining);
@@ -73,6 +82,10 @@ Result<void> Pool::connect(Priority priority) {
   if (!connection) {
     ++connect_failures_;
     stats.cx_connect_fail.inc();
+    WEIR_LOG(kUpstream, kDebug, "no connection can be opened",
+             {{"cluster", cluster_.options().name},
+              {"upstream", address_text_},
+              {"why", connection.error().detail}});
     const Thresholds& limits = cluster_.thresholds(priority);
     cluster_.state().breakers(priority).connections.give_back(limits.max_connections,
                                                               limits.track_remaining);
@@ -84,6 +97,10 @@ Result<void> Pool::connect(Priority priority) {
   ++total_connections_;
   ++connecting_;
   (*connection)->index_ = connections_.size();
+  WEIR_LOG(kUpstream, kDebug, "connecting",
+           {{"upstream_connection", (*connection)->id()},
+            {"cluster", cluster_.options().name},
+            {"upstream", address_text_}});
   connections_.push_back(std::move(*connection));
   return {};
 }
@@ -94,6 +111,7 @@ bool Pool::lend(UpstreamConnection& connection, Priority priority) noexcept {
   if (!cluster_.state().breakers(priority).requests.try_take(limits.max_requests,
                                                              limits.track_remaining)) {
     stats.rq_pending_overflow.inc();
+    log_overflow("max_requests", priority, limits.max_requests);
     return false;
   }
   if (connection.state_ == UpstreamConnection::State::kIdle) unlink_idle(connection);
@@ -103,6 +121,11 @@ bool Pool::lend(UpstreamConnection& connection, Priority priority) noexcept {
   stats.rq_active.inc();
   ++active_requests_;
   ++total_requests_;
+  WEIR_LOG(kPool, kTrace, "connection lent",
+           {{"upstream_connection", connection.id()},
+            {"cluster", cluster_.options().name},
+            {"upstream", address_text_},
+            {"served", connection.served_}});
   return true;
 }
 
@@ -118,9 +141,15 @@ void Pool::end_loan(UpstreamConnection& connection) noexcept {
 
 void Pool::on_connected(UpstreamConnection& connection) {
   --connecting_;
-  const auto took = cluster_.loop().now() - connection.connecting_since_;
-  cluster_.stats().cx_connect_ms.record(
-      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+                        cluster_.loop().now() - connection.connecting_since_)
+                        .count();
+  cluster_.stats().cx_connect_ms.record(static_cast<uint64_t>(took));
+  WEIR_LOG(kUpstream, kDebug, "connected",
+           {{"upstream_connection", connection.id()},
+            {"cluster", cluster_.options().name},
+            {"upstream", address_text_},
+            {"took_ms", took}});
   connection.state_ = UpstreamConnection::State::kIdle;
   offer(connection);
 }
@@ -143,7 +172,8 @@ void Pool::on_connect_failed(UpstreamConnection& connection, const Error& error)
   if (timeout) stats.cx_connect_timeout.inc();
   Failure failure{timeout ? FailureKind::kConnectTimeout : FailureKind::kRemoteConnectFailure,
                   shown_reason(error.detail)};
-  remove(connection, timeout ? ClosedBy::kLocal : ClosedBy::kRemote);
+  remove(connection, timeout ? ClosedBy::kLocal : ClosedBy::kRemote,
+         timeout ? std::string_view("connect timeout") : std::string_view(error.detail));
   fail_waiters(failure);
 }
 
@@ -158,7 +188,7 @@ void Pool::offer(UpstreamConnection& connection) {
     waiter->on_connection_failed({FailureKind::kOverflow});
   }
   if (draining_ || cluster_.closes_idle()) {
-    remove(connection, ClosedBy::kLocal);
+    remove(connection, ClosedBy::kLocal, "the endpoint is no longer configured");
     return;
   }
   push_idle(connection);
@@ -166,6 +196,7 @@ void Pool::offer(UpstreamConnection& connection) {
 }
 
 void Pool::give_back(UpstreamConnection& connection, bool reusable) {
+  std::string_view why = "the exchange leaves it unfit for another";
   end_loan(connection);
   connection.state_ = UpstreamConnection::State::kIdle;
   const UpstreamHttpOptions& limits = cluster_.options().http;
@@ -173,22 +204,38 @@ void Pool::give_back(UpstreamConnection& connection, bool reusable) {
       connection.served_ >= limits.max_requests_per_connection) {
     cluster_.stats().cx_max_requests.inc();
     reusable = false;
+    why = "max_requests_per_connection";
   }
   if (reusable && connection.expires_ != MonotonicTime{} &&
       connection.expires_ <= cluster_.loop().now()) {
     cluster_.stats().cx_max_duration_reached.inc();
     reusable = false;
+    why = "max_connection_duration";
   }
   if (reusable) {
     offer(connection);
   } else {
-    remove(connection, ClosedBy::kLocal);
+    remove(connection, ClosedBy::kLocal, why);
   }
 }
 
-void Pool::remove(UpstreamConnection& connection, ClosedBy by) {
+void Pool::remove(UpstreamConnection& connection, ClosedBy by, std::string_view why) {
   using State = UpstreamConnection::State;
   ClusterStats& stats = cluster_.stats();
+  const auto lived = std::chrono::duration_cast<std::chrono::milliseconds>(
+                         cluster_.loop().now() - connection.connecting_since_)
+                         .count();
+  WEIR_LOG(
+      kUpstream, kDebug,
+      connection.state_ == State::kConnecting ? "connect failed" : "upstream connection closed",
+      {{"upstream_connection", connection.id()},
+       {"cluster", cluster_.options().name},
+       {"upstream", address_text_},
+       {"by", by == ClosedBy::kLocal ? "weir" : "upstream"},
+       {"why", why},
+       {"requests", connection.served_},
+       {"under_way", connection.state_ == State::kLent},
+       {"duration_ms", lived}});
   if (connection.state_ == State::kConnecting) --connecting_;
   if (connection.state_ == State::kIdle) unlink_idle(connection);
   if (connection.state_ == State::kLent) {
@@ -204,9 +251,7 @@ void Pool::remove(UpstreamConnection& connection, ClosedBy by) {
   stats.cx_destroy.inc();
   (by == ClosedBy::kLocal ? stats.cx_destroy_local : stats.cx_destroy_remote).inc();
   stats.cx_active.dec();
-  const auto lived = cluster_.loop().now() - connection.connecting_since_;
-  stats.cx_length_ms.record(
-      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(lived).count()));
+  stats.cx_length_ms.record(static_cast<uint64_t>(lived));
   const Thresholds& limits = cluster_.thresholds(connection.connection_priority_);
   cluster_.state()
       .breakers(connection.connection_priority_)
@@ -255,7 +300,17 @@ void Pool::start_draining() {
 }
 
 void Pool::close_idle() {
-  while (last_idle_ != nullptr) remove(*last_idle_, ClosedBy::kLocal);
+  while (last_idle_ != nullptr)
+    remove(*last_idle_, ClosedBy::kLocal, "the endpoint is no longer configured");
+}
+
+void Pool::log_overflow(std::string_view limit, Priority priority, uint32_t max) const {
+  WEIR_LOG(kPool, kDebug, "circuit breaker is open",
+           {{"cluster", cluster_.options().name},
+            {"upstream", address_text_},
+            {"limit", limit},
+            {"max", max},
+            {"priority", priority == Priority::kHigh ? "high" : "default"}});
 }
 
 void Pool::enqueue(PoolWaiter& waiter, Priority priority) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 #include <weir/result.h>
 
@@ -95,9 +96,9 @@ class Pool {
   void on_connect_failed(UpstreamConnection& connection, const Error& error);
   /// The exchange on it is over. It is pooled, or closed when it has not earned that.
   void give_back(UpstreamConnection& connection, bool reusable);
-  /// Forgets it; it is destroyed at the end of the turn.
+  /// Forgets it; it is destroyed at the end of the turn. `why` is for the log.
   enum class ClosedBy : uint8_t { kLocal, kRemote };
-  void remove(UpstreamConnection& connection, ClosedBy by);
+  void remove(UpstreamConnection& connection, ClosedBy by, std::string_view why);
 
  private:
   Result<void> connect(Priority priority);
@@ -111,6 +112,7 @@ class Pool {
   void push_idle(UpstreamConnection& connection) noexcept;
   void unlink_idle(UpstreamConnection& connection) noexcept;
   void connect_for_waiters();
+  void log_overflow(std::string_view limit, Priority priority, uint32_t max) const;
   void fail_waiters(const Failure& failure);
   static void on_end_of_turn(void* self) noexcept;
 

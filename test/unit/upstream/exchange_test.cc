@@ -70,6 +70,8 @@ TEST_P(ExchangeLoses, AFreshConnectionWithoutSendingAgain) {
   EXPECT_FALSE(origin.try_accept());
   EXPECT_EQ(gauge("upstream_cx_active"), 0);
   EXPECT_EQ(gauge("upstream_rq_active"), 0);
+  EXPECT_EQ(counter("upstream_cx_destroy_remote_with_active_rq"), 1U);
+  EXPECT_EQ(counter("upstream_cx_destroy_local"), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(
