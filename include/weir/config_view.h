@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +54,15 @@ class ConfigView {
   virtual void unsupported(std::string_view field, std::string_view why) = 0;
   /// True if this view or one below it has reported an error.
   virtual bool failed() const = 0;
+
+  /// Reports, at the message, that the field is missing.
+  void missing(std::string_view field);
+  /// As text() and message(); the field is reported if it is absent (a text: or empty).
+  std::string required_text(std::string_view field);
+  std::unique_ptr<ConfigView> required_message(std::string_view field);
+  /// The name among `fields` (a oneof) that is present; empty if none is. Reports a second one, and none if `required`.
+  enum class Required : bool { kNo, kYes };
+  std::string_view one_of(std::initializer_list<std::string_view> fields, Required required);
 };
 
 }  // namespace weir

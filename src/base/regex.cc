@@ -1,6 +1,7 @@
 #include "base/regex.h"
 
 #include <re2/re2.h>
+#include <weir/config_view.h>
 
 #include "base/strings.h"
 
@@ -21,6 +22,18 @@ Result<Regex> Regex::compile(std::string_view pattern, int max_program_size) {
                        ", more than ", max_program_size));
   }
   return Regex(std::move(re));
+}
+
+std::optional<Regex> Regex::read(ConfigView& parent, std::string_view field) {
+  auto matcher = parent.message(field);
+  if (!matcher) return std::nullopt;
+  matcher->json("google_re2");  // deprecated, says nothing
+  const std::string pattern = matcher->required_text("regex");
+  if (pattern.empty()) return std::nullopt;
+  auto regex = compile(pattern);
+  if (regex) return std::move(*regex);
+  matcher->error("regex", regex.error().detail);
+  return std::nullopt;
 }
 
 bool Regex::full_match(std::string_view text) const {

@@ -10,6 +10,10 @@ namespace re2 {
 class RE2;
 }
 
+namespace weir {
+class ConfigView;
+}
+
 namespace weir::base {
 
 /// A compiled pattern: immutable, cheap to copy, safe to use on several threads.
@@ -20,6 +24,9 @@ class Regex {
   /// Errors: kConfig, with RE2's text; also when the program is larger than `max_program_size` instructions
   /// (Envoy's re2.max_program_size.error_level).
   static Result<Regex> compile(std::string_view pattern, int max_program_size = 10000);
+
+  /// type.matcher.v3.RegexMatcher in `field`; null if absent or wrong, which is reported.
+  static std::optional<Regex> read(ConfigView& parent, std::string_view field);
 
   bool full_match(std::string_view text) const;
   bool partial_match(std::string_view text) const;

@@ -151,6 +151,23 @@ void append_escaped(std::string& out, std::string_view text, EscapeQuotes quotes
   }
 }
 
+std::string quote(std::string_view text) {
+  constexpr size_t kLongest = 120;
+  std::string out = "\"";
+  for (char c : text.substr(0, kLongest)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      out += "\\x";
+      out += kHexLower[byte >> 4];
+      out += kHexLower[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  if (text.size() > kLongest) out += "...";
+  return out + "\"";
+}
+
 void append_json_escaped(std::string& out, std::string_view text) {
   size_t plain = 0;  // bytes at the front that need nothing
   const auto flush = [&out, &text, &plain](size_t skip) {

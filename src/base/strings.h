@@ -86,6 +86,8 @@ size_t utf8_length(std::string_view text) noexcept;
 enum class EscapeQuotes : bool { kNo, kYes };
 void append_escaped(std::string& out, std::string_view text,
                     EscapeQuotes quotes = EscapeQuotes::kYes);
+/// `text` in double quotes, control characters escaped, shortened to a readable length: for messages.
+std::string quote(std::string_view text);
 /// The inside of a JSON string; invalid UTF-8 becomes U+FFFD.
 void append_json_escaped(std::string& out, std::string_view text);
 std::string json_escape(std::string_view text);

@@ -111,7 +111,7 @@ proxy::LocalReplyOptions read_local_reply(View& parent, std::string_view field) 
     next.text_format = std::move(format.text);
     next.json_format = std::move(format.json);
     next.content_type = std::move(format.content_type);
-    next.headers.add = read_header_adds(*mapper, "headers_to_add");
+    next.headers.add = stream::read_header_adds(*mapper, "headers_to_add");
     if (next.filter) out.mappers.push_back(std::move(next));
   }
   FormatParts format = read_format(*view, "body_format");

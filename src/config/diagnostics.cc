@@ -4,12 +4,9 @@
 #include <tuple>
 #include <utility>
 
-#include "base/strings.h"
-
 namespace weir::config {
 namespace {
 
-constexpr size_t kLongestQuote = 120;
 // A longer name is no typing error of a field's name; the distance costs the product of the lengths.
 constexpr size_t kLongestName = 160;
 
@@ -109,35 +106,9 @@ std::vector<Diagnostic> Diagnostics::take() {
   return out;
 }
 
-std::string quote(std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out = "\"";
-  for (char c : text.substr(0, kLongestQuote)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += "\\x";
-      out += kHex[byte >> 4];
-      out += kHex[byte & 15];
-    } else {
-      out += c;
-    }
-  }
-  if (text.size() > kLongestQuote) out += "...";
-  return out + "\"";
-}
-
 std::string suggestion(std::string_view wrong, const std::vector<std::string_view>& candidates) {
   const std::string_view best = closest(wrong, candidates);
   return best.empty() ? std::string() : " (did you mean " + quote(best) + "?)";
-}
-
-std::string quoted_list(std::initializer_list<std::string_view> names) {
-  std::string out;
-  for (std::string_view name : names) {
-    if (!out.empty()) out += ", ";
-    out += quote(name);
-  }
-  return out;
 }
 
 }  // namespace weir::config

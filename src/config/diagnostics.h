@@ -3,11 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/strings.h"
 #include "config/loader.h"
 
 namespace weir::config {
@@ -48,11 +48,8 @@ class Diagnostics {
 
 /// True if `path` is `root` or stands below it.
 bool lies_below(std::string_view path, std::string_view root);
-/// `text` in double quotes, control characters escaped, shortened to a readable length.
-std::string quote(std::string_view text);
+using base::quote;
 /// ` (did you mean "y"?)`, or nothing if no candidate is near.
 std::string suggestion(std::string_view wrong, const std::vector<std::string_view>& candidates);
-/// `"a", "b", "c"`.
-std::string quoted_list(std::initializer_list<std::string_view> names);
 
 }  // namespace weir::config

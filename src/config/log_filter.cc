@@ -77,7 +77,8 @@ std::unique_ptr<LogFilter> read_kind(View& view) {
     read_branches(*filter, *out);
   } else if (kind == "header_filter") {
     out->kind = Kind::kHeader;
-    if (auto header = filter->required_child("header")) out->header = read_header_match(*header);
+    if (auto header = filter->required_child("header"))
+      out->header = HeaderMatchers::read_one(*header);
   } else {
     out->kind = Kind::kResponseFlag;
     read_flags(*filter, *out);

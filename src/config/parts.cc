@@ -174,23 +174,11 @@ std::optional<double> read_runtime_fraction(View& parent, std::string_view field
   return percent ? std::optional(read_fraction(*percent)) : std::nullopt;
 }
 
-std::optional<base::Regex> read_regex(View& parent, std::string_view field) {
-  auto matcher = parent.child(field);
-  if (!matcher) return std::nullopt;
-  matcher->ignore({"google_re2"});
-  const std::string pattern = matcher->required_text("regex");
-  if (pattern.empty()) return std::nullopt;
-  auto regex = base::Regex::compile(pattern);
-  if (regex) return std::move(*regex);
-  matcher->error("regex", regex.error().detail);
-  return std::nullopt;
-}
-
 std::optional<router::RegexRewrite> read_regex_rewrite(View& parent, std::string_view field) {
   auto rewrite = parent.child(field);
   if (!rewrite) return std::nullopt;
   if (!rewrite->has("pattern")) rewrite->missing("pattern");
-  auto pattern = read_regex(*rewrite, "pattern");
+  auto pattern = base::Regex::read(*rewrite, "pattern");
   std::string substitution = rewrite->text("substitution");
   if (!pattern) return std::nullopt;
   return router::RegexRewrite{std::move(*pattern), std::move(substitution)};

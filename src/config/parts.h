@@ -35,22 +35,8 @@ double read_fraction(View& percent);
 /// core.v3.RuntimeFractionalPercent: default_value; the runtime_key is a label without meaning here.
 std::optional<double> read_runtime_fraction(View& parent, std::string_view field);
 
-/// type.matcher.v3.RegexMatcher in `field`.
-std::optional<base::Regex> read_regex(View& parent, std::string_view field);
 /// type.matcher.v3.RegexMatchAndSubstitute in `field`.
 std::optional<router::RegexRewrite> read_regex_rewrite(View& parent, std::string_view field);
-/// type.matcher.v3.StringMatcher in `field`.
-std::optional<router::StringMatch> read_string_match(View& parent, std::string_view field);
-/// route.v3.HeaderMatcher; the view is the message.
-std::optional<router::HeaderMatch> read_header_match(View& matcher);
-/// route.v3.QueryParameterMatcher; the view is the message.
-router::QueryMatch read_query_match(View& matcher);
-
-/// A list of core.v3.HeaderValueOption.
-std::vector<stream::HeaderAdd> read_header_adds(View& parent, std::string_view field);
-/// request_headers_to_add and request_headers_to_remove, for example.
-stream::HeaderOps read_header_ops(View& parent, std::string_view add, std::string_view remove);
-
 /// Compiles a text with access-log operators; an error is reported at the field.
 std::optional<stream::Format> compile_format(View& view, std::string_view field,
                                              std::string_view text);

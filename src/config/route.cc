@@ -18,7 +18,7 @@ using Path = RouteMatchOptions::Path;
 void read_path(View& match, std::string_view kind, RouteMatchOptions& out) {
   if (kind == "safe_regex") {
     out.kind = Path::kRegex;
-    out.regex = read_regex(match, kind);
+    out.regex = base::Regex::read(match, kind);
     return;
   }
   out.kind = kind == "prefix" ? Path::kPrefix
@@ -57,9 +57,9 @@ void read_weighted(View& action, RouteActionOptions& out, RouteScope& scope) {
     check_cluster(*choice, "name", next.name, scope);
     next.weight = choice->uint32("weight", 0);
     next.request_headers =
-        read_header_ops(*choice, "request_headers_to_add", "request_headers_to_remove");
+        stream::HeaderOps::read(*choice, "request_headers_to_add", "request_headers_to_remove");
     next.response_headers =
-        read_header_ops(*choice, "response_headers_to_add", "response_headers_to_remove");
+        stream::HeaderOps::read(*choice, "response_headers_to_add", "response_headers_to_remove");
     next.host_rewrite_literal = choice->text("host_rewrite_literal");
     next.filters = read_filter_overrides(*choice, scope);
     choice->later({"cluster_header", "metadata_match"});
@@ -160,6 +160,17 @@ DirectResponseOptions read_direct(View& direct, const RouteScope& scope) {
   return out;
 }
 
+router::QueryMatch read_query_match(View& matcher) {
+  router::QueryMatch match;
+  match.name = matcher.required_text("name");
+  const std::string_view form =
+      matcher.one_of({"string_match", "present_match"}, View::Required::kNo);
+  if (form == "present_match") match.present = matcher.boolean(form, true);
+  if (auto string = form == "string_match" ? matcher.child(form) : nullptr)
+    match.string = StringMatcher::read(*string);
+  return match;
+}
+
 }  // namespace
 
 RouteMatchOptions read_route_match(View& match) {
@@ -172,9 +183,7 @@ RouteMatchOptions read_route_match(View& match) {
                    other ? View::Required::kNo : View::Required::kYes);
   if (!kind.empty()) read_path(match, kind, out);
   out.case_sensitive = match.boolean("case_sensitive", true);
-  for (auto& header : match.children("headers")) {
-    if (auto matcher = read_header_match(*header)) out.headers.push_back(std::move(*matcher));
-  }
+  out.headers = HeaderMatchers::read(match, "headers");
   for (auto& query : match.children("query_parameters"))
     out.query.push_back(read_query_match(*query));
   out.fraction = read_runtime_fraction(match, "runtime_fraction");
@@ -197,9 +206,9 @@ router::RouteOptions read_route(View& view, RouteScope& scope) {
     if (kind == "direct_response") out.direct = read_direct(*action, scope);
   }
   out.request_headers =
-      read_header_ops(view, "request_headers_to_add", "request_headers_to_remove");
+      stream::HeaderOps::read(view, "request_headers_to_add", "request_headers_to_remove");
   out.response_headers =
-      read_header_ops(view, "response_headers_to_add", "response_headers_to_remove");
+      stream::HeaderOps::read(view, "response_headers_to_add", "response_headers_to_remove");
   out.filters = read_filter_overrides(view, scope);
   return out;
 }

@@ -48,9 +48,9 @@ VirtualHostOptions read_virtual_host(View& view, RouteScope& scope, UniqueNames&
       view.enumeration("require_tls", {"NONE", "EXTERNAL_ONLY", "ALL"}, 0));
   host.include_attempt_count = view.boolean("include_request_attempt_count", false);
   host.request_headers =
-      read_header_ops(view, "request_headers_to_add", "request_headers_to_remove");
+      stream::HeaderOps::read(view, "request_headers_to_add", "request_headers_to_remove");
   host.response_headers =
-      read_header_ops(view, "response_headers_to_add", "response_headers_to_remove");
+      stream::HeaderOps::read(view, "response_headers_to_add", "response_headers_to_remove");
   host.filters = read_filter_overrides(view, scope);
   view.later({"virtual_clusters", "rate_limits", "include_attempt_count_in_response",
               "retry_policy", "retry_policy_typed_config", "hedge_policy",
@@ -84,9 +84,9 @@ std::shared_ptr<const router::RouteTable> read_routes(View& hcm, std::string_vie
       view->boolean("most_specific_header_mutations_wins", false);
   table.ignore_port_in_host_matching = view->boolean("ignore_port_in_host_matching", false);
   table.request_headers =
-      read_header_ops(*view, "request_headers_to_add", "request_headers_to_remove");
+      stream::HeaderOps::read(*view, "request_headers_to_add", "request_headers_to_remove");
   table.response_headers =
-      read_header_ops(*view, "response_headers_to_add", "response_headers_to_remove");
+      stream::HeaderOps::read(*view, "response_headers_to_add", "response_headers_to_remove");
   table.filters = read_filter_overrides(*view, scope);
   view->later({"vhds", "internal_only_headers", "request_mirror_policies",
                "ignore_path_parameters_in_path_matching", "vhost_header",

@@ -247,7 +247,7 @@ std::vector<std::unique_ptr<ConfigView>> View::messages(std::string_view field) 
 }
 
 void View::error(std::string_view field, std::string_view message) {
-  raw(field);  // the field has been judged: it is not unknown as well
+  if (!field.empty()) raw(field);  // the field has been judged: it is not unknown as well
   context_.diagnostics.add(mark_of(field), field.empty() ? path_ : path_below(path_, field),
                            std::string(message));
 }

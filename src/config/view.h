@@ -66,23 +66,18 @@ class View final : public ConfigView {
 
   std::unique_ptr<View> child(std::string_view field);
   std::vector<std::unique_ptr<View>> children(std::string_view field);
-  /// Reports the field as missing if it is absent (texts: or empty).
-  std::string required_text(std::string_view field);
+  /// Reports the field as missing if it is absent.
   std::unique_ptr<View> required_child(std::string_view field);
   /// 0..2^32-1 by default.
   uint32_t uint32(std::string_view field, uint32_t fallback, uint32_t min = 0,
                   uint32_t max = UINT32_MAX);
   /// Whole milliseconds; what is shorter than one but not zero becomes one, because zero means none.
   std::chrono::milliseconds millis(std::string_view field, std::chrono::milliseconds fallback);
-  /// The name among `fields` that is present; empty if none is. Reports a second one, and none if `required`.
-  enum class Required : bool { kNo, kYes };
-  std::string_view one_of(std::initializer_list<std::string_view> fields, Required required);
   /// Fields of the schema that a later release brings: reported unless they say what holds anyway (false, an empty
   /// list or text).
   void later(std::initializer_list<std::string_view> fields);
   /// Fields that are accepted and mean nothing here.
   void ignore(std::initializer_list<std::string_view> fields) const;
-  void missing(std::string_view field);
   /// True if the field is absent or a list without items.
   bool no_items(std::string_view field) const;
   /// The value of a field, marked as known; null if absent (or null, as protobuf's JSON form has it).

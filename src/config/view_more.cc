@@ -6,22 +6,9 @@
 
 namespace weir::config {
 
-std::string View::required_text(std::string_view field) {
-  const Node* value = raw(field);
-  if (value == nullptr || (value->scalar() && value->text.empty())) {
-    missing(field);
-    return {};
-  }
-  return text(field);
-}
-
 std::unique_ptr<View> View::required_child(std::string_view field) {
   if (!has(field)) missing(field);
   return child(field);
-}
-
-void View::missing(std::string_view field) {
-  context_.diagnostics.add(node_.mark, path_, "the required field " + quote(field) + " is missing");
 }
 
 bool View::no_items(std::string_view field) const {
@@ -35,25 +22,6 @@ uint32_t View::uint32(std::string_view field, uint32_t fallback, uint32_t min, u
 
 std::chrono::milliseconds View::millis(std::string_view field, std::chrono::milliseconds fallback) {
   return std::chrono::ceil<std::chrono::milliseconds>(duration(field, fallback));
-}
-
-std::string_view View::one_of(std::initializer_list<std::string_view> fields, Required required) {
-  std::string_view found;
-  for (std::string_view field : fields) {
-    if (!has(field)) continue;
-    if (found.empty()) {
-      found = field;
-    } else {
-      error(field, "only one of " + quoted_list(fields) + " can be given");
-    }
-  }
-  if (found.empty() && required == Required::kYes) {
-    context_.diagnostics.add(node_.mark, path_,
-                             fields.size() == 1
-                                 ? "the required field " + quoted_list(fields) + " is missing"
-                                 : "one of " + quoted_list(fields) + " is required");
-  }
-  return found;
 }
 
 void View::later(std::initializer_list<std::string_view> fields) {

@@ -1,7 +1,6 @@
 #include "proxy/log_filter.h"
 
 #include "base/random.h"
-#include "router/match.h"
 
 namespace weir::proxy {
 
@@ -57,8 +56,7 @@ bool passes(const LogFilter* filter, const stream::FormatContext& context) {
         if (passes(child.get(), context)) return true;
       return false;
     case Kind::kHeader:
-      return filter->header && context.request != nullptr &&
-             router::matches(*filter->header, *context.request);
+      return context.request != nullptr && filter->header.matches(*context.request);
     case Kind::kResponseFlag:
       return filter->flags == 0 ? context.info.flags != 0
                                 : (context.info.flags & filter->flags) != 0;

@@ -46,7 +46,7 @@ struct LogFilter {
   uint64_t value = 0;     // status or milliseconds
   double fraction = 1.0;  // runtime_filter.percent_sampled, 0..1
   std::vector<std::unique_ptr<LogFilter>> children;
-  std::optional<router::HeaderMatch> header;
+  HeaderMatchers header;
   uint32_t flags = 0;  // any of these; 0 = any flag at all
 };
 

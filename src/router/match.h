@@ -1,18 +1,13 @@
-// Matchers of routes and access-log filters.
+// Matching of a query and the parts of a path; that of headers is in weir/matchers.h.
 #pragma once
 
-#include <cstdint>
 #include <string_view>
-#include <weir/message.h>
+#include <vector>
 
 #include "router/options.h"
 
 namespace weir::router {
 
-/// As Envoy's HeaderMatcher: several fields of the name are joined by ","; a missing one matches only present
-/// matchers (with treat_missing_as_empty it is ""), and invert does not change that.
-bool matches(const HeaderMatch& match, const RequestHead& head);
-bool matches_all(const std::vector<HeaderMatch>& matches, const RequestHead& head);
 /// The first value of the parameter, not decoded. `query` is what stands behind "?".
 bool matches_all(const std::vector<QueryMatch>& matches, std::string_view query);
 

@@ -8,36 +8,16 @@
 #include <optional>
 #include <string>
 #include <vector>
+#include <weir/matchers.h>
 
 #include "base/regex.h"
 #include "stream/header_ops.h"
 
 namespace weir::router {
 
-/// Envoy's StringMatcher.
-struct StringMatch {
-  enum class Kind : uint8_t { kExact, kPrefix, kSuffix, kContains, kRegex };
-  Kind kind = Kind::kExact;
-  std::string text;
-  bool ignore_case = false;
-  std::optional<base::Regex> regex;
-  bool matches(std::string_view value) const;
-};
-
-struct HeaderMatch {
-  enum class Kind : uint8_t { kString, kRange, kPresent };
-  std::string name;  // lower-case; ":method", ":path", ":authority" too
-  Kind kind = Kind::kPresent;
-  StringMatch string;
-  int64_t range_start = 0, range_end = 0;  // [start, end)
-  bool present = true;
-  bool invert = false;
-  bool treat_missing_as_empty = false;
-};
-
 struct QueryMatch {
   std::string name;
-  std::optional<StringMatch> string;  // absent: present_match
+  std::optional<StringMatcher> string;  // absent: present_match
   bool present = true;
 };
 
@@ -47,7 +27,7 @@ struct RouteMatchOptions {
   std::string path;
   std::optional<base::Regex> regex;  // full match on the path without query
   bool case_sensitive = true;
-  std::vector<HeaderMatch> headers;
+  HeaderMatchers headers;
   std::vector<QueryMatch> query;
   std::optional<double> fraction;  // runtime_fraction.default_value, 0..1
 };

@@ -66,7 +66,7 @@ struct RouteTable::VirtualHost {
 bool RouteTable::VirtualHost::accepts(const Entry& entry, const RequestHead& head,
                                       std::string_view query, uint64_t random) const {
   const RouteMatchOptions& match = entry.options->match;
-  if (!match.headers.empty() && !matches_all(match.headers, head)) return false;
+  if (!match.headers.matches(head)) return false;
   if (!match.query.empty() && !matches_all(match.query, query)) return false;
   return !match.fraction || chosen(*match.fraction, random);
 }

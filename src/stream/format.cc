@@ -120,10 +120,10 @@ Result<Format> Format::compile(std::string_view text) {
   return format;
 }
 
-bool Format::constant() const noexcept {
-  for (const Part& part : parts_)
-    if (part.item.op != Op::kLiteral) return false;
-  return true;
+std::optional<std::string_view> Format::constant() const noexcept {
+  if (parts_.empty()) return std::string_view();
+  if (parts_.size() > 1 || parts_[0].item.op != Op::kLiteral) return std::nullopt;
+  return parts_[0].item.text;
 }
 
 const std::string& Format::source() const noexcept { return source_; }

@@ -3,12 +3,17 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 #include <weir/message.h>
 #include <weir/result.h>
 #include <weir/stream_info.h>
+
+namespace weir {
+class FilterCallbacks;
+}
 
 namespace weir::stream {
 
@@ -19,6 +24,8 @@ struct FormatContext {
   const HeaderMap* response_trailers = nullptr;
   MonotonicTime now{};
 };
+/// Of a filter's stream, at this moment.
+FormatContext context_of(FilterCallbacks& stream);
 
 /// What one value of a json_format renders to.
 enum class ValueKind : uint8_t { kText, kNumber, kAbsent };
@@ -36,8 +43,8 @@ class Format {
   enum class Escape : bool { kNo, kYes };
   void append(const FormatContext& context, std::string& out, Escape escape,
               bool omit_empty = false) const;
-  /// True when the text has no operator.
-  bool constant() const noexcept;
+  /// The text when there is no operator in it; null otherwise.
+  std::optional<std::string_view> constant() const noexcept;
   const std::string& source() const noexcept;
   /// For json_format: exactly one operator keeps its type.
   ValueKind single_value(const FormatContext& context, std::string& out) const;

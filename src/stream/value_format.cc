@@ -6,6 +6,15 @@
 
 namespace weir {
 
+stream::FormatContext stream::context_of(FilterCallbacks& stream) {
+  FormatContext context{stream.stream_info()};
+  context.request = stream.request_head();
+  context.response = stream.response_head();
+  context.response_trailers = stream.response_trailers();
+  context.now = std::chrono::steady_clock::now();
+  return context;
+}
+
 struct ValueFormat::Private {
   stream::Format format;
 };
@@ -24,12 +33,7 @@ Result<ValueFormat> ValueFormat::compile(std::string_view text) {
 
 void ValueFormat::append(FilterCallbacks& stream, std::string& out) const {
   if (private_ == nullptr) return;
-  stream::FormatContext context{stream.stream_info()};
-  context.request = stream.request_head();
-  context.response = stream.response_head();
-  context.response_trailers = stream.response_trailers();
-  context.now = std::chrono::steady_clock::now();
-  private_->format.append(context, out, stream::Format::Escape::kNo, true);
+  private_->format.append(stream::context_of(stream), out, stream::Format::Escape::kNo, true);
 }
 
 const std::string& ValueFormat::source() const noexcept {

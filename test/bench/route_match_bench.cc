@@ -1,9 +1,10 @@
-// Cost of matching among 10,000 routes of one virtual host, and among 10,000 virtual hosts.
+// Cost of matching among 10,000 routes of one virtual host, among 10,000 virtual hosts, and by headers.
 #include <benchmark/benchmark.h>
 
 #include <string>
 #include <vector>
 
+#include "config/loader.h"
 #include "router/route_table.h"
 
 namespace {
@@ -81,6 +82,36 @@ void hosts(benchmark::State& state) {
   run(state, **table, requests);
 }
 
+/// Eight routes with one path: the last of them is found, after 16 header matchers.
+void headers(benchmark::State& state) {
+  RouteTableOptions options;
+  auto& host = options.virtual_hosts.emplace_back();
+  host.domains = {"*"};
+  for (int i = 0; i < 8; ++i) {
+    std::vector<weir::config::Diagnostic> wrong;
+    const auto view = weir::config::view_of(
+        "headers: [{name: \":method\", exact_match: GET}, "
+        "{name: x-version, prefix_match: v" +
+            std::to_string(i) + "}]",
+        wrong);
+    host.routes.push_back(route(RouteMatchOptions::Path::kPrefix, "/"));
+    host.routes.back().match.headers = weir::HeaderMatchers::read(*view, "headers");
+  }
+  const auto table = RouteTable::build(std::move(options));
+  std::vector<RequestHead> requests = heads(100, "");
+  for (RequestHead& head : requests) {
+    for (const auto& [name, value] :
+         std::initializer_list<std::pair<const char*, const char*>>{{"user-agent", "curl/8"},
+                                                                    {"accept", "*/*"},
+                                                                    {"x-request-id", "12345"},
+                                                                    {"x-trace", "abc"},
+                                                                    {"x-version", "v7.1"}})
+      head.headers.add(name, value);
+  }
+  run(state, **table, requests);
+}
+
+BENCHMARK(headers);
 BENCHMARK(exact)->Arg(1)->Arg(100)->Arg(10000);
 BENCHMARK(prefix)->Arg(1)->Arg(100)->Arg(10000);
 BENCHMARK(hosts)->Arg(1)->Arg(100)->Arg(10000);

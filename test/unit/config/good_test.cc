@@ -316,7 +316,10 @@ TEST_F(LoaderTest, ReadsAccessLogsAndLocalReplies) {
   EXPECT_EQ(branches[1]->flags, (1u << static_cast<unsigned>(ResponseFlag::kNoHealthyUpstream)) |
                                     (1u << static_cast<unsigned>(ResponseFlag::kNoRouteFound)));
   EXPECT_DOUBLE_EQ(branches[2]->fraction, 0.1);
-  EXPECT_EQ(branches[3]->header->name, "x-log");
+  RequestHead head;
+  EXPECT_FALSE(branches[3]->header.matches(head));
+  head.headers.add("x-log", "");
+  EXPECT_TRUE(branches[3]->header.matches(head));
   EXPECT_EQ(branches[4]->kind, proxy::LogFilter::Kind::kNotHealthCheck);
   EXPECT_EQ(hcm.access_logs[1].text->source(), "%PROTOCOL%\n");
   EXPECT_EQ(hcm.access_logs[2].sink, proxy::AccessLogOptions::Sink::kStderr);

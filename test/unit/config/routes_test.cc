@@ -28,8 +28,12 @@ TEST_F(LoaderTest, ReadsRouteMatch) {
       "    - {name: X-One, string_match: {prefix: v, ignore_case: true}}\n"
       "    - {name: x-two, range_match: {start: -1, end: 5}, invert_match: true}\n"
       "    - {name: \":method\", exact_match: GET}\n"
-      "    - {name: x-four, present_match: false, treat_missing_header_as_empty: true}\n"
+      "    - {name: x-four, present_match: false}\n"
       "    - {name: x-five}\n"
+      "    - {name: x-six, prefix_match: a}\n"
+      "    - {name: x-seven, suffix_match: a}\n"
+      "    - {name: x-eight, contains_match: a}\n"
+      "    - {name: x-nine, safe_regex_match: {google_re2: {}, regex: \"a+\"}}\n"
       "    query_parameters:\n"
       "    - {name: q, string_match: {exact: \"1\"}}\n"
       "    - {name: p, present_match: true}\n"
@@ -41,20 +45,23 @@ TEST_F(LoaderTest, ReadsRouteMatch) {
   EXPECT_EQ(route.match.kind, router::RouteMatchOptions::Path::kRegex);
   EXPECT_TRUE(route.match.regex->full_match("/abc"));
   EXPECT_FALSE(route.match.case_sensitive);
-  ASSERT_EQ(route.match.headers.size(), 5u);
-  EXPECT_EQ(route.match.headers[0].name, "x-one");
-  EXPECT_EQ(route.match.headers[0].string.kind, router::StringMatch::Kind::kPrefix);
-  EXPECT_TRUE(route.match.headers[0].string.ignore_case);
-  EXPECT_EQ(route.match.headers[1].range_start, -1);
-  EXPECT_EQ(route.match.headers[1].range_end, 5);
-  EXPECT_TRUE(route.match.headers[1].invert);
-  EXPECT_EQ(route.match.headers[2].string.text, "GET");
-  EXPECT_FALSE(route.match.headers[3].present);
-  EXPECT_TRUE(route.match.headers[3].treat_missing_as_empty);
-  EXPECT_EQ(route.match.headers[4].kind, router::HeaderMatch::Kind::kPresent);
-  EXPECT_TRUE(route.match.headers[4].present);
+  // One of these is wrong in each of the heads below.
+  const std::pair<const char*, const char*> good_headers[] = {
+      {"x-one", "V1"},   {"x-two", "5"},     {"x-five", ""},  {"x-six", "ab"},
+      {"x-seven", "ba"}, {"x-eight", "bab"}, {"x-nine", "aa"}};
+  for (size_t wrong = 0; wrong <= std::size(good_headers); ++wrong) {
+    RequestHead head;
+    head.set_method("GET");
+    for (size_t i = 0; i < std::size(good_headers); ++i) {
+      if (i != wrong) head.headers.add(good_headers[i].first, good_headers[i].second);
+    }
+    EXPECT_EQ(route.match.headers.matches(head), wrong == std::size(good_headers)) << wrong;
+    if (wrong < std::size(good_headers)) continue;
+    head.set_method("POST");
+    EXPECT_FALSE(route.match.headers.matches(head));
+  }
   ASSERT_EQ(route.match.query.size(), 2u);
-  EXPECT_EQ(route.match.query[0].string->text, "1");
+  EXPECT_TRUE(route.match.query[0].string->matches("1"));
   EXPECT_FALSE(route.match.query[1].string.has_value());
   EXPECT_DOUBLE_EQ(route.match.fraction.value(), 0.0025);
   EXPECT_EQ(route.direct->body, "hi");
@@ -101,10 +108,10 @@ TEST_F(LoaderTest, ReadsRouteAction) {
   EXPECT_TRUE(first.high_priority);
   ASSERT_EQ(routes[0].request_headers.add.size(), 2u);
   EXPECT_EQ(routes[0].request_headers.add[0].name, "x-added");
-  EXPECT_EQ(routes[0].request_headers.add[0].action, stream::AppendAction::kAddIfAbsent);
+  EXPECT_EQ(routes[0].request_headers.add[0].action, AppendAction::kAddIfAbsent);
   EXPECT_TRUE(routes[0].request_headers.add[0].keep_empty_value);
   EXPECT_FALSE(routes[0].request_headers.add[0].value.constant());
-  EXPECT_EQ(routes[0].request_headers.add[1].action, stream::AppendAction::kOverwriteOrAdd);
+  EXPECT_EQ(routes[0].request_headers.add[1].action, AppendAction::kOverwriteOrAdd);
   EXPECT_THAT(routes[0].request_headers.remove, ElementsAre("x-gone"));
   const router::RouteActionOptions& second = *routes.at(1).route;
   ASSERT_EQ(second.weighted.size(), 2u);

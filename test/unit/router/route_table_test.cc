@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "unit/router/table_builder.h"
+#include "unit/stream/matcher_builder.h"
 
 namespace weir::test {
 namespace {
@@ -105,13 +106,9 @@ TEST(RouteTable, CaseInsensitiveRoutesStandBesideSensitiveOnes) {
 
 TEST(RouteTable, ARouteWhoseHeadersDoNotFitIsPassedOver) {
   auto canary = prefix("canary", "/");
-  canary.match.headers.push_back(
-      {"x-canary", router::HeaderMatch::Kind::kPresent, {}, 0, 0, true, false, false});
+  canary.match.headers = header_matcher({{"name", "x-canary"}});
   auto posts = exact("posts", "/p");
-  router::HeaderMatch method{":method", router::HeaderMatch::Kind::kString, {}, 0, 0, true, false,
-                             false};
-  method.string.text = "POST";
-  posts.match.headers.push_back(std::move(method));
+  posts.match.headers = header_matcher({{"name", ":method"}, {"exact_match", "POST"}});
   auto query = exact("query", "/p");
   query.match.query.push_back({"debug", std::nullopt, true});
   const auto table = build(table_of(host("all", {"*"}, std::move(canary), std::move(posts),

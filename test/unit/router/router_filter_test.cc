@@ -383,7 +383,7 @@ TEST_F(RouterFilterTest, HeaderOperationsApplyFromTheRouteOutwards) {
     stream::HeaderAdd add;
     add.name = "x-level";
     add.value = std::move(*stream::Format::compile(value));
-    add.action = stream::AppendAction::kOverwriteOrAdd;
+    add.action = AppendAction::kOverwriteOrAdd;
     ops.add.push_back(std::move(add));
     return ops;
   };

@@ -145,8 +145,10 @@ TEST_F(FormatTest, ErrorsNameTheOperatorAndItsPlace) {
 }
 
 TEST_F(FormatTest, ConstantFormatsKnowIt) {
-  EXPECT_TRUE(Format::compile("a%%b")->constant());
+  EXPECT_EQ(Format::compile("a%%b")->constant(), "a%b");
+  EXPECT_EQ(Format::compile("")->constant(), "");
   EXPECT_FALSE(Format::compile("a%PROTOCOL%")->constant());
+  EXPECT_FALSE(Format::compile("%PROTOCOL%")->constant());
 }
 
 TEST_F(FormatTest, DefaultLine) {

@@ -2,9 +2,8 @@
 
 #include <optional>
 #include <utility>
+#include <weir/header_options.h>
 #include <weir/matchers.h>
-
-#include "filters/common/header_options.h"
 
 namespace weir::filters {
 
@@ -13,7 +12,7 @@ namespace {
 /// One HeaderMutation: exactly one of the three.
 struct Mutation {
   std::string remove;
-  std::optional<HeaderOption> append;
+  std::optional<HeaderOptions> append;
   std::optional<StringMatcher> remove_on_match;
 };
 
@@ -37,21 +36,17 @@ std::vector<Mutation> read_list(ConfigView& parent, std::string_view field) {
     int kinds = 0;
     if (view->has("remove")) {
       ++kinds;
-      mutation.remove = view->text("remove");
-      for (char& c : mutation.remove)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-      changeable_name(*view, "remove", mutation.remove);
+      if (const std::string name = view->required_text("remove"); !name.empty())
+        mutation.remove = changeable_header_name(*view, "remove", name);
     }
     if (auto append = view->message("append")) {
       ++kinds;
-      mutation.append = HeaderOption::read(*append);
+      mutation.append = HeaderOptions::read_one(*append);
     }
     if (auto match = view->message("remove_on_match")) {
       ++kinds;
-      if (auto key = match->message("key_matcher"))
+      if (auto key = match->required_message("key_matcher"))
         mutation.remove_on_match = StringMatcher::read(*key);
-      else
-        match->error("key_matcher", "must be set");
     }
     if (kinds != 1)
       view->error({}, "exactly one of remove, append and remove_on_match must be set");
@@ -61,9 +56,6 @@ std::vector<Mutation> read_list(ConfigView& parent, std::string_view field) {
 }
 
 std::vector<QueryMutation> read_query(ConfigView& parent) {
-  static const std::vector<std::string_view> kActions = {"APPEND_IF_EXISTS_OR_ADD", "ADD_IF_ABSENT",
-                                                         "OVERWRITE_IF_EXISTS_OR_ADD",
-                                                         "OVERWRITE_IF_EXISTS"};
   std::vector<QueryMutation> out;
   for (auto& view : parent.messages("query_parameter_mutations")) {
     QueryMutation mutation;
@@ -75,7 +67,7 @@ std::vector<QueryMutation> read_query(ConfigView& parent) {
         mutation.value = record->text("value");
       }
       if (mutation.key.empty()) append->error("record", "needs a key");
-      mutation.action = static_cast<AppendAction>(append->enumeration("action", kActions, 0));
+      mutation.action = read_append_action(*append, "action");
     }
     if (mutation.remove.empty() == mutation.key.empty())
       view->error({}, "exactly one of remove and append must be set");
@@ -208,7 +200,7 @@ class HeaderMutationFilter final : public HttpFilter {
   void apply_list(HeaderMap& headers, const std::vector<Mutation>& list) {
     for (const Mutation& mutation : list) {
       if (mutation.append)
-        mutation.append->apply(headers, *callbacks_, scratch_);
+        mutation.append->apply(headers, *callbacks_);
       else if (mutation.remove_on_match)
         headers.remove_if([&mutation](const HeaderMap::Entry& entry) {
           return mutation.remove_on_match->matches(entry.name);
@@ -220,7 +212,6 @@ class HeaderMutationFilter final : public HttpFilter {
 
   const Mutations& common_;
   const Wins wins_;
-  std::string scratch_;
 };
 
 class Factory final : public HttpFilterFactory {

@@ -2,8 +2,8 @@
 
 #include <random>
 #include <utility>
+#include <weir/header_options.h>
 
-#include "filters/common/header_options.h"
 #include "filters/http/local_ratelimit/token_bucket.h"
 
 namespace weir::filters {
@@ -62,8 +62,8 @@ struct RateLimit {
   int status = 429;
   std::unique_ptr<TokenBucket> bucket;  // null: no limit
   Fraction enabled, enforced;
-  std::vector<HeaderOption> response_headers;
-  std::vector<HeaderOption> request_headers_when_not_enforced;
+  HeaderOptions response_headers;
+  HeaderOptions request_headers_when_not_enforced;
   bool x_ratelimit_headers = false;
   bool resource_exhausted = false;
 };
@@ -96,9 +96,9 @@ std::shared_ptr<const RateLimit> read_limit(ConfigView& config, StatsScope& root
   out->bucket = read_bucket(config);
   out->enabled = read_fraction(config, "filter_enabled");
   out->enforced = read_fraction(config, "filter_enforced");
-  out->response_headers = read_header_options(config, "response_headers_to_add");
+  out->response_headers = HeaderOptions::read(config, "response_headers_to_add");
   out->request_headers_when_not_enforced =
-      read_header_options(config, "request_headers_to_add_when_not_enforced");
+      HeaderOptions::read(config, "request_headers_to_add_when_not_enforced");
   out->x_ratelimit_headers =
       config.enumeration("enable_x_ratelimit_headers", kHeaderVersions, 0) == 1;
   out->resource_exhausted = config.boolean("rate_limited_as_resource_exhausted", false);
@@ -129,10 +129,8 @@ class LocalRateLimitFilter final : public HttpFilter {
       return Flow::kContinue;
     }
     stats.rate_limited.inc();
-    std::string scratch;
     if (!limit_->enforced.draw()) {
-      for (const HeaderOption& option : limit_->request_headers_when_not_enforced)
-        option.apply(head.headers, *callbacks_, scratch);
+      limit_->request_headers_when_not_enforced.apply(head.headers, *callbacks_);
       return Flow::kContinue;
     }
     stats.enforced.inc();
@@ -148,10 +146,7 @@ class LocalRateLimitFilter final : public HttpFilter {
   }
 
   Flow on_response_head(ResponseHead& head, EndStream) override {
-    std::string scratch;
-    if (refused_)
-      for (const HeaderOption& option : limit_->response_headers)
-        option.apply(head.headers, *callbacks_, scratch);
+    if (refused_) limit_->response_headers.apply(head.headers, *callbacks_);
     if (counted_ && limit_->x_ratelimit_headers) add_headers(head.headers);
     return Flow::kContinue;
   }

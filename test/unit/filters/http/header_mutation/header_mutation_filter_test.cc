@@ -119,6 +119,7 @@ TEST_F(HeaderMutationTest, Mistakes) {
   for (Value bad :
        {append(":path", "/x"), append("host", "x"), append("bad name", "x"), append("", "x"),
         append("x", "%NOPE%"), Value(Object{}), Value(Object{{"remove", ":method"}}),
+        Value(Object{{"remove", ""}}),
         Value(Object{{"remove", "a"},
                      {"remove_on_match", Object{{"key_matcher", Object{{"exact", "a"}}}}}})}) {
     make(&make_header_mutation, Object{{"mutations", Object{{"request_mutations", List{bad}}}}});
