@@ -131,26 +131,38 @@ Status HeaderAccess::check(std::string_view lower, std::string_view value) const
   return Status::kOk;
 }
 
-Status HeaderAccess::change(Change how, std::string_view name, std::string_view value) {
-  const LowerName lower(name);
-  if (is_pseudo(lower.text())) return set_pseudo(lower.text(), value, true);
-  if (const Status status = check(lower.text(), value); status != Status::kOk) return status;
-  if (is_framing(lower.text())) return Status::kOk;
-  const size_t bytes = name.size() + value.size();
-  if (map_->size() >= kMaxHeaderMapCount || map_->byte_size() + bytes > kMaxHeaderMapBytes ||
-      map_->arena_bytes() + bytes > kMaxArenaBytes) {
-    full_ = true;
-    return Status::kBadArgument;
-  }
-  if (lower.text() == "content-length") {
+/// Pseudo-headers count too: their texts stand in the same arena.
+bool HeaderAccess::has_room(size_t kept_bytes, size_t new_bytes) noexcept {
+  full_ = kept_bytes + new_bytes > kMaxHeaderMapBytes ||
+          map_->arena_bytes() + new_bytes > kMaxArenaBytes;
+  return !full_;
+}
+
+void HeaderAccess::put(Change how, std::string_view lower, std::string_view value) {
+  if (is_framing(lower)) return;
+  if (lower == "content-length") {
     how = Change::kReplace;  // two would be bad framing
     if (direction_ != nullptr) direction_->body_changed = true;
   }
   if (how == Change::kAdd) {
-    map_->add(lower.text(), value);
+    map_->add(lower, value);
   } else {
-    map_->set(lower.text(), value);
+    map_->set(lower, value);
   }
+}
+
+Status HeaderAccess::change(Change how, std::string_view name, std::string_view value) {
+  const LowerName lower(name);
+  const size_t bytes = name.size() + value.size();
+  if (is_pseudo(lower.text())) {
+    return has_room(map_->byte_size(), bytes) ? set_pseudo(lower.text(), value, true)
+                                              : Status::kBadArgument;
+  }
+  if (const Status status = check(lower.text(), value); status != Status::kOk) return status;
+  if (is_framing(lower.text())) return Status::kOk;
+  full_ = map_->size() >= kMaxHeaderMapCount;
+  if (full_ || !has_room(map_->byte_size(), bytes)) return Status::kBadArgument;
+  put(how, lower.text(), value);
   return Status::kOk;
 }
 
@@ -162,7 +174,8 @@ Status HeaderAccess::remove(std::string_view name) {
 }
 
 Status HeaderAccess::set_all(const PairViews& pairs) {
-  if (pairs.size() > kMaxHeaderMapCount) return Status::kBadArgument;
+  full_ = pairs.size() > kMaxHeaderMapCount;
+  if (full_) return Status::kBadArgument;
   size_t bytes = 0;
   for (const auto& [name, value] : pairs) {
     const LowerName lower(name);
@@ -171,12 +184,16 @@ Status HeaderAccess::set_all(const PairViews& pairs) {
                                                   : check(lower.text(), value);
     if (status != Status::kOk) return status;
   }
-  if (bytes > kMaxHeaderMapBytes || map_->arena_bytes() + bytes > kMaxArenaBytes) {
-    full_ = true;
-    return Status::kBadArgument;
-  }
+  if (!has_room(0, bytes)) return Status::kBadArgument;
   map_->remove_if([](const HeaderMap::Entry&) { return true; });
-  for (const auto& [name, value] : pairs) change(Change::kAdd, name, value);
+  for (const auto& [name, value] : pairs) {
+    const LowerName lower(name);
+    if (is_pseudo(lower.text())) {
+      set_pseudo(lower.text(), value, true);
+    } else {
+      put(Change::kAdd, lower.text(), value);
+    }
+  }
   return Status::kOk;
 }
 

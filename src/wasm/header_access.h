@@ -47,6 +47,8 @@ class HeaderAccess {
   void for_each_pseudo(Visitor&& visit);
   Status check(std::string_view lower, std::string_view value) const;
   Status set_pseudo(std::string_view lower, std::string_view value, bool really);
+  void put(Change how, std::string_view lower, std::string_view value);
+  bool has_room(size_t kept_bytes, size_t new_bytes) noexcept;
   bool is_pseudo(std::string_view lower) const noexcept;
 
   HeaderMap* map_ = nullptr;

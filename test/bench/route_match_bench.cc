@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "config/loader.h"
+#include "config/text_view.h"
 #include "router/route_table.h"
 
 namespace {
