@@ -1,6 +1,7 @@
 // The stats of the Wasm host, the records behind GET /wasm, and the clock that guest calls are measured with.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include <x86intrin.h>
 #endif
 
+#include "base/log.h"
 #include "stats/store.h"
 #include "wasm/limits.h"
 #include "wasm/plugin.h"
@@ -46,6 +48,11 @@ struct PluginStats {
   Counter& failed_streams;       // streams that got 503 or a reset by FAIL_CLOSED
   Counter& bypassed_streams;     // streams that went on without the filter by FAIL_OPEN
   std::vector<Counter*> limits;  // by LimitKind
+
+  struct LimitLine : base::LogLimiter {
+    LimitLine() noexcept : LogLimiter(1000) {}
+  };
+  std::array<LimitLine, static_cast<size_t>(LimitKind::kCount_)> limit_lines;  // likewise
 };
 
 /// One plugin inside one VM. Written by the VM's thread alone.

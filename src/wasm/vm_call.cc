@@ -214,14 +214,21 @@ void Vm::log(uint32_t level, std::string_view text) {
                    {"text", text}});
 }
 
+// A line of its own for each plugin and limit: one that a guest reaches all the time must not hide the others.
 void Vm::count_limit(LimitKind kind) {
-  services_.stats.plugin(speaker().label()).limits[static_cast<size_t>(kind)]->inc();
+  PluginStats& stats = services_.stats.plugin(speaker().label());
+  stats.limits[static_cast<size_t>(kind)]->inc();
   if (current_ != nullptr && current_->root != nullptr) {
     auto& hits = current_->root->cell().limit_hits;
     hits.store(hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
-  WEIR_LOG_EVERY_MS(1000, kWasm, kWarn, "guest reached a limit",
-                    {{"plugin", speaker().label()}, {"limit", limit_name(kind)}});
+  uint64_t suppressed = 0;
+  if (!base::log_enabled(base::Component::kWasm, base::Level::kWarn) ||
+      !stats.limit_lines[static_cast<size_t>(kind)].allow(suppressed))
+    return;
+  base::write_log(
+      base::Component::kWasm, base::Level::kWarn, "guest reached a limit",
+      {{"plugin", speaker().label()}, {"limit", limit_name(kind)}, {"suppressed", suppressed}});
 }
 
 void Vm::exit(uint32_t code) {

@@ -1,0 +1,124 @@
+// Limits of a VM: what is counted, and what is said of it.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <mutex>
+
+#include "base/log.h"
+#include "unit/wasm/fake_guest.h"
+#include "wasm/abi/abi.h"
+
+namespace weir::wasm {
+namespace {
+
+/// Gathers the log lines of its lifetime.
+class Lines {
+ public:
+  Lines() {
+    all().clear();
+    base::set_log_output([](std::string_view line) {
+      const std::lock_guard lock(mutex());
+      all().emplace_back(line);
+    });
+  }
+  ~Lines() { base::set_log_output(nullptr); }
+  static size_t with(std::string_view text) {
+    const std::lock_guard lock(mutex());
+    size_t count = 0;
+    for (const std::string& line : all()) count += line.find(text) != std::string::npos ? 1 : 0;
+    return count;
+  }
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex mutex;
+    return mutex;
+  }
+  static std::vector<std::string>& all() {
+    static std::vector<std::string> lines;
+    return lines;
+  }
+};
+
+Plugin named(std::string name) {
+  Plugin plugin;
+  plugin.name = std::move(name);
+  return plugin;
+}
+
+/// Lines that one a second comes to, for what has lasted since `began`.
+size_t at_most(std::chrono::steady_clock::time_point began) {
+  const auto past = std::chrono::steady_clock::now() - began;
+  return 1 + static_cast<size_t>(std::chrono::duration_cast<std::chrono::seconds>(past).count());
+}
+
+TEST(VmLimits, EveryTimeCountsAndOneIsLogged) {
+  Lines lines;
+  FakeGuest guest(named("p"));
+  const auto began = std::chrono::steady_clock::now();
+  guest.in_stream([&guest] {
+    for (int i = 0; i < 1000; ++i) guest.vm->count_limit(LimitKind::kMetrics);
+  });
+  EXPECT_EQ(guest.store.counter_value("wasm.p.limit.metrics"), 1000u);
+  EXPECT_EQ(guest.vm->roots().front()->cell().limit_hits, 1000u);
+  EXPECT_GE(lines.with("limit=metrics"), 1u);
+  EXPECT_LE(lines.with("limit=metrics"), at_most(began));
+}
+
+TEST(VmLimits, OneLimitDoesNotHideAnother) {
+  Lines lines;
+  FakeGuest guest(named("p")), other(named("q"));
+  guest.in_stream([&guest] {
+    for (int i = 0; i < 10; ++i) guest.vm->count_limit(LimitKind::kMetrics);
+    guest.vm->count_limit(LimitKind::kHeaders);
+  });
+  other.in_stream([&other] { other.vm->count_limit(LimitKind::kMetrics); });
+  EXPECT_EQ(lines.with("plugin=p limit=headers"), 1u);
+  EXPECT_EQ(lines.with("plugin=q limit=metrics"), 1u);
+}
+
+TEST(VmLimits, LogLinesOfAGuestBeyondTheRateAreCountedAndNotWritten) {
+  Lines lines;
+  Plugin plugin = named("p");
+  plugin.vm.limits.max_log_lines_per_second = 3;
+  FakeGuest guest(plugin);
+  const auto began = std::chrono::steady_clock::now();
+  guest.in_stream([&guest] {
+    for (int i = 0; i < 100; ++i) guest.vm->log(4, "said");
+  });
+  const size_t written = lines.with("text=said");
+  EXPECT_GE(written, 3u);
+  EXPECT_LE(written, 3 * (at_most(began) + 1)) << "seconds are the clock's own";
+  EXPECT_EQ(guest.store.counter_value("wasm.p.limit.log_lines"), 100 - written);
+  EXPECT_LE(lines.with("limit=log_lines"), at_most(began));
+}
+
+TEST(VmLimits, TheLastPageOfMemoryCounts) {
+  Plugin plugin = named("p");
+  plugin.vm.limits.max_memory_bytes = 3 * 64 * 1024;
+  FakeGuest guest(plugin);
+  const auto grow_to = [&guest](size_t pages) {
+    guest.in_root([&guest, pages] {
+      static_cast<FakeInstance&>(guest.vm->instance()).bytes.resize(pages * 64 * 1024);
+    });
+    return guest.store.counter_value("wasm.p.limit.memory");
+  };
+  EXPECT_EQ(grow_to(2), 0u);
+  EXPECT_EQ(grow_to(3), 1u) << "the next page is refused";
+  EXPECT_EQ(grow_to(3), 1u) << "said once";
+}
+
+TEST(VmLimits, AHeapThatIsFullCountsAsMemory) {
+  Lines lines;
+  FakeGuest guest(named("p"));
+  guest.result = CallEnd::kTrap;
+  guest.in_stream(
+      [&guest] { static_cast<FakeInstance&>(guest.vm->instance()).heap_is_full = true; });
+  EXPECT_TRUE(guest.vm->dead());
+  EXPECT_NE(guest.vm->death().find("the engine's heap limit is reached"), std::string::npos);
+  EXPECT_EQ(guest.store.counter_value("wasm.p.traps"), 1u);
+  EXPECT_EQ(guest.store.counter_value("wasm.p.limit.memory"), 1u);
+}
+
+}  // namespace
+}  // namespace weir::wasm
