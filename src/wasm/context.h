@@ -32,6 +32,8 @@ class ContextTable {
   void remove(uint32_t id) noexcept;
   Context* find(uint32_t id) const noexcept;
   size_t size() const noexcept { return size_; }
+  /// The next id is the one behind `last_id`.
+  void count_from(uint32_t last_id) noexcept { last_id_ = last_id; }
 
  private:
   struct Entry {

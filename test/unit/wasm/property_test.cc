@@ -1,0 +1,196 @@
+#include "wasm/property.h"
+
+#include <gtest/gtest.h>
+
+#include "base/strings.h"
+#include "unit/wasm/fake_guest.h"
+#include "wasm/pairs.h"
+
+namespace weir::wasm {
+namespace {
+
+using namespace std::string_view_literals;
+using namespace std::chrono_literals;
+
+TEST(PropertyPath, IsSplitAtNul) {
+  const PropertyPath path("request\0headers\0x-a"sv);
+  EXPECT_EQ(path.size(), 3u);
+  EXPECT_EQ(path.at(0), "request");
+  EXPECT_EQ(path.at(2), "x-a");
+  EXPECT_EQ(path.at(3), "");
+  EXPECT_EQ(path.at(SIZE_MAX), "");
+  EXPECT_EQ(path.whole(), "request\0headers\0x-a"sv);
+}
+
+TEST(PropertyPath, OneTerminatorIsLeftOut) {
+  const PropertyPath once("a\0b\0"sv);
+  EXPECT_EQ(once.size(), 2u);
+  EXPECT_EQ(once.whole(), "a\0b"sv);
+  const PropertyPath twice("a\0\0"sv);
+  EXPECT_EQ(twice.size(), 2u);
+  EXPECT_EQ(twice.at(1), "");
+  EXPECT_EQ(twice.whole(), "a\0"sv);
+  for (const std::string_view empty : {""sv, "\0"sv}) {
+    const PropertyPath path(empty);
+    EXPECT_EQ(path.size(), 1u);
+    EXPECT_EQ(path.at(0), "");
+    EXPECT_EQ(path.whole(), "");
+  }
+}
+
+std::string number(uint64_t value) { return {reinterpret_cast<const char*>(&value), sizeof value}; }
+
+class PropertyTest : public ::testing::Test {
+ protected:
+  PropertyTest() : guest_(plugin(), node()) {
+    RequestHead& head = guest_.callbacks.request;
+    head.set_method("GET");
+    head.set_path("/p?q=1?2");
+    head.set_authority("a");
+    head.set_scheme("http");
+    head.headers.add("x-a", "1");
+    head.headers.add("x-a", "2");
+    guest_.callbacks.response.status = 404;
+  }
+  static Plugin plugin() {
+    Plugin plugin;
+    plugin.name = "my plugin";
+    plugin.root_id = "my root";
+    plugin.vm.vm_id = "my vm";
+    plugin.traffic_direction = 2;
+    return plugin;
+  }
+  static NodeInfo node() {
+    return {"node id", "cluster", R"({"a":{"b":[1,true,"t",null]},"n":1.5})",
+            "region",  "zone",    "sub"};
+  }
+  /// The path's segments are written with '/'.
+  std::string read(std::string path, Status expected = Status::kOk) {
+    std::replace(path.begin(), path.end(), '/', '\0');
+    std::string out;
+    Status status = Status::kOk;
+    guest_.in_stream([&] { status = read_property(*guest_.vm, PropertyPath(path), out); });
+    EXPECT_EQ(status, expected) << path;
+    return out;
+  }
+  void is_missing(const std::string& path) { read(path, Status::kNotFound); }
+  StreamInfo& info() { return guest_.callbacks.info; }
+
+  FakeGuest guest_;
+};
+
+TEST_F(PropertyTest, OfTheGuestItself) {
+  EXPECT_EQ(read("plugin_name"), "my plugin");
+  EXPECT_EQ(read("plugin_root_id"), "my root");
+  EXPECT_EQ(read("plugin_vm_id"), "my vm");
+  EXPECT_EQ(read("plugin_vm_memory"), number(64 * 1024));
+  EXPECT_EQ(read("listener_direction"), number(2));
+  EXPECT_EQ(read("xds/listener_direction"), number(2));
+}
+
+TEST_F(PropertyTest, OfTheNode) {
+  EXPECT_EQ(read("node/id"), "node id");
+  EXPECT_EQ(read("xds/node/cluster"), "cluster");
+  EXPECT_EQ(read("node/locality/region"), "region");
+  EXPECT_EQ(read("node/locality/zone"), "zone");
+  EXPECT_EQ(read("node/locality/sub_zone"), "sub");
+  const double one = 1, one_and_half = 1.5;
+  EXPECT_EQ(read("node/metadata/n"),
+            std::string(reinterpret_cast<const char*>(&one_and_half), sizeof one_and_half));
+  EXPECT_EQ(read("node/metadata/a/b/0"),
+            std::string(reinterpret_cast<const char*>(&one), sizeof one));
+  EXPECT_EQ(read("node/metadata/a/b/1"), "\1");
+  EXPECT_EQ(read("node/metadata/a/b/2"), "t");
+  read("node/metadata/a/b/3", Status::kSerializationFailure);
+  EXPECT_NE(read("node").find("node id"), std::string::npos);
+  EXPECT_NE(read("node/metadata/a"), "");
+  for (const char* path : {"node/other", "node/locality", "node/locality/x", "node/metadata/z",
+                           "node/metadata/a/b/4", "node/metadata/a/b/-1", "node/metadata/n/x"})
+    is_missing(path);
+}
+
+TEST_F(PropertyTest, OfTheRequest) {
+  EXPECT_EQ(read("request/path"), "/p?q=1?2");
+  EXPECT_EQ(read("request/url_path"), "/p");
+  EXPECT_EQ(read("request/query"), "q=1?2");
+  EXPECT_EQ(read("request/host"), "a");
+  EXPECT_EQ(read("request/headers/X-A"), "1,2");
+  EXPECT_EQ(read("request/headers/:path"), "/p?q=1?2");
+  is_missing("request/headers/x-b");
+  is_missing("request/referer");
+  is_missing("request/other");
+  is_missing("request");
+  const std::string bytes = read("request/headers");
+  EXPECT_EQ(decode_pairs(bytes), (PairViews{{":authority", "a"},
+                                            {":method", "GET"},
+                                            {":path", "/p?q=1?2"},
+                                            {":scheme", "http"},
+                                            {"x-a", "1,2"}}));
+  guest_.callbacks.request.set_path("/p");
+  EXPECT_EQ(read("request/query"), "");
+}
+
+TEST_F(PropertyTest, NumbersAreEightBytes) {
+  info().bytes_received = 7;
+  info().request_headers_bytes = 30;
+  info().bytes_sent = 9;
+  info().response_headers_bytes = 20;
+  info().connection_id = 5;
+  info().flags = 3;
+  EXPECT_EQ(read("request/size"), number(7));
+  EXPECT_EQ(read("request/total_size"), number(37));
+  EXPECT_EQ(read("response/size"), number(9));
+  EXPECT_EQ(read("response/total_size"), number(29));
+  EXPECT_EQ(read("response/code"), number(404));
+  EXPECT_EQ(read("response/flags"), number(3));
+  EXPECT_EQ(read("connection_id"), number(5));
+  EXPECT_EQ(read("connection/id"), number(5));
+  EXPECT_EQ(read("connection/mtls"), std::string(1, '\0'));
+  guest_.callbacks.request.headers.add("content-length", "100");
+  EXPECT_EQ(read("request/size"), number(100)) << "what was announced";
+}
+
+TEST_F(PropertyTest, TimesThatHaveNotComeAreMissing) {
+  is_missing("request/duration");
+  is_missing("response/backend_latency");
+  info().start = MonotonicTime(1s);
+  is_missing("request/duration");
+  info().end = MonotonicTime(3s);
+  EXPECT_EQ(read("request/duration"), number(2'000'000'000));
+}
+
+TEST_F(PropertyTest, AddressesAndPorts) {
+  info().downstream_remote_address = "1.2.3.4:80";
+  info().downstream_local_address = "[::1]:8080";
+  info().upstream_host = "/tmp/socket";
+  EXPECT_EQ(read("source/address"), "1.2.3.4:80");
+  EXPECT_EQ(read("source/port"), number(80));
+  EXPECT_EQ(read("destination/port"), number(8080));
+  EXPECT_EQ(read("upstream/address"), "/tmp/socket");
+  is_missing("upstream/port");
+  is_missing("source/other");
+}
+
+TEST_F(PropertyTest, WhatGuestsSetIsFoundAgain) {
+  info().set_filter_state(filter_state_key("a\0b"sv), "set");
+  info().set_filter_state("native", "other's");
+  EXPECT_EQ(read("a/b"), "set");
+  EXPECT_EQ(read("a/b/"), "set") << "with a terminator";
+  EXPECT_EQ(read("filter_state/native"), "other's");
+  is_missing("a");
+  is_missing("native");
+  guest_.vm->roots().front()->properties["of root"] = "kept";
+  EXPECT_EQ(read("of root"), "kept");
+}
+
+TEST_F(PropertyTest, WithoutAStreamOnlyTheGuestAnswers) {
+  guest_.in_root([this] {
+    std::string out;
+    EXPECT_EQ(read_property(*guest_.vm, PropertyPath("request\0path"sv), out), Status::kNotFound);
+    EXPECT_EQ(read_property(*guest_.vm, PropertyPath("plugin_name"), out), Status::kOk);
+    EXPECT_EQ(out, "my plugin");
+  });
+}
+
+}  // namespace
+}  // namespace weir::wasm

@@ -1,0 +1,122 @@
+#include "wasm/shared_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace weir::wasm {
+namespace {
+
+struct Listener final : QueueListener {
+  void on_queue_item(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id) override {
+    told.push_back({vm_serial, root_id, queue_id});
+  }
+  struct Told {
+    uint64_t vm_serial;
+    uint32_t root_id, queue_id;
+    bool operator==(const Told&) const = default;
+  };
+  std::vector<Told> told;
+};
+
+class SharedQueuesTest : public ::testing::Test {
+ protected:
+  bool put(uint32_t id, std::string_view value) {  // whether something had to go
+    bool dropped = false;
+    EXPECT_EQ(queues_.enqueue(id, value, dropped), Status::kOk);
+    return dropped;
+  }
+  std::string take(uint32_t id) {
+    std::string value = "(none)";
+    queues_.dequeue(id, value);
+    return value;
+  }
+  SharedQueues queues_;
+  Listener listener_;
+};
+
+TEST_F(SharedQueuesTest, AreFoundByVmIdAndName) {
+  const uint32_t one = queues_.add("vm", "one", &listener_, 1, 1);
+  const uint32_t two = queues_.add("vm", "two", &listener_, 1, 1);
+  const uint32_t other = queues_.add("other", "one", &listener_, 1, 1);
+  EXPECT_NE(one, two);
+  EXPECT_NE(one, other);
+  EXPECT_NE(one, 0u);
+  EXPECT_EQ(queues_.add("vm", "one", &listener_, 2, 1), one);
+  EXPECT_EQ(queues_.resolve("vm", "two"), two);
+  EXPECT_EQ(queues_.resolve("vm", "three"), std::nullopt);
+  EXPECT_EQ(queues_.resolve("", "one"), std::nullopt);
+}
+
+TEST_F(SharedQueuesTest, AreFirstInFirstOut) {
+  const uint32_t id = queues_.add("vm", "q", nullptr, 0, 0);
+  EXPECT_EQ(take(id), "(none)");
+  std::string value;
+  EXPECT_EQ(queues_.dequeue(id, value), Status::kEmpty);
+  put(id, "a");
+  put(id, "");
+  put(id, "c");
+  EXPECT_EQ(take(id), "a");
+  EXPECT_EQ(take(id), "");
+  EXPECT_EQ(take(id), "c");
+  bool dropped = false;
+  EXPECT_EQ(queues_.dequeue(id + 1, value), Status::kNotFound);
+  EXPECT_EQ(queues_.enqueue(id + 1, "x", dropped), Status::kNotFound);
+  EXPECT_EQ(queues_.enqueue(0, "x", dropped), Status::kNotFound);
+}
+
+TEST_F(SharedQueuesTest, BeyondTheNumberOfItemsTheOldestGoes) {
+  const uint32_t id = queues_.add("vm", "q", nullptr, 0, 0);
+  for (size_t i = 0; i < SharedQueues::kMaxItems; ++i) EXPECT_FALSE(put(id, std::to_string(i)));
+  EXPECT_TRUE(put(id, "last"));
+  EXPECT_EQ(take(id), "1");
+  EXPECT_FALSE(put(id, "again")) << "there is room for one";
+}
+
+TEST_F(SharedQueuesTest, BeyondTheNumberOfBytesTheOldestGo) {
+  const uint32_t id = queues_.add("vm", "q", nullptr, 0, 0);
+  const std::string quarter(SharedQueues::kMaxBytes / 4, 'x');
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(put(id, quarter));
+  EXPECT_TRUE(put(id, "1"));
+  EXPECT_EQ(take(id).size(), quarter.size());
+  EXPECT_FALSE(put(id, std::string(quarter.size() * 2 - 1, 'y')))
+      << "what was taken counts no more";
+  EXPECT_TRUE(put(id, std::string(SharedQueues::kMaxBytes, 'z')));
+  EXPECT_EQ(take(id).front(), 'z') << "all others had to go";
+  EXPECT_TRUE(put(id, std::string(SharedQueues::kMaxBytes + 1, 'w')));
+  EXPECT_EQ(take(id), "(none)");
+}
+
+TEST_F(SharedQueuesTest, TheirNumberIsBounded) {
+  for (size_t i = 0; i < SharedQueues::kMaxQueues; ++i)
+    EXPECT_NE(queues_.add("vm" + std::to_string(i % 3), std::to_string(i), nullptr, 0, 0), 0u);
+  EXPECT_EQ(queues_.add("vm", "one more", nullptr, 0, 0), 0u);
+  EXPECT_NE(queues_.add("vm0", "0", nullptr, 0, 0), 0u) << "a known one";
+}
+
+TEST_F(SharedQueuesTest, TheLastToRegisterIsTold) {
+  const uint32_t id = queues_.add("vm", "q", nullptr, 7, 70);
+  put(id, "early");
+  EXPECT_TRUE(listener_.told.empty());
+  queues_.add("vm", "q", &listener_, 8, 80);
+  EXPECT_EQ(listener_.told, (std::vector<Listener::Told>{{8, 80, id}})) << "of what waits";
+  put(id, "late");
+  EXPECT_EQ(listener_.told.back(), (Listener::Told{8, 80, id}));
+  queues_.add("vm", "q", nullptr, 9, 90);  // a VM that starts: its worker has not adopted it
+  put(id, "later");
+  EXPECT_EQ(listener_.told.back(), (Listener::Told{8, 80, id}));
+  Listener next;
+  queues_.add("vm", "q", &next, 9, 90);
+  EXPECT_EQ(next.told.size(), 3u);
+  queues_.forget(8);
+  put(id, "last");
+  EXPECT_EQ(next.told.size(), 4u) << "another VM has gone";
+  EXPECT_EQ(listener_.told.size(), 3u);
+  queues_.forget(9);
+  put(id, "nobody");
+  EXPECT_EQ(next.told.size(), 4u);
+  EXPECT_EQ(take(id), "early") << "items outlive VMs";
+}
+
+}  // namespace
+}  // namespace weir::wasm
