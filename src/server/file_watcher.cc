@@ -64,7 +64,7 @@ void FileWatcher::watch(const std::vector<std::string>& files) {
   std::set<std::string> folders;
   for (const auto& [folder, name] : names_) folders.insert(folder);
   for (const std::string& folder : folders) watch_folder(folder);
-  poll_timer_.arm(kPollInterval);
+  poll_timer_.arm(poll_interval_);
 }
 
 void FileWatcher::watch_folder(const std::string& folder) {
@@ -148,7 +148,7 @@ void FileWatcher::on_poll(void* self) {
     seen->second = now;
     if (stable && now != stamp && now != FileStamp{}) due = true;
   }
-  watcher.poll_timer_.arm(kPollInterval);
+  watcher.poll_timer_.arm(watcher.poll_interval_);
   if (due) {
     watcher.pending_ = true;
     watcher.debounce_timer_.arm(watcher.debounce_);

@@ -36,6 +36,8 @@ class FileWatcher {
   void watch(const std::vector<std::string>& files);
   void set_debounce(std::chrono::milliseconds debounce) noexcept { debounce_ = debounce; }
   bool watching() const noexcept { return !files_.empty(); }
+  /// Holds from the next watch().
+  void set_poll_interval(std::chrono::milliseconds interval) noexcept { poll_interval_ = interval; }
   /// True if a stamp differs from the one at watch().
   bool differs() const;
 
@@ -57,6 +59,7 @@ class FileWatcher {
   bool pending_ = false;  // a change was seen that the callback has not heard of
   event::Timer poll_timer_;
   std::chrono::milliseconds debounce_{50};
+  std::chrono::milliseconds poll_interval_{kPollInterval};
   std::map<std::string, FileStamp> files_;
   std::map<std::string, FileStamp> polled_;  // what the last poll saw, to wait for stable files
   std::map<int, std::string> folders_;       // inotify descriptor -> folder
