@@ -27,7 +27,7 @@ class FakeBackend final : public Backend {
   void set_health_check_failed(bool failed) override {
     changes += failed ? "health failed;" : "health ok;";
   }
-  void drain_listeners(bool, bool) override { changes += "drain;"; }
+  void drain_listeners(DrainScope, StopAccepting) override { changes += "drain;"; }
   void quit() override { changes += "quit;"; }
   void reopen_logs() override { changes += "logs;"; }
   void on_answered(const RequestHead&, int status, size_t) override { last_status = status; }

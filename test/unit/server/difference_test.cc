@@ -39,7 +39,9 @@ TEST(Difference, CountsWhatIsNewGoneAndChanged) {
   EXPECT_EQ(found.to_string(),
             "1 listener added, 1 listener changed, 1 listener removed, 1 cluster changed");
   EXPECT_FALSE(found.nothing());
-  const auto same = configuration({{"a", "1", "f"}});
+  const auto same = configuration({{"a", "1", "f"}, {"b", "2", "g"}});
+  const auto turned = configuration({{"b", "2", "g"}, {"a", "1", "f"}});
+  EXPECT_TRUE(difference(same, turned).nothing());  // order is no change
   EXPECT_TRUE(difference(same, same).nothing());
   EXPECT_EQ(difference(same, same).to_string(), "nothing changed");
 }
