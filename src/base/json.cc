@@ -86,12 +86,18 @@ JsonWriter& JsonWriter::raw(std::string_view json) {
   return *this;
 }
 
+// The parser takes a NUL for the end of its input, whatever follows.
+static bool has_nul(std::string_view text) noexcept {
+  return text.find('\0') != std::string_view::npos;
+}
+
 Result<std::string> json_pretty(std::string_view text) {
+  if (has_nul(text)) return fail(Code::kInvalidArgument, Side::kLocal, "not JSON");
   const auto parsed = nlohmann::ordered_json::parse(text, nullptr, false);
   if (parsed.is_discarded()) return fail(Code::kInvalidArgument, Side::kLocal, "not JSON");
   return parsed.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-bool json_valid(std::string_view text) { return nlohmann::json::accept(text); }
+bool json_valid(std::string_view text) { return !has_nul(text) && nlohmann::json::accept(text); }
 
 }  // namespace weir::base

@@ -221,6 +221,8 @@ TEST(Json, WritesBalancedText) {
             "{\"a\":1,\"b\":[\"x\\\"\xef\xbf\xbd\",-2.5,null],\"c\":true,\"d\":{},\"e\":null}");
   EXPECT_TRUE(json_valid(out));
   EXPECT_FALSE(json_valid("{\"a\":}"));
+  EXPECT_FALSE(json_valid(std::string_view("2\0x", 3)));
+  EXPECT_FALSE(json_pretty(std::string_view("{}\0", 3)));
   EXPECT_EQ(json_pretty("{\"b\":1}").value(), "{\n  \"b\": 1\n}");
 }
 
