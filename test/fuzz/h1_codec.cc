@@ -3,13 +3,12 @@
 // Properties: no crash; input is consumed, never invented; how it is cut changes neither what is accepted nor what is
 // delivered; an accepted request that is forwarded parses to exactly the same request again (nothing is smuggled).
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "fuzz/require.h"
 #include "http/h1/h1.h"
 #include "http/rules.h"
 
@@ -17,12 +16,7 @@ namespace {
 
 using namespace weir;
 using namespace weir::http;
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::fprintf(stderr, "property violated: %s\n", what);
-  std::abort();
-}
+using weir::fuzz::require;
 
 std::string fields_text(const HeaderMap& headers) {
   std::string text;
