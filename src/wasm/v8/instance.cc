@@ -15,6 +15,7 @@ constexpr size_t kHeapGrace =
     16 * 1024 * 1024;                  // heap that V8 may still use to unwind after the limit
 constexpr unsigned kPumpEvery = 4096;  // calls between looks at V8's foreground tasks
 constexpr size_t kMaxTrapText = 4096;
+constexpr const char* kHeapIsFull = "the engine's heap limit is reached";
 
 /// The instance whose isolate and context are entered on this thread. They stay so between calls: entering costs as much as
 /// a short call does. The module is loaded late: with another model each look would be a call.
@@ -312,7 +313,7 @@ CallEnd V8Instance::classify(const v8::TryCatch& caught, v8::Local<v8::Context> 
   }
   if (caught.HasTerminated()) {
     isolate_->CancelTerminateExecution();
-    last_trap_ = out_of_memory_ ? "the engine's heap limit is reached" : "interrupted";
+    last_trap_ = out_of_memory_ ? kHeapIsFull : "interrupted";
     return out_of_memory_ ? CallEnd::kTrap : CallEnd::kTerminated;
   }
   v8::Local<v8::Value> stack;
@@ -360,8 +361,14 @@ CallResult V8Instance::call(FunctionHandle function, std::span<const Value> args
   }
   enter();
   ++depth_;
-  const CallResult outcome = invoke(target, args);
+  CallResult outcome = invoke(target, args);
   --depth_;
+  if (out_of_memory_ && outcome.end == CallEnd::kOk) [[unlikely]] {
+    // It returned before it could be ended; the next call must not be ended in its place.
+    isolate_->CancelTerminateExecution();
+    last_trap_ = kHeapIsFull;
+    outcome = CallResult{CallEnd::kTrap, 0};
+  }
   if (growth_ == MemoryGrowth::kMayMove) watch_memory();
   if (++calls_since_pump_ >= kPumpEvery) {
     calls_since_pump_ = 0;
