@@ -1,5 +1,7 @@
 #include "wasm/shared_queue.h"
 
+#include <algorithm>
+
 namespace weir::wasm {
 
 uint32_t SharedQueues::add(std::string_view vm_id, std::string_view name, QueueListener* listener,
@@ -65,6 +67,19 @@ void SharedQueues::forget(uint64_t vm_serial) {
   const std::lock_guard lock(mutex_);
   for (auto& [id, queue] : queues_)
     if (queue.vm_serial == vm_serial) queue.listener = nullptr;
+}
+
+uint32_t CanaryQueues::add(std::string_view name) {
+  if (const auto known = resolve(name)) return *known;
+  if (names_.size() >= SharedQueues::kMaxQueues) return 0;
+  names_.emplace_back(name);
+  return *resolve(name);
+}
+
+std::optional<uint32_t> CanaryQueues::resolve(std::string_view name) const {
+  const auto found = std::find(names_.begin(), names_.end(), name);
+  if (found == names_.end()) return std::nullopt;
+  return kFirstId + static_cast<uint32_t>(found - names_.begin());
 }
 
 }  // namespace weir::wasm

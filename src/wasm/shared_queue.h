@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "wasm/enums.h"
 
@@ -50,6 +51,18 @@ class SharedQueues {
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, uint32_t> ids_;
   std::map<uint32_t, Queue> queues_;
+};
+
+/// Names of queues that exist for one canary only. What it puts there is thrown away.
+class CanaryQueues {
+ public:
+  /// 0 when there are too many.
+  uint32_t add(std::string_view name);
+  std::optional<uint32_t> resolve(std::string_view name) const;
+
+ private:
+  static constexpr uint32_t kFirstId = 0x80000000;  // above all of SharedQueues
+  std::vector<std::string> names_;
 };
 
 }  // namespace weir::wasm

@@ -145,6 +145,8 @@ class Vm {
   /// The store for reading and the one for writing; a canary writes to one of its own.
   SharedStore& shared_data() noexcept { return *shared_data_.operator->(); }
   SharedStore* canary_data() noexcept { return canary_data_.get(); }
+  /// Queues that a canary has registered and nobody else: their ids are of it alone.
+  CanaryQueues& canary_queues() noexcept { return canary_queues_; }
 
   struct Metric {
     CustomMetric* metric;  // null: dropped
@@ -227,6 +229,7 @@ class Vm {
 
   SharedStores::Use shared_data_;
   std::unique_ptr<SharedStore> canary_data_;
+  CanaryQueues canary_queues_;
   Metrics metrics_;
   StandardStreams standard_;
   std::vector<std::pair<std::string, uint32_t>> pending_queues_;

@@ -35,18 +35,39 @@ Status set_shared_data(Vm& vm, const Value* args) {
   return status;
 }
 
+namespace {
+
+/// As the guest sees it: a canary's own queues are there for it too.
+std::optional<uint32_t> find_queue(Vm& vm, std::string_view vm_id, std::string_view name) {
+  if (const auto id = vm.services().queues.resolve(vm_id, name)) return id;
+  return vm.canary() && vm_id == vm.vm_config().vm_id ? vm.canary_queues().resolve(name)
+                                                      : std::nullopt;
+}
+
+uint32_t add_queue(Vm& vm, std::string_view name) {
+  const std::string& vm_id = vm.vm_config().vm_id;
+  if (vm.canary()) {
+    const auto known = vm.services().queues.resolve(vm_id, name);
+    return known ? *known : vm.canary_queues().add(name);
+  }
+  // A starting guest hears of items when a worker has adopted it.
+  QueueListener* listener = vm.owner() != nullptr ? &vm.owner()->queue_listener() : nullptr;
+  const uint32_t id =
+      vm.services().queues.add(vm_id, name, listener, vm.record().serial, vm.root().id);
+  if (id != 0 && listener == nullptr) vm.pending_queues().emplace_back(name, vm.root().id);
+  return id;
+}
+
+}  // namespace
+
 Status register_queue(Vm& vm, const Value* args) {
   const auto name = vm.memory().view(args[0], args[1]);
   if (!name || !vm.memory().contains(u32(args[2]), 4)) return Status::kInvalidMemoryAccess;
-  // A starting guest hears of items when a worker has adopted it.
-  QueueListener* listener = vm.owner() != nullptr ? &vm.owner()->queue_listener() : nullptr;
-  const uint32_t id = vm.services().queues.add(vm.vm_config().vm_id, *name, listener,
-                                               vm.record().serial, vm.root().id);
+  const uint32_t id = add_queue(vm, *name);
   if (id == 0) {
     vm.count_limit(LimitKind::kQueue);
     return Status::kInternalFailure;
   }
-  if (listener == nullptr && !vm.canary()) vm.pending_queues().emplace_back(*name, vm.root().id);
   return vm.memory().store<uint32_t>(args[2], id) ? Status::kOk : Status::kInvalidMemoryAccess;
 }
 
@@ -56,7 +77,7 @@ Status resolve_queue(Vm& vm, const Value* args) {
   if (!vm_id || !name || !vm.memory().contains(u32(args[4]), 4))
     return Status::kInvalidMemoryAccess;
   const std::string_view scope = vm_id->empty() ? std::string_view(vm.vm_config().vm_id) : *vm_id;
-  const auto id = vm.services().queues.resolve(scope, *name);
+  const auto id = find_queue(vm, scope, *name);
   if (!id) return Status::kNotFound;
   return vm.memory().store<uint32_t>(args[4], *id) ? Status::kOk : Status::kInvalidMemoryAccess;
 }

@@ -308,6 +308,30 @@ TEST(WasmSwap, ReplacedModuleFileReachesTheNextRequest) {
   EXPECT_EQ(ask(client).header("x-rust-filter"), "rust_headers");
 }
 
+TEST(WasmSwap, WhatACanaryWritesGoesWithARejectedEdit) {
+  Yaml yaml;
+  yaml.routes = kDirect;
+  yaml.filters = filter(Plugin{.vm = "vm_id: v"});
+  TestProxy proxy(yaml.text(), TestProxy::Options{.workers = 1, .from_file = true});
+  const auto probe = [&proxy](const std::string& actions) {
+    Peer client = proxy.connect();
+    return ask(client, "x-do: " + actions + "\r\n").header("x-probe");
+  };
+  EXPECT_EQ(probe("request_headers=shared_set|kept|real"), "request_headers.shared_set=ok");
+  yaml.filters = filter(Plugin{.configuration =
+                                   "configure=shared_set|kept|tried;configure=shared_set|new|tried;"
+                                   "configure=queue_register|tried;configure=queue_put|tried|item;"
+                                   "configure=metric_inc|counter|tried|1;configure=return|0",
+                               .vm = "vm_id: v"});
+  proxy.write_config(yaml.text());
+  proxy.wait_for_rejection(1);
+  EXPECT_EQ(probe("request_headers=shared_get|kept"), "request_headers.shared_get=ok:real");
+  EXPECT_EQ(probe("request_headers=shared_get|new"), "request_headers.shared_get=status:1");
+  EXPECT_EQ(probe("request_headers=queue_get|tried"), "request_headers.queue_get=status:1");
+  EXPECT_EQ(proxy.counter("wasmcustom.tried"), 0u);
+  EXPECT_EQ(proxy.generation(), 1u);
+}
+
 TEST(WasmSwap, GaugesTellServingFromDraining) {
   Origin origin;
   Plugin plugin{.configuration = "response_headers=add|x-version|1"};

@@ -118,5 +118,20 @@ TEST_F(SharedQueuesTest, TheLastToRegisterIsTold) {
   EXPECT_EQ(take(id), "early") << "items outlive VMs";
 }
 
+TEST(CanaryQueues, HaveIdsOfTheirOwn) {
+  SharedQueues queues;
+  CanaryQueues canary;
+  EXPECT_EQ(canary.resolve("q"), std::nullopt);
+  const uint32_t id = canary.add("q");
+  EXPECT_EQ(canary.add("q"), id);
+  EXPECT_EQ(canary.resolve("q"), id);
+  EXPECT_NE(canary.add("r"), id);
+  EXPECT_NE(queues.add("vm", "q", nullptr, 0, 0), id);
+  for (size_t i = 2; i < SharedQueues::kMaxQueues; ++i)
+    EXPECT_NE(canary.add(std::to_string(i)), 0u);
+  EXPECT_EQ(canary.add("one more"), 0u);
+  EXPECT_EQ(canary.add("q"), id);
+}
+
 }  // namespace
 }  // namespace weir::wasm
