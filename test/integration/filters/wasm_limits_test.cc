@@ -1,11 +1,14 @@
 // Limits of guests, what configurations reach them, and what they can ask of the proxy.
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 
+#include "base/log.h"
+#include "base/strings.h"
 #include "integration/filters/wasm_dialogue.h"
 
 namespace weir::test {
@@ -26,21 +29,6 @@ bool says(const std::string& head, const std::string& what) {
   return head.find(what) != std::string::npos;
 }
 
-/// Standard alphabet with padding.
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (; !bytes.empty(); bytes.remove_prefix(std::min<size_t>(3, bytes.size()))) {
-    uint32_t group = 0;
-    for (size_t i = 0; i < 3; ++i)
-      group = group << 8 | (i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0);
-    for (size_t i = 0; i < 4; ++i)
-      out += i <= bytes.size() ? kAlphabet[group >> (18 - 6 * i) & 63] : '=';
-  }
-  return out;
-}
-
 // ---- limits -----------------------------------------------------------------------------------------
 
 TEST(WasmLimits, MemoryThatIsReachedCounts) {
@@ -57,6 +45,25 @@ TEST(WasmLimits, LogLinesBeyondTheRateAreDropped) {
   const std::string head = probe(proxy, "request_headers=log_flood|100");
   EXPECT_TRUE(says(head, "log_flood=ok")) << head;
   EXPECT_GE(proxy.counter("wasm.p.limit.log_lines"), 85u);  // a second may turn meanwhile
+}
+
+std::atomic<int> limit_lines{0};
+
+TEST(WasmLimits, OneThatIsReachedManyTimesIsLoggedOnceASecond) {
+  TestProxy proxy(yaml_with(Plugin{.vm = "limits: {call_timeout: 0s, max_metrics: 1}"}));
+  proxy.admin("/logging?wasm=warning", "POST");
+  limit_lines = 0;
+  base::set_log_output([](std::string_view line) {
+    if (line.find("guest reached a limit plugin=p limit=metrics") != std::string_view::npos)
+      ++limit_lines;
+  });
+  const auto began = std::chrono::steady_clock::now();
+  probe(proxy, "request_headers=metric_flood|counter|m|500");
+  base::set_log_output(nullptr);
+  const auto past = std::chrono::steady_clock::now() - began;
+  EXPECT_EQ(proxy.counter("wasm.p.limit.metrics"), 500u);
+  EXPECT_GE(limit_lines, 1);
+  EXPECT_LE(limit_lines, 1 + std::chrono::duration_cast<std::chrono::seconds>(past).count());
 }
 
 TEST(WasmLimits, CalloutsBeyondTheLimitAreRefused) {
@@ -165,7 +172,8 @@ TEST(WasmConfig, CodeMayStandInTheConfiguration) {
   std::ifstream file(guest_path("two_param_headers"), std::ios::binary);
   std::ostringstream bytes;
   bytes << file.rdbuf();
-  TestProxy proxy(yaml_with(Plugin{.code = "{inline_bytes: " + base64(bytes.str()) + "}"}));
+  TestProxy proxy(
+      yaml_with(Plugin{.code = "{inline_bytes: " + base::base64_encode(bytes.str()) + "}"}));
   Peer client = proxy.connect();
   EXPECT_EQ(ask(client).header("x-two"), "2");
 }
