@@ -1,5 +1,6 @@
 #include "wasm/shared_data.h"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -13,6 +14,10 @@ uint32_t next_cas() noexcept {
   if (cas == 0) cas = last.fetch_add(1, std::memory_order_relaxed) + 1;
   return cas;
 }
+
+// What an entry costs besides its bytes is bounded by their number.
+constexpr size_t kMinEntries = 1024;
+constexpr size_t kBytesPerEntry = 128;
 
 }  // namespace
 
@@ -35,7 +40,8 @@ Status SharedStore::set(std::string_view key, std::string_view value, uint32_t c
     evicted = true;
     return Status::kOk;
   }
-  while (bytes_ + bytes > max_bytes && !by_age_.empty()) {
+  const size_t max_entries = std::max<size_t>(kMinEntries, max_bytes / kBytesPerEntry);
+  while ((bytes_ + bytes > max_bytes || by_age_.size() >= max_entries) && !by_age_.empty()) {
     evicted = true;
     forget(by_age_.begin());
   }

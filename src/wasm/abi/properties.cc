@@ -1,12 +1,31 @@
 // Properties.
+#include <map>
+#include <string>
+#include <utility>
+
 #include "wasm/abi/abi.h"
 #include "wasm/property.h"
 
 namespace weir::wasm::abi {
 namespace {
 
-constexpr size_t kMaxValueBytes = 1024 * 1024;
-constexpr size_t kMaxProperties = 256;  // of one stream or root
+// Of one stream or root.
+constexpr size_t kMaxProperties = 256;
+constexpr size_t kMaxPropertyBytes = 1024 * 1024;
+
+using Properties = std::map<std::string, std::string, std::less<>>;
+
+/// Whether `key` may get a value of that size.
+bool has_room(const Properties& all, const std::string& key, size_t size) {
+  size_t count = 1;
+  size_t bytes = size;
+  for (const auto& [name, value] : all) {
+    if (name == key) continue;
+    ++count;
+    bytes += value.size();
+  }
+  return count <= kMaxProperties && bytes <= kMaxPropertyBytes;
+}
 
 }  // namespace
 
@@ -23,21 +42,21 @@ Status set_property(Vm& vm, const Value* args) {
   const auto bytes = vm.memory().view(args[0], args[1]);
   const auto value = vm.memory().view(args[2], args[3]);
   if (!bytes || !value) return Status::kInvalidMemoryAccess;
-  if (bytes->size() > kMaxPathBytes || value->size() > kMaxValueBytes) return Status::kBadArgument;
+  if (bytes->size() > kMaxPathBytes || value->size() > kMaxPropertyBytes)
+    return Status::kBadArgument;
   const PropertyPath path(*bytes);
   StreamContext* stream = vm.stream();
   if (stream == nullptr || stream->callbacks == nullptr) {
     auto& own = vm.root().properties;
-    if (own.size() >= kMaxProperties && own.find(path.whole()) == own.end())
-      return Status::kBadArgument;
-    own.insert_or_assign(std::string(path.whole()), std::string(*value));
+    std::string key(path.whole());
+    if (!has_room(own, key, value->size())) return Status::kBadArgument;
+    own.insert_or_assign(std::move(key), std::string(*value));
     return Status::kOk;
   }
   StreamInfo& info = stream->callbacks->stream_info();
   const std::string key = filter_state_key(path.whole());
   const auto* all = info.all_filter_state();
-  if (all != nullptr && all->size() >= kMaxProperties && info.filter_state(key) == nullptr)
-    return Status::kBadArgument;
+  if (all != nullptr && !has_room(*all, key, value->size())) return Status::kBadArgument;
   info.set_filter_state(key, *value);
   return Status::kOk;
 }

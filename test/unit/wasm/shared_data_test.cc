@@ -34,6 +34,16 @@ TEST_F(SharedStoreTest, ReplacesAndCountsBytesOfKeysAndValues) {
   EXPECT_EQ(get("other"), "(none)");
 }
 
+// What an entry costs besides its bytes is bounded too.
+TEST_F(SharedStoreTest, ManySmallEntriesAreBoundedByTheirNumber) {
+  constexpr uint64_t kBytes = 2048 * 128;
+  for (int i = 0; i < 2048; ++i) EXPECT_FALSE(set(std::to_string(i), "", kBytes));
+  EXPECT_TRUE(set("one more", "", kBytes));
+  EXPECT_EQ(store_.size(), 2048u);
+  EXPECT_EQ(get("0"), "(none)");
+  EXPECT_EQ(get("1"), "");
+}
+
 TEST_F(SharedStoreTest, ForgetsWhatWasWrittenLongestAgo) {
   EXPECT_FALSE(set("a", "111", 12));
   EXPECT_FALSE(set("b", "222", 12));
