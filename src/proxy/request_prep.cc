@@ -58,6 +58,8 @@ bool host_needs_work(std::string_view host, const http::HostOptions& options) no
 
 std::optional<Refusal> check_target(RequestHead& head, StreamInfo& info, const HcmRuntime& runtime,
                                     std::string& scratch) {
+  // Only an absolute target says so, and this connection is not what it names (RFC 9110 4.2.2).
+  if (head.scheme() == "https") return refuse(403, "Forbidden", "http1.invalid_scheme", true);
   if (head.authority().empty()) return refuse(400, "", "missing_host_header", true);
   if (!http::valid_authority(head.authority())) return refuse(400, "", "invalid_authority", true);
   if (host_needs_work(head.authority(), runtime.host_options()))

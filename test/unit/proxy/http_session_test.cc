@@ -195,11 +195,11 @@ TEST_F(SessionTest, RefusedTargets) {
     std::string_view line;
     std::string_view status;
     bool closes;
+    std::string_view length = "0";
   };
   const Case cases[] = {
-      {"GET /../x HTTP/1.1", "400", true},
-      {"GET /%00 HTTP/1.1", "400", true},
-      {"OPTIONS * HTTP/1.1", "404", false},
+      {"GET /../x HTTP/1.1", "400", true},      {"GET /%00 HTTP/1.1", "400", true},
+      {"OPTIONS * HTTP/1.1", "404", false},     {"GET https://a/ HTTP/1.1", "403", true, "9"},
       {"CONNECT a.b:80 HTTP/1.1", "404", true},
   };
   for (const Case& c : cases) {
@@ -209,7 +209,7 @@ TEST_F(SessionTest, RefusedTargets) {
         exchange(client, std::string(c.line) + "\r\nHost: " + host + "\r\n\r\n");
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 " + std::string(c.status))) << c.line << "\n"
                                                                          << answer;
-    EXPECT_TRUE(has(answer, "content-length: 0\r\n")) << answer;
+    EXPECT_TRUE(has(answer, "content-length: " + std::string(c.length) + "\r\n")) << answer;
     EXPECT_EQ(client.closed, c.closes) << c.line;
   }
   EXPECT_EQ(count("downstream_rq_non_relative_path"), 1u);  // as Envoy answers "OPTIONS *"
