@@ -14,6 +14,7 @@ uint32_t SharedQueues::add(std::string_view vm_id, std::string_view name, QueueL
     found = ids_.emplace(std::pair(std::string(vm_id), std::string(name)), id).first;
   }
   Queue& queue = queues_[found->second];
+  if (queue.bytes_of_vm_id == nullptr) queue.bytes_of_vm_id = &bytes_[std::string(vm_id)];
   if (listener == nullptr) return found->second;
   queue.listener = listener;
   queue.vm_serial = vm_serial;
@@ -39,14 +40,18 @@ Status SharedQueues::enqueue(uint32_t id, std::string_view value, bool& dropped)
     dropped = true;
     return Status::kOk;
   }
-  while (!queue.items.empty() &&
-         (queue.items.size() >= kMaxItems || queue.bytes + value.size() > kMaxBytes)) {
+  const auto full = [&queue, &value] {
+    return queue.items.size() >= kMaxItems || queue.bytes + value.size() > kMaxBytes ||
+           *queue.bytes_of_vm_id + value.size() > kMaxBytesOfVmId;
+  };
+  while (full()) {
     dropped = true;
-    queue.bytes -= queue.items.front().size();
-    queue.items.pop_front();
+    if (queue.items.empty()) return Status::kOk;
+    queue.take_front();
   }
   queue.items.emplace_back(value);
   queue.bytes += value.size();
+  *queue.bytes_of_vm_id += value.size();
   if (queue.listener != nullptr) queue.listener->on_queue_item(queue.vm_serial, queue.root_id, id);
   return Status::kOk;
 }
@@ -57,9 +62,7 @@ Status SharedQueues::dequeue(uint32_t id, std::string& value) {
   if (found == queues_.end()) return Status::kNotFound;
   Queue& queue = found->second;
   if (queue.items.empty()) return Status::kEmpty;
-  value = std::move(queue.items.front());
-  queue.bytes -= value.size();
-  queue.items.pop_front();
+  value = queue.take_front();
   return Status::kOk;
 }
 

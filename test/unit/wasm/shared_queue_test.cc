@@ -48,6 +48,23 @@ TEST_F(SharedQueuesTest, AreFoundByVmIdAndName) {
   EXPECT_EQ(queues_.resolve("", "one"), std::nullopt);
 }
 
+TEST_F(SharedQueuesTest, AllOfOneVmIdAreBoundedTogether) {
+  const std::string item(SharedQueues::kMaxBytes, 'x');
+  const size_t room = SharedQueues::kMaxBytesOfVmId / SharedQueues::kMaxBytes;
+  uint32_t last = 0;
+  for (size_t i = 0; i < room; ++i) {
+    last = queues_.add("vm", std::to_string(i), nullptr, 0, 0);
+    EXPECT_FALSE(put(last, item));
+  }
+  const uint32_t late = queues_.add("vm", "late", nullptr, 0, 0);
+  EXPECT_TRUE(put(late, "y"));  // nothing of its own can go
+  EXPECT_EQ(take(late), "(none)");
+  EXPECT_TRUE(put(last, "y"));  // its oldest goes
+  EXPECT_EQ(take(last), "y");
+  EXPECT_FALSE(put(late, "y"));
+  EXPECT_FALSE(put(queues_.add("other", "q", nullptr, 0, 0), item));
+}
+
 TEST_F(SharedQueuesTest, AreFirstInFirstOut) {
   const uint32_t id = queues_.add("vm", "q", nullptr, 0, 0);
   EXPECT_EQ(take(id), "(none)");
