@@ -11,14 +11,14 @@
 
 namespace weir::wasm {
 
-struct Direction;
+struct DirectionState;
 
 /// A view of one map for the time of a host call. Pseudo-headers are fields of heads; "host" is another name of ":authority".
 class HeaderAccess {
  public:
   HeaderAccess() = default;
-  HeaderAccess(HeaderMap& map, RequestHead* request, ResponseHead* response, Direction* direction,
-               bool writable) noexcept
+  HeaderAccess(HeaderMap& map, RequestHead* request, ResponseHead* response,
+               DirectionState* direction, bool writable) noexcept
       : map_(&map),
         request_(request),
         response_(response),
@@ -54,7 +54,7 @@ class HeaderAccess {
   HeaderMap* map_ = nullptr;
   RequestHead* request_ = nullptr;
   ResponseHead* response_ = nullptr;
-  Direction* direction_ = nullptr;
+  DirectionState* direction_ = nullptr;
   bool writable_ = false;
   bool full_ = false;
   char status_text_[4] = {};

@@ -89,11 +89,11 @@ bool WasmFilter::enter() {
 // ---- failure ----------------------------------------------------------------------------------------
 
 /// What callbacks answer once the guest is out of it. A failed stream has its answer, which passes here as a response.
-Flow WasmFilter::inactive(const Direction& direction) const noexcept {
+Flow WasmFilter::inactive(const DirectionState& direction) const noexcept {
   return state_ == State::kBypassed || &direction == &response ? Flow::kContinue : Flow::kReplied;
 }
 
-Flow WasmFilter::failed(const Direction& direction) {
+Flow WasmFilter::failed(const DirectionState& direction) {
   const bool had_answer = replied;
   on_vm_gone();
   if (state_ == State::kFailed && !had_answer) return Flow::kReplied;
@@ -136,7 +136,7 @@ void WasmFilter::send_reply() {
 }
 
 /// Turns what the guest asked for about its own stream into the result of the callback.
-Flow WasmFilter::effects_of_callback(Direction& direction, Flow flow) {
+Flow WasmFilter::effects_of_callback(DirectionState& direction, Flow flow) {
   if (!has_effects()) [[likely]]
     return flow;
   if (std::exchange(clear_route, false)) callbacks->clear_route_cache();
@@ -151,7 +151,7 @@ Flow WasmFilter::effects_of_callback(Direction& direction, Flow flow) {
     callbacks->reset("wasm_close_stream");
     return Flow::kReplied;
   }
-  Direction& other = &direction == &request ? response : request;
+  DirectionState& other = &direction == &request ? response : request;
   if (std::exchange(other.resume, false)) resume(other);
   if (std::exchange(direction.resume, false) && flow != Flow::kDrop) flow = Flow::kContinue;
   return flow;
@@ -173,7 +173,7 @@ void WasmFilter::apply_effects() {
 }
 
 /// Lets go of what the guest held. It is no longer this filter's to change.
-void WasmFilter::resume(Direction& direction) {
+void WasmFilter::resume(DirectionState& direction) {
   const bool is_request = &direction == &request;
   Buffer* held = is_request ? callbacks->held_request_body() : callbacks->held_response_body();
   if (held != nullptr && !pass_body(direction, held->size())) return;
@@ -187,7 +187,7 @@ void WasmFilter::resume(Direction& direction) {
 
 // ---- framing ----------------------------------------------------------------------------------------
 
-HeaderMap* WasmFilter::headers_of(const Direction& direction) noexcept {
+HeaderMap* WasmFilter::headers_of(const DirectionState& direction) noexcept {
   if (&direction == &request) {
     RequestHead* head = callbacks->request_head();
     return head != nullptr ? &head->headers : nullptr;
@@ -197,7 +197,7 @@ HeaderMap* WasmFilter::headers_of(const Direction& direction) noexcept {
 }
 
 /// A message without a body must not announce one, unless it only says how long it would have been (RFC 9110 8.6).
-void WasmFilter::pass_head(Direction& direction) {
+void WasmFilter::pass_head(DirectionState& direction) {
   if (!direction.body_changed || !direction.ended) return;
   if (&direction == &response) {
     const ResponseHead* head = callbacks->response_head();
@@ -212,7 +212,7 @@ void WasmFilter::pass_head(Direction& direction) {
 
 /// A guest may change the length of a body. While the head still stands here its content-length is corrected; where it has gone on
 /// and announced another length, the message is cut: false.
-bool WasmFilter::pass_body(Direction& direction, size_t size) {
+bool WasmFilter::pass_body(DirectionState& direction, size_t size) {
   const bool first = direction.passed == 0;
   direction.passed += size;
   if (!direction.body_changed) [[likely]]
@@ -236,8 +236,8 @@ bool WasmFilter::pass_body(Direction& direction, size_t size) {
 // ---- callbacks --------------------------------------------------------------------------------------
 
 /// The callback, and before it the stream's creation where the guest does not know it yet. Ok where it has no such callback.
-Vm::Outcome WasmFilter::call_headers(const ExportFunction& callback, const Direction& direction,
-                                     size_t count) {
+Vm::Outcome WasmFilter::call_headers(const ExportFunction& callback,
+                                     const DirectionState& direction, size_t count) {
   if (vm_ == nullptr) return {};
   if (id == 0 && &direction == &request && vm_->begin_stream()) {
     if (vm_->dead()) return {};
@@ -251,8 +251,8 @@ Vm::Outcome WasmFilter::call_headers(const ExportFunction& callback, const Direc
   return vm_->call(*this, callback, args);
 }
 
-Flow WasmFilter::run_headers(const ExportFunction& callback, Direction& direction, size_t count,
-                             EndStream end) {
+Flow WasmFilter::run_headers(const ExportFunction& callback, DirectionState& direction,
+                             size_t count, EndStream end) {
   if (state_ == State::kNew) state_ = State::kActive;
   if (state_ != State::kActive) return inactive(direction);
   in_callback = true;
@@ -306,12 +306,12 @@ Flow WasmFilter::begin(RequestHead& head, EndStream end) {
 
 Flow WasmFilter::on_response_head(ResponseHead& head, EndStream end) {
   static const ExportFunction kNone;
-  response = Direction{};  // an answer may follow a response that was given up
+  response = DirectionState{};  // an answer may follow a response that was given up
   return run_headers(vm_ != nullptr ? vm_->exports().response_headers : kNone, response,
                      head.headers.size() + 1, end);
 }
 
-Flow WasmFilter::run_body(const ExportFunction& callback, Direction& direction, Buffer& data,
+Flow WasmFilter::run_body(const ExportFunction& callback, DirectionState& direction, Buffer& data,
                           EndStream end) {
   if (state_ != State::kActive) return inactive(direction);
   Flow flow = Flow::kContinue;
@@ -345,7 +345,8 @@ Flow WasmFilter::on_response_body(Buffer& data, EndStream end) {
   return run_body(vm_ != nullptr ? vm_->exports().response_body : kNone, response, data, end);
 }
 
-Flow WasmFilter::run_trailers(const ExportFunction& callback, Direction& direction, size_t count) {
+Flow WasmFilter::run_trailers(const ExportFunction& callback, DirectionState& direction,
+                              size_t count) {
   if (state_ != State::kActive) return inactive(direction);
   Flow flow = Flow::kContinue;
   direction.ended = true;

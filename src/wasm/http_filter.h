@@ -49,19 +49,20 @@ class WasmFilter final : public HttpFilter, public StreamContext {
   void take_vm();
   Flow begin(RequestHead& head, EndStream end);
   bool enter();  // the guest knows of the stream; false: the policy holds
-  Flow failed(const Direction& direction);
-  Flow inactive(const Direction& direction) const noexcept;
-  Flow run_headers(const ExportFunction& callback, Direction& direction, size_t count,
+  Flow failed(const DirectionState& direction);
+  Flow inactive(const DirectionState& direction) const noexcept;
+  Flow run_headers(const ExportFunction& callback, DirectionState& direction, size_t count,
                    EndStream end);
-  Vm::Outcome call_headers(const ExportFunction& callback, const Direction& direction,
+  Vm::Outcome call_headers(const ExportFunction& callback, const DirectionState& direction,
                            size_t count);
-  Flow run_body(const ExportFunction& callback, Direction& direction, Buffer& data, EndStream end);
-  Flow run_trailers(const ExportFunction& callback, Direction& direction, size_t count);
-  Flow effects_of_callback(Direction& direction, Flow flow);
-  void resume(Direction& direction);
-  HeaderMap* headers_of(const Direction& direction) noexcept;
-  void pass_head(Direction& direction);
-  bool pass_body(Direction& direction, size_t size);
+  Flow run_body(const ExportFunction& callback, DirectionState& direction, Buffer& data,
+                EndStream end);
+  Flow run_trailers(const ExportFunction& callback, DirectionState& direction, size_t count);
+  Flow effects_of_callback(DirectionState& direction, Flow flow);
+  void resume(DirectionState& direction);
+  HeaderMap* headers_of(const DirectionState& direction) noexcept;
+  void pass_head(DirectionState& direction);
+  bool pass_body(DirectionState& direction, size_t size);
   void send_reply();
   void leave() noexcept;
 

@@ -16,7 +16,7 @@ struct EffectsTag {};
 struct WaitersTag {};
 
 /// One direction of a stream.
-struct Direction {
+struct DirectionState {
   bool head_open = false;      // the head stands at this filter and may be changed
   bool trailers_open = false;  // likewise
   bool body_end = false;       // in the body callback that carries the end: trailers may be made
@@ -45,7 +45,7 @@ class StreamContext : public Context,
   virtual void on_wait_over() = 0;
 
   FilterCallbacks* callbacks = nullptr;
-  Direction request, response;
+  DirectionState request, response;
   bool in_callback = false;  // of this stream; its result carries the effects
   bool logging = false;      // in on_done or on_log: nothing may be changed
   bool clear_route = false;

@@ -56,7 +56,7 @@ void fuzz_head(std::string_view bytes) {
   head.set_authority("a");
   head.set_scheme("http");
   head.headers.add("x-a", "1");
-  Direction direction;
+  DirectionState direction;
   const HeaderAccess access(head.headers, &head, nullptr, &direction, true);
   const std::string before = written(access);
   HeaderAccess changing = access;

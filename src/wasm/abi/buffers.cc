@@ -11,7 +11,7 @@ struct Source {
   Status status = Status::kOk;
   Buffer* body = nullptr;
   std::string_view text;
-  Direction* direction = nullptr;  // of a stream's body
+  DirectionState* direction = nullptr;  // of a stream's body
   size_t size() const noexcept { return body != nullptr ? body->size() : text.size(); }
 };
 
@@ -19,7 +19,7 @@ Source stream_body(Vm& vm, bool request) {
   StreamContext* stream = vm.stream();
   if (stream == nullptr || stream->callbacks == nullptr)
     return Source{Status::kNotFound, nullptr, {}, nullptr};
-  Direction& direction = request ? stream->request : stream->response;
+  DirectionState& direction = request ? stream->request : stream->response;
   Buffer* body = direction.body;
   if (body == nullptr)
     body =
@@ -53,7 +53,7 @@ Source resolve(Vm& vm, Value number) {
   return Source{Status::kNotFound, nullptr, {}, nullptr};
 }
 
-HeaderMap* headers_of(StreamContext& stream, const Direction& direction) {
+HeaderMap* headers_of(StreamContext& stream, const DirectionState& direction) {
   if (&direction == &stream.request) {
     RequestHead* head = stream.callbacks->request_head();
     return head != nullptr ? &head->headers : nullptr;

@@ -10,7 +10,7 @@ Status stream_map(StreamContext& stream, MapType type, bool to_write, HeaderAcce
   FilterCallbacks* callbacks = stream.callbacks;
   if (callbacks == nullptr) return Status::kOk;
   const bool request = type == MapType::kRequestHeaders || type == MapType::kRequestTrailers;
-  Direction& direction = request ? stream.request : stream.response;
+  DirectionState& direction = request ? stream.request : stream.response;
   if (type == MapType::kRequestHeaders) {
     if (RequestHead* head = callbacks->request_head())
       out = HeaderAccess(head->headers, head, nullptr, &direction, direction.head_open);

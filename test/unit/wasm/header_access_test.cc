@@ -37,7 +37,7 @@ class HeaderAccessTest : public ::testing::Test {
   RequestHead request_;
   ResponseHead response_;
   HeaderMap trailers_;
-  Direction direction_;
+  DirectionState direction_;
 };
 
 TEST_F(HeaderAccessTest, PseudoHeadersAreEntries) {
