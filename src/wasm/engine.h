@@ -117,6 +117,8 @@ class Instance {
   /// True when the isolate's heap limit ended the guest.
   virtual bool out_of_memory() const noexcept = 0;
   virtual size_t heap_bytes() noexcept = 0;  // the isolate's own heap
+  /// Gives back what starting has left in the isolate's heap. Takes a millisecond: not on a worker.
+  virtual void trim() noexcept = 0;
 };
 
 struct EngineLimits {
@@ -141,7 +143,7 @@ class Engine {
 };
 
 /// The shared module's only symbol: `extern "C" weir::wasm::Engine* weir_wasm_engine(uint32_t abi)`; null for another abi.
-inline constexpr uint32_t kEngineAbi = 2;
+inline constexpr uint32_t kEngineAbi = 3;
 using EngineEntry = Engine* (*)(uint32_t abi);
 inline constexpr const char* kEngineSymbol = "weir_wasm_engine";
 

@@ -51,6 +51,7 @@ std::optional<StartFailure> Vm::start(WatchCell& cell) {
     if (auto done = start_root(*roots_.back()); !done)
       failure = StartFailure{plugin, done.error().detail};
   }
+  if (!canary() && !failure) instance_->trim();
   record_.memory_bytes.store(instance_->memory().size(), std::memory_order_relaxed);
   record_.heap_bytes.store(instance_->heap_bytes(), std::memory_order_relaxed);
   record_.set_state(VmState::kSpare);

@@ -390,6 +390,12 @@ std::span<uint8_t> V8Instance::memory() noexcept {
   return {static_cast<uint8_t*>(memory_->Data()), memory_->ByteLength()};
 }
 
+void V8Instance::trim() noexcept {
+  leave();
+  const v8::Isolate::Scope isolate_scope(isolate_);
+  isolate_->LowMemoryNotification();
+}
+
 size_t V8Instance::heap_bytes() noexcept {
   v8::HeapStatistics statistics;
   isolate_->GetHeapStatistics(&statistics);

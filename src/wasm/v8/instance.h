@@ -40,6 +40,7 @@ class V8Instance : public Instance {
   }
   bool out_of_memory() const noexcept override { return out_of_memory_; }
   size_t heap_bytes() noexcept override;
+  void trim() noexcept override;
 
  private:
   /// One import: what V8 hands back to the trampoline.

@@ -83,6 +83,7 @@ class FakeInstance final : public Instance {
   void set_sequence(uint64_t) noexcept override {}
   bool out_of_memory() const noexcept override { return heap_is_full; }
   size_t heap_bytes() noexcept override { return 0; }
+  void trim() noexcept override {}
 
   std::vector<uint8_t> bytes = std::vector<uint8_t>(64 * 1024);
   std::function<void(uint64_t)> on_terminate;  // on the watchdog's thread
