@@ -81,7 +81,9 @@ Result<void> Vm::instantiate() {
     auto exports = resolve_exports(*group_->module, *instance_, vm_config().capabilities);
     if (exports) {
       exports_ = *exports;
-      return join_callbacks();
+      auto joined = join_callbacks();
+      if (!joined) instance_->release_from_this_thread();
+      return joined;
     }
     instance_->release_from_this_thread();
     return fail_start(std::move(exports.error().detail));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "wasm/v8/binary_format.h"
+
 namespace weir::wasm::v8engine {
 namespace {
 
@@ -10,15 +12,6 @@ constexpr uint64_t kMaxPages = 65536;  // a 32-bit memory's
 constexpr uint8_t kLimitHasMax = 1;
 constexpr uint8_t kLimitShared = 2;
 constexpr uint8_t kLimit64 = 4;
-
-enum Section : uint8_t {
-  kTypes = 1,
-  kImports = 2,
-  kFunctions = 3,
-  kTables = 4,
-  kMemories = 5,
-  kExports = 7
-};
 
 auto malformed(std::string_view what) {
   return fail(Code::kConfig, Side::kLocal, "not a valid WebAssembly module: " + std::string(what));
@@ -58,14 +51,6 @@ class Reader {
   size_t at_ = 0;
   bool ok_ = true;
 };
-
-void write_leb(std::string& out, uint64_t value) {
-  do {
-    const auto low = static_cast<uint8_t>(value & 0x7f);
-    value >>= 7;
-    out.push_back(static_cast<char>(value != 0 ? low | 0x80 : low));
-  } while (value != 0);
-}
 
 ValueType value_type(uint8_t code) {
   switch (code) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "wasm/v8/binary_format.h"
+
 namespace weir::wasm::v8engine {
 namespace {
 
@@ -20,25 +22,12 @@ enum Code : char {
   kGlobalSet = 0x24,
   kI32Const = 0x41,
 };
-enum Section : char {
-  kTypes = 1,
-  kImports = 2,
-  kFunctions = 3,
-  kGlobals = 6,
-  kExports = 7,
-  kCodes = 10,
-};
-
-void put_size(std::string& out, size_t size) {
-  for (; size >= 0x80; size >>= 7) out += static_cast<char>(0x80 | (size & 0x7f));
-  out += static_cast<char>(size);
-}
 void put_bytes(std::string& out, std::string_view bytes) {
-  put_size(out, bytes.size());
+  write_leb(out, bytes.size());
   out += bytes;
 }
 void put_section(std::string& out, Section id, std::string_view content) {
-  out += id;
+  out += static_cast<char>(id);
   put_bytes(out, content);
 }
 void put_type(std::string& out, const Signature& signature) {
@@ -51,15 +40,15 @@ std::string body(std::span<const JointStep> steps, std::span<const Signature* co
   std::string out(1, 0);  // no locals
   for (size_t i = 0; i < steps.size(); ++i) {
     out += kI32Const;
-    put_size(out, i);  // below 64, so that the signed encoding is the same
+    write_leb(out, i);  // below 64, so that the signed encoding is the same
     out += kGlobalSet;
-    put_size(out, 0);
+    write_leb(out, 0);
     for (const uint8_t argument : steps[i].arguments) {
       out += kLocalGet;
-      put_size(out, argument);
+      write_leb(out, argument);
     }
     out += kCall;
-    put_size(out, i);
+    write_leb(out, i);
     if (i + 1 < steps.size() && !signatures[i]->results.empty()) out += kDrop;
   }
   out += kEnd;
@@ -79,29 +68,29 @@ std::string joint_module(std::span<const JointStep> steps,
 
   // Types and imports have the numbers of the steps; the joint function comes behind both.
   std::string types, imports, functions, globals, exports, codes;
-  put_size(types, count + 1);
-  put_size(imports, count);
+  write_leb(types, count + 1);
+  write_leb(imports, count);
   for (size_t i = 0; i < count; ++i) {
     put_type(types, *signatures[i]);
     put_bytes(imports, kJointSpace);
     put_bytes(imports, std::to_string(i));
     imports += kKindFunction;
-    put_size(imports, i);
+    write_leb(imports, i);
   }
   put_type(types, signature);
-  put_size(functions, 1);
-  put_size(functions, count);
-  put_size(globals, 1);
+  write_leb(functions, 1);
+  write_leb(functions, count);
+  write_leb(globals, 1);
   for (const char code : {char{kI32}, char{kMutable}, char{kI32Const}, char{0}, char{kEnd}})
     globals += code;
-  put_size(exports, 2);
+  write_leb(exports, 2);
   put_bytes(exports, kJointCall);
   exports += kKindFunction;
-  put_size(exports, count);
+  write_leb(exports, count);
   put_bytes(exports, kJointStep);
   exports += kKindGlobal;
-  put_size(exports, 0);
-  put_size(codes, 1);
+  write_leb(exports, 0);
+  write_leb(codes, 1);
   put_bytes(codes, body(steps, signatures));
 
   std::string out("\0asm\1\0\0\0", 8);
