@@ -8,6 +8,7 @@
 #include <string_view>
 #include <weir/config_view.h>
 #include <weir/http_filter.h>
+#include <weir/network_filter.h>
 #include <weir/stats.h>
 
 namespace weir {
@@ -38,6 +39,9 @@ struct FactoryContext {
       nullptr;  // names from the root, for filters with a stat_prefix of their own; null: `stats`
 };
 
+/// For network filters FactoryContext::stats has names from the root, and `name` is the filter's.
+using NetworkFilterMaker = std::shared_ptr<const NetworkFilterFactory> (*)(ConfigView&,
+                                                                           FactoryContext&);
 using HttpFilterMaker = std::shared_ptr<const HttpFilterFactory> (*)(ConfigView&, FactoryContext&);
 
 /// Maps an "@type" (without "type.googleapis.com/") to the function that reads its options. An ordinary
@@ -49,10 +53,21 @@ class FilterRegistry {
     auto found = http_.find(type);
     return found == http_.end() ? nullptr : found->second;
   }
+  void add_network(std::string type, NetworkFilterMaker maker) {
+    network_[std::move(type)] = maker;
+  }
+  NetworkFilterMaker find_network(std::string_view type) const {
+    auto found = network_.find(type);
+    return found == network_.end() ? nullptr : found->second;
+  }
+  const std::map<std::string, NetworkFilterMaker, std::less<>>& network() const noexcept {
+    return network_;
+  }
   const std::map<std::string, HttpFilterMaker, std::less<>>& http() const noexcept { return http_; }
 
  private:
   std::map<std::string, HttpFilterMaker, std::less<>> http_;
+  std::map<std::string, NetworkFilterMaker, std::less<>> network_;
 };
 
 }  // namespace weir

@@ -1,5 +1,5 @@
 // The seam between codecs and everything above: a connection yields exchanges with a receiving and a sending half.
-// HTTP/1 implements it in http/h1, HTTP/2 will in http/h2. No I/O here: bytes come in by decode(), bytes for the
+// HTTP/1 implements it in http/h1, HTTP/2 in http/h2. No I/O here: bytes come in by decode(), bytes for the
 // wire are appended to the Buffer that the connection was made with.
 #pragma once
 
@@ -43,6 +43,9 @@ class RequestReceiver {
   virtual void on_request_body(Buffer& data, EndStream end) = 0;
   virtual void on_request_trailers() = 0;
   virtual void on_request_aborted(const Error& error) = 0;
+  /// The client takes no more of this response / takes it again. Alternating; may come from inside send_body().
+  virtual void on_response_blocked() {}
+  virtual void on_response_resumed() {}
 };
 
 /// Sends the response of one exchange. Implemented by the codec; valid from on_new_request until the response
@@ -85,6 +88,12 @@ class ServerConnection {
   virtual Result<void> decode(Buffer& in) = 0;
   /// The client half-closed.
   virtual Result<void> on_read_end() = 0;
+  /// The connection's unsent bytes went over the limit / fell below it. Multiplexed connections keep the bodies and tell
+  /// their receivers; control frames still go out.
+  virtual void on_write_blocked() {}
+  virtual void on_write_resumed() {}
+  /// Several exchanges may be under way at once.
+  virtual bool multiplexed() const noexcept { return false; }
   /// No exchange is under way and no partial request is buffered.
   virtual bool idle() const noexcept = 0;
   /// The connection must close when the bytes written so far are out (after a close_after response, an abort, a
@@ -94,6 +103,11 @@ class ServerConnection {
   virtual bool request_incomplete() const noexcept = 0;
   /// From now on every response says that the connection closes (drain).
   virtual void start_drain() = 0;
+  /// No exchange is begun any more; those under way end in peace (HTTP/2: the second GOAWAY).
+  virtual void finish_drain() {}
+  /// Sends a PING; false if the protocol has none. `pongs()` counts the answers.
+  virtual bool ping() { return false; }
+  virtual uint64_t pongs() const noexcept { return 0; }
 };
 
 // ---- client role -------------------------------------------------------------------------------------------
@@ -110,6 +124,14 @@ class ResponseReceiver {
   virtual void on_response_head(size_t wire_bytes, EndStream end) = 0;
   virtual void on_response_body(Buffer& data, EndStream end) = 0;
   virtual void on_response_trailers() = 0;
+  /// This exchange alone has failed; nothing comes after it. `unseen`: the upstream has certainly not acted on the request
+  /// (RFC 9113 8.7: REFUSED_STREAM, or above the last stream of a GOAWAY), so it may be sent again. Multiplexed connections only.
+  virtual void on_exchange_reset(const Error& error, bool unseen) {
+    static_cast<void>(error), static_cast<void>(unseen);
+  }
+  /// The upstream takes no more of this request / takes it again. Multiplexed connections only; alternating.
+  virtual void on_request_blocked() {}
+  virtual void on_request_resumed() {}
 };
 
 /// Sends the request of one exchange.
@@ -119,6 +141,11 @@ class RequestWriter {
   virtual void send_head(const RequestHead& head, EndStream end) = 0;
   virtual void send_body(Buffer& data, EndStream end) = 0;  // empties `data`
   virtual void send_trailers(const HeaderMap& trailers) = 0;
+  /// Multiplexed connections only: ends this exchange (RST_STREAM); its receiver is not told. The writer is dead.
+  virtual void abort() {}
+  /// Multiplexed connections only: the response body may flow / must wait (windows).
+  virtual void hold_response() {}
+  virtual void release_response() {}
 };
 
 class ClientConnection {
@@ -139,6 +166,19 @@ class ClientConnection {
   virtual bool response_started() const noexcept = 0;
   /// Stops telling the receiver (it is going away); the connection must be closed then.
   virtual void detach() = 0;
+  /// Several exchanges may be under way at once.
+  virtual bool multiplexed() const noexcept { return false; }
+  /// How many further exchanges may be started now: the peer's limit, ours, GOAWAY, stream ids.
+  virtual size_t capacity() const noexcept { return reusable() ? 1 : 0; }
+  /// Exchanges under way.
+  virtual size_t active() const noexcept { return exchange_complete() ? 0 : 1; }
+  /// The peer has said GOAWAY, or no stream id is left: no exchange is started any more.
+  virtual bool draining() const noexcept { return false; }
+  virtual void on_write_blocked() {}
+  virtual void on_write_resumed() {}
+  /// As for servers.
+  virtual bool ping() { return false; }
+  virtual uint64_t pongs() const noexcept { return 0; }
 };
 
 }  // namespace weir::http

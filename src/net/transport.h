@@ -1,10 +1,14 @@
-// Transport: the seam for TLS, between a Connection and its socket. A plain connection has none; no implementation yet.
+// Transport: the seam between a Connection and its socket (TLS). A plain connection has none.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 #include <weir/buffer.h>
+#include <weir/connection_info.h>
 
 namespace weir::net {
 
@@ -35,6 +39,27 @@ class Transport {
   virtual bool writing_needs_read() const noexcept { return false; }
   /// Text of the last kError; empty: errno tells.
   virtual std::string_view failure() const noexcept = 0;
+  /// False while a handshake is under way.
+  virtual bool ready() const noexcept { return true; }
+  /// Null without TLS; of use once ready().
+  virtual const TlsInfo* tls() const noexcept { return nullptr; }
+};
+
+/// What a client's transport needs to know of the connection that it is made for.
+struct TransportHints {
+  std::string server_name{};        // SNI that wins over the configured one; empty: none
+  std::string verify_name{};        // the certificate must be for this name; empty: as configured
+  std::vector<std::string> alpn{};  // wins over the configured list; empty: none
+  const ConnectionInfo* downstream =
+      nullptr;  // for an upstream PROXY protocol header; null: unknown
+};
+
+/// Makes transports by one configuration (and its certificates as they are now). Immutable, shared by all workers.
+class TransportFactory {
+ public:
+  virtual ~TransportFactory() = default;
+  virtual std::unique_ptr<Transport> make(const TransportHints& hints) const = 0;
+  virtual bool secure() const noexcept = 0;
 };
 
 }  // namespace weir::net
