@@ -43,6 +43,10 @@ class RequestReceiver {
   virtual void on_request_body(Buffer& data, EndStream end) = 0;
   virtual void on_request_trailers() = 0;
   virtual void on_request_aborted(const Error& error) = 0;
+  /// Multiplexed connections only, in the place of on_request_head: this request alone is refused (limits, Host that is not
+  /// :authority). request_head() may be partly filled; nothing else comes of the request. Answer at once what
+  /// stream/local_reply.h says of it; otherwise the codec answers with the bare status.
+  virtual void on_request_refused(const Error& error) { static_cast<void>(error); }
   /// The client takes no more of this response / takes it again. Alternating; may come from inside send_body().
   virtual void on_response_blocked() {}
   virtual void on_response_resumed() {}
@@ -71,9 +75,11 @@ class ResponseWriter {
 class ServerConnectionSink {
  public:
   virtual ~ServerConnectionSink() = default;
-  /// First bytes of a request have arrived.
+  /// First bytes of a request have arrived; on multiplexed connections a whole valid head.
   virtual RequestReceiver& on_new_request(ResponseWriter& writer) = 0;
-  /// Request and response of an exchange are both complete (or aborted): the receiver may go.
+  /// Request and response of an exchange are both complete (or aborted): the receiver may go. On multiplexed connections it comes
+  /// once for each exchange, after the last byte of the response went to the wire's buffer, inside abort(), or right after
+  /// on_request_aborted; the writer is dead then. It does not come after an error of decode().
   virtual void on_exchange_done(RequestReceiver& receiver) = 0;
   /// The codec wants reading of the socket stopped / resumed (pipelining, hold_request).
   virtual void on_hold_reading() = 0;
@@ -84,7 +90,8 @@ class ServerConnection {
  public:
   virtual ~ServerConnection() = default;
   /// Consumes what it can of `in`. An error means: answer what stream/local_reply.h says of it if no response has begun
-  /// (the receiver's exchange stays open for that), then close; decode() is not called again.
+  /// (the receiver's exchange stays open for that), then close; decode() is not called again. On multiplexed connections
+  /// nothing can be answered any more: the owner ends every exchange, sends what is in the wire's buffer and closes.
   virtual Result<void> decode(Buffer& in) = 0;
   /// The client half-closed.
   virtual Result<void> on_read_end() = 0;
@@ -134,7 +141,9 @@ class ResponseReceiver {
   virtual void on_request_resumed() {}
 };
 
-/// Sends the request of one exchange.
+/// Sends the request of one exchange. On multiplexed connections it is dead after abort(), from on_exchange_reset on, and when both
+/// the end of the request has been given and the end of the response delivered: an exchange whose response has ended
+/// first is either ended or aborted by its owner.
 class RequestWriter {
  public:
   virtual ~RequestWriter() = default;

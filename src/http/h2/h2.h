@@ -25,7 +25,8 @@ struct Options {
   uint32_t max_inbound_window_update_frames_per_data_frame_sent = 10;
   uint64_t stream_reset_burst = 1000;  // RST_STREAM of either side; weir's names for the bucket
   uint64_t stream_reset_rate = 33;     // per second
-  bool override_stream_error_on_invalid_http_message = false;
+  // A malformed message resets its stream alone (weir's default); false: it ends the connection, as Envoy's default does.
+  bool override_stream_error_on_invalid_http_message = true;
   // connection_keepalive; 0 = off. The owner of the connection keeps the time.
   std::chrono::milliseconds keepalive_interval{0};
   std::chrono::milliseconds keepalive_timeout{0};
@@ -38,11 +39,12 @@ struct Options {
 struct Stats {
   explicit Stats(StatsScope& scope);
   Counter &dropped_headers_with_underscores, &goaway_sent, &header_overflow, &headers_cb_no_stream,
-      &inbound_empty_frames_flood, &inbound_priority_frames_flood,
-      &inbound_window_update_frames_flood, &inbound_settings_flood, &inbound_ping_flood,
-      &keepalive_timeout, &outbound_control_flood, &outbound_flood,
+      &inbound_continuation_frames_flood, &inbound_empty_frames_flood,
+      &inbound_priority_frames_flood, &inbound_window_update_frames_flood, &inbound_settings_flood,
+      &inbound_ping_flood, &keepalive_timeout, &outbound_control_flood, &outbound_flood,
       &requests_rejected_with_underscores_in_headers, &rx_messaging_error, &rx_reset,
-      &stream_refused_errors, &stream_reset_flood, &trailers, &tx_flush_timeout, &tx_reset;
+      &stream_refused_errors, &stream_reset_flood, &flow_control_errors, &protocol_errors,
+      &trailers, &tx_flush_timeout, &tx_reset;
   Gauge &streams_active, &pending_send_bytes;
 };
 
