@@ -3,6 +3,7 @@
 
 import argparse
 import datetime
+import functools
 import json
 import os
 import shutil
@@ -11,17 +12,20 @@ import sys
 import tempfile
 
 import load
+import protocols
 import report
 import scenarios
 from processes import Cores, Fleet, machine
 from servers import ORDER, Servers
+
+NAMES = [*scenarios.NAMES, *protocols.NAMES]
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tools/bench", description="weir beside nginx, HAProxy, Envoy and a byte pump: CPU time per request, memory, hot swap.")
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
     parser.add_argument("--seconds", type=int, default=3, help="seconds of load for each proxy in a round (default 3)")
-    parser.add_argument("--only", default="", help="scenarios, with commas: " + ", ".join(scenarios.NAMES))
+    parser.add_argument("--only", default="", help="scenarios, with commas: " + ", ".join(NAMES))
     parser.add_argument("--proxies", default=",".join(ORDER), help="with commas (default: %(default)s)")
     parser.add_argument("--syscalls", action="store_true", help="also count system calls per request (strace)")
     parser.add_argument("--unpinned", action="store_true", help="let the kernel choose the cores; else proxies have the last one, load and origin the others")
@@ -33,7 +37,7 @@ def arguments():
     options = parser.parse_args()
     options.only = [name for name in options.only.split(",") if name]
     options.proxies = [name for name in ORDER if name in options.proxies.split(",")]
-    unknown = set(options.only) - set(scenarios.NAMES)
+    unknown = set(options.only) - set(NAMES)
     if unknown or not options.proxies or options.rounds < 1 or options.seconds < 1:
         parser.error(f"unknown scenario {', '.join(unknown)}" if unknown else "nothing to do")
     return options
@@ -42,7 +46,7 @@ def arguments():
 def wanted_scenarios(options):
     if options.only:
         return options.only
-    return [name for name in scenarios.NAMES if name != "syscalls" or options.syscalls]
+    return [name for name in NAMES if name != "syscalls" or options.syscalls]
 
 
 def progress(text):
@@ -55,7 +59,9 @@ def skip(name, why, results):
     results[name] = {"skipped": why}
 
 
-def run_one(name, fleet, plain, options):
+def run_one(name, fleet, plain, options, ways):
+    if name in protocols.NAMES:
+        return protocols.run(name, ways(), [server.name for server in plain], options, progress)
     if name in scenarios.BODIES:
         return scenarios.bodies(name, plain, options, progress)
     if name == "filter":
@@ -75,6 +81,8 @@ def reason_to_skip(name, plain, options):
         return "weir is not there"
     if name in ("filter", "swap", "memory") and not os.path.exists(options.module) and {"weir", "envoy"} & set(kinds):
         return "the Rust guest could not be built (tools/build --guests says why)"
+    if name == "h2_h1" and not shutil.which("h2load") or name == "h2_both" and not (shutil.which("h2load") and shutil.which("nghttpd")):
+        return "no h2load or nghttpd here (packages nghttp2-client, nghttp2-server)"
     if name == "syscalls" and not shutil.which("strace"):
         return "no strace here"
     return None
@@ -93,6 +101,7 @@ def run(options):
             if name not in available:
                 print(f"SKIPPED {name}: not installed here")
         plain = [servers.start(name, cores=Cores.proxy) for name in options.proxies if name in available]
+        ways = functools.cache(lambda: protocols.Protocols(fleet, servers, folder, options.tools))
         host = machine()
         print(f"{host['cpu']}, {host['cores']} cores, kernel {host['kernel']}; "
               + ", ".join(f"{name} {version}" for name, version in versions.items() if version)
@@ -106,7 +115,7 @@ def run(options):
                 skip(name, why, results)
                 continue
             try:
-                results[name] = run_one(name, servers, plain, options)
+                results[name] = run_one(name, servers, plain, options, ways)
             except (RuntimeError, OSError) as error:
                 broken += 1
                 results[name] = {"error": str(error)}

@@ -12,10 +12,10 @@ SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "load.lua")
 SMALL_BODY = 46
 
 
-def run(port, path, seconds, upload=0, cores=None):
+def run(port, path, seconds, upload=0, cores=None, scheme="http"):
     """Blocks for `seconds`; returns wrk's counts and latencies."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", "-s", SCRIPT,
-               f"http://127.0.0.1:{port}{path}", "--"]
+               f"{scheme}://127.0.0.1:{port}{path}", "--"]
     if upload:
         command.append(str(upload))
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30, preexec_fn=prepare_child(cores))

@@ -1,5 +1,6 @@
 """Tables for people; the JSON is the same data."""
 
+import protocols
 import scenarios
 
 
@@ -73,7 +74,16 @@ def syscalls_table(found):
     return table([*rows, ["total", *totals]], ["system calls per request", *found])
 
 
+def idle_table(found):
+    rows = [[name, f"{r['kib_each']:.1f}", number(r["rss_before"]), number(r["rss"]), str(r["connections"])] for name, r in found.items()]
+    return table(rows, ["idle TLS connections", "KiB each", "RSS before", "RSS, MiB", "connections"])
+
+
 def render(name, found):
+    if name == "tls_idle":
+        return f"{protocols.TITLES[name]}\n{idle_table(found)}"
+    if name in protocols.TITLES:
+        return f"{protocols.TITLES[name]}\n{cpu_table(found)}"
     if name in scenarios.TITLES:
         return f"{scenarios.TITLES[name]}\n{cpu_table(found)}"
     return {"swap": lambda: "hot swap\n" + swap_table(found), "memory": lambda: "memory\n" + memory_table(found),
@@ -98,6 +108,7 @@ def goals(results):
             base = _cpu(results, scenario, other)
             if weir and base:
                 yield f"{scenarios.TITLES[scenario]}: weir to {other}", weir / base, 1.05
+    yield from protocols.goals(results)
     plugin = results.get("filter", {}).get("weir+rust")
     if plugin:
         yield "Rust header filter, us more", plugin["extra_us"], 2.5

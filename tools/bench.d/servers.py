@@ -55,6 +55,9 @@ class Servers:
         versions = self.versions()
         return [name for name in ORDER if name == "pump" or versions[name]]
 
+    def binary(self, kind):
+        return self._binaries.get(kind)
+
     def _path(self, name):
         return os.path.join(self._folder, name)
 
