@@ -71,10 +71,11 @@ void Connection::offer_again() {
 
 IoResult Connection::read_some(size_t& asked) {
   asked = read_size_;
-  if (transport_ != nullptr) return transport_->read(fd_, in_, read_size_);
+  Buffer& in = filtered_ == nullptr ? in_ : filtered_->raw;
+  if (transport_ != nullptr) return transport_->read(fd_, in, read_size_);
   std::array<iovec, kMaxReadBlocks> parts;
   const size_t blocks = read_size_ / Buffer::kBlockSize;
-  const size_t count = in_.scatter(std::span(parts).first(blocks), SIZE_MAX);
+  const size_t count = in.scatter(std::span(parts).first(blocks), SIZE_MAX);
   asked = 0;
   for (size_t i = 0; i < count; ++i) asked += parts[i].iov_len;
   ssize_t n = 0;
@@ -83,7 +84,7 @@ IoResult Connection::read_some(size_t& asked) {
                    : ::readv(fd_, parts.data(), static_cast<int>(count));
   } while (n < 0 && errno == EINTR);
   const int error = errno;
-  in_.commit_scatter(n > 0 ? static_cast<size_t>(n) : 0);
+  in.commit_scatter(n > 0 ? static_cast<size_t>(n) : 0);
   errno = error;
   if (n > 0) return {IoStatus::kOk, static_cast<size_t>(n)};
   if (n == 0) return {IoStatus::kEnd, 0};
@@ -160,6 +161,7 @@ void Connection::deliver() {
     end = ReadEnd::kYes;
     end_delivered_ = true;
   }
+  if (filtered_ != nullptr) return deliver_filtered(end);
   if (sink_ != nullptr) sink_->on_data(in_, end);
 }
 
@@ -169,6 +171,7 @@ void Connection::discard_input() {
   size_t asked = 0;
   const IoResult result = read_some(asked);
   in_.clear();
+  if (filtered_ != nullptr) filtered_->raw.clear();
   if (result.status == IoStatus::kEnd || result.status == IoStatus::kError) {
     read_ended_ = true;
     update_watch();
@@ -228,6 +231,10 @@ IoResult Connection::write_some() {
 void Connection::send_pending() {
   bool progress = false;
   write_wait_ = false;
+  if (filtered_ != nullptr) {
+    filter_output();
+    if (fd_ < 0 || error_due_) return;
+  }
   while (!out_.empty()) {
     const IoResult result = write_some();
     progress |= result.bytes > 0;
@@ -238,7 +245,8 @@ void Connection::send_pending() {
     }
     return fail_later(code_of(errno), errno, "write");
   }
-  if (out_.empty() && (half_close_due_ || closing_) && !write_ended_) {
+  if (filtered_ != nullptr) filtered_->seen = out_.size();
+  if (out_.empty() && write_end_due() && !write_ended_) {
     write_ended_ = true;
     half_close_due_ = false;
     drain_due_ |= closing_;
@@ -258,9 +266,11 @@ void Connection::report_progress() {
   if (!above_high_ && limit > 0 && out_.size() > limit) {
     above_high_ = true;
     drain_due_ = true;
+    if (filtered_ != nullptr) filtered_->filter.on_bytes_blocked();
     if (sink_ != nullptr && !closing_) sink_->on_write_blocked();
   } else if (above_high_ && out_.size() <= limit / 2) {
     above_high_ = false;
+    if (filtered_ != nullptr) filtered_->filter.on_bytes_resumed();
     if (sink_ != nullptr && !closing_) sink_->on_write_resumed();
   }
   if (fd_ >= 0 && drain_due_ && out_.empty()) {

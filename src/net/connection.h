@@ -9,11 +9,10 @@
 
 #include "event/loop.h"
 #include "net/address.h"
+#include "net/byte_filter.h"
 #include "net/transport.h"
 
 namespace weir::net {
-
-enum class ReadEnd : bool { kNo, kYes };
 
 /// What a connection tells its owner. Calls come from the loop only, never from inside write() or close().
 class ConnectionSink {
@@ -62,6 +61,12 @@ class Connection : public event::Deferrable {
   void set_transport(std::unique_ptr<Transport> transport) noexcept {
     transport_ = std::move(transport);
   }
+  /// Puts a filter between this and the owner; it outlives this. Requires: before start().
+  void set_byte_filter(ByteFilter& filter);
+  /// For the byte filter: bytes for the owner, who gets them with this on_bytes_in or at the end of the turn.
+  void pass_in(Buffer&& data, ReadEnd end);
+  /// For the byte filter: bytes for the socket; kYes lets the end of writing happen that the owner asked for.
+  void pass_out(Buffer&& data, WriteEnd end);
   /// Begins to read (accepted connections do not read before).
   void start();
 
@@ -81,6 +86,8 @@ class Connection : public event::Deferrable {
   /// Closes at once; nothing is called afterwards. `reset` sends RST.
   enum class How : uint8_t { kFin, kReset };
   void close(How how = How::kFin) noexcept;
+  /// Dies as by an error of the socket: unsent bytes are lost, and the owner hears of `error` from the loop.
+  void cut(How how, Error error);
   bool closed() const noexcept { return fd_ < 0; }
 
   /// Reasons to stop reading are counted; reading resumes after the last is gone.
@@ -119,6 +126,9 @@ class Connection : public event::Deferrable {
   void discard_input();
   void finish_connect();
   void deliver();
+  void deliver_filtered(ReadEnd end);
+  void filter_output();
+  bool write_end_due() const noexcept;
   void deliver_after_reads();
   void send_pending();
   void report_progress();
@@ -142,6 +152,18 @@ class Connection : public event::Deferrable {
   event::EndOfTurn end_of_turn_;
   event::Timer timer_;                    // connect timeout, then linger
   std::unique_ptr<Transport> transport_;  // null: the socket itself
+  struct Filtered {
+    ByteFilter& filter;
+    Buffer raw{};          // read, not yet filtered
+    size_t seen = 0;       // bytes of out_ that the filter has passed; what is behind them is new
+    bool reading = false;  // the filter is on the stack
+    bool writing = false;
+    bool fresh = false;      // it has passed something in, which the owner does not know
+    bool end_due = false;    // with the half-close
+    bool end_told = false;   // the filter knows that the owner writes no more
+    bool out_ended = false;  // and has let it happen
+  };
+  std::unique_ptr<Filtered> filtered_;
   std::chrono::milliseconds linger_{0};
   uint32_t read_holds_ = 0;
   size_t read_size_;

@@ -30,6 +30,11 @@ void set_option(int fd, int level, int name, int value) noexcept {
   static_cast<void>(::setsockopt(fd, level, name, &value, sizeof value));
 }
 
+void reset_at_close(int fd) noexcept {
+  const linger option{1, 0};
+  static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, sizeof option));
+}
+
 }  // namespace
 
 // --- beginning -------------------------------------------------------------------------------------------
@@ -155,12 +160,17 @@ void Connection::finish_closing() {
   if (sink != nullptr) sink->on_error(Error{Code::kClosed, Side::kLocal, "closed"});
 }
 
+void Connection::cut(How how, Error error) {
+  if (fd_ < 0 || error_due_) return;
+  fail_later(error.code, 0, {});
+  pending_error_ = std::move(error);
+  started_ = false;  // what still arrives is for nobody
+  if (how == How::kReset) reset_at_close(fd_);
+}
+
 void Connection::close(How how) noexcept {
   if (fd_ < 0) return;
-  if (how == How::kReset) {
-    const linger option{1, 0};
-    static_cast<void>(::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &option, sizeof option));
-  }
+  if (how == How::kReset) reset_at_close(fd_);
   watch_.disarm();
   timer_.cancel();
   ::close(std::exchange(fd_, -1));
@@ -196,7 +206,7 @@ void Connection::deliver_error() {
     for (int i = 0; i < kMaxLastReads && fd_ >= 0 && read_holds_ == 0 && !read_ended_; ++i) {
       size_t asked = 0;
       if (read_some(asked).status != IoStatus::kOk) break;
-      if (sink_ != nullptr) sink_->on_data(in_, ReadEnd::kNo);
+      deliver();
     }
   }
   if (fd_ < 0) return;  // closed by its owner meanwhile

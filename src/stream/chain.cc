@@ -5,24 +5,9 @@
 
 #include "base/strings.h"
 #include "stream/chain_slot.h"
+#include "stream/loop_timer.h"
 
 namespace weir::stream {
-
-namespace {
-
-class LoopTimer final : public StreamTimer {
- public:
-  LoopTimer(event::Loop& loop, std::chrono::milliseconds delay, void (*handler)(void*),
-            void* argument)
-      : timer_(loop, handler, argument) {
-    timer_.arm(delay);
-  }
-
- private:
-  event::Timer timer_;
-};
-
-}  // namespace
 
 void FilterChain::Lane::clear() noexcept {
   held.clear();
