@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <weir/connection_info.h>
 #include <weir/message.h>
 
 namespace weir {
@@ -69,6 +70,8 @@ struct StreamInfo {
   uint64_t request_headers_bytes = 0;  // as received
   uint64_t response_headers_bytes = 0;
 
+  const ConnectionInfo* connection =
+      nullptr;  // the client's; null in tests and for streams of weir's own
   std::string_view downstream_remote_address;         // "ip:port" of the trusted client (after XFF)
   std::string_view downstream_direct_remote_address;  // "ip:port" of the peer
   std::string_view downstream_local_address;

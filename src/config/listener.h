@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "config/loading.h"
-#include "proxy/options.h"
+#include "proxy/listener_options.h"
 
 namespace weir::config {
 

@@ -11,7 +11,7 @@
 #include <weir/filter_registry.h>
 
 #include "net/address.h"
-#include "proxy/options.h"
+#include "proxy/listener_options.h"
 #include "router/filter_host.h"
 #include "stats/store.h"
 #include "upstream/options.h"

@@ -50,19 +50,22 @@ HcmStats::HcmStats(StatsScope& scope)
       flow_control_resumed_reading(scope.counter("downstream_flow_control_resumed_reading_total")),
       rs_too_large(scope.counter("rs_too_large")) {}
 
-ListenerStats::ListenerStats(stats::Store& store, std::string_view listener_stat_prefix,
-                             std::string_view http_prefix)
-    : ListenerStats(*store.scope(base::concat("listener.", listener_stat_prefix, ".")),
-                    *store.scope(base::concat("listener.", listener_stat_prefix, ".http.",
-                                              http_prefix, "."))) {}
+ListenerStats::ListenerStats(stats::Store& store, std::string_view listener_stat_prefix)
+    : ListenerStats(*store.scope(base::concat("listener.", listener_stat_prefix, "."))) {}
 
-ListenerStats::ListenerStats(StatsScope& scope, StatsScope& http_scope)
+ListenerStats::ListenerStats(StatsScope& scope)
     : cx_total(scope.counter("downstream_cx_total")),
       cx_destroy(scope.counter("downstream_cx_destroy")),
       cx_active(scope.gauge("downstream_cx_active")),
-      cx_length_ms(scope.histogram("downstream_cx_length_ms")),
-      rq_completed(http_scope.counter("downstream_rq_completed")),
-      rq_classes(http_scope, "downstream_rq") {}
+      cx_length_ms(scope.histogram("downstream_cx_length_ms")) {}
+
+ListenerHttpStats::ListenerHttpStats(stats::Store& store, std::string_view listener_stat_prefix,
+                                     std::string_view http_prefix)
+    : ListenerHttpStats(*store.scope(
+          base::concat("listener.", listener_stat_prefix, ".http.", http_prefix, "."))) {}
+
+ListenerHttpStats::ListenerHttpStats(StatsScope& scope)
+    : rq_completed(scope.counter("downstream_rq_completed")), rq_classes(scope, "downstream_rq") {}
 
 std::string listener_stat_name(std::string_view address) {
   return base::replace_all(address, ":", "_");

@@ -1,4 +1,4 @@
-// HcmStats and ListenerStats: every metric of the downstream side by Envoy's name, resolved once per generation.
+// HcmStats, ListenerStats, ListenerHttpStats: every metric of the downstream side by Envoy's name, resolved once per generation.
 #pragma once
 
 #include <memory>
@@ -36,23 +36,30 @@ struct HcmStats {
   Counter& rs_too_large;  // "rs_too_large": a buffered response over the limit
 };
 
-/// "listener.<address>.*" and "listener.<address>.http.<stat_prefix>.*".
+/// "listener.<address>.*".
 struct ListenerStats {
-  ListenerStats(stats::Store& store, std::string_view listener_stat_prefix,
-                std::string_view http_prefix);
-  ListenerStats(StatsScope& scope, StatsScope& http_scope);
+  ListenerStats(stats::Store& store, std::string_view listener_stat_prefix);
+  explicit ListenerStats(StatsScope& scope);
 
   Counter &cx_total, &cx_destroy;
   Gauge& cx_active;
   Histogram& cx_length_ms;
+};
+
+/// "listener.<address>.http.<stat_prefix>.*".
+struct ListenerHttpStats {
+  ListenerHttpStats(stats::Store& store, std::string_view listener_stat_prefix,
+                    std::string_view http_prefix);
+  explicit ListenerHttpStats(StatsScope& scope);
+
   Counter& rq_completed;
   stats::StatusClasses rq_classes;
 };
 
-/// The metrics of one listener with one HttpConnectionManager. Sessions share it beyond their generation.
+/// The metrics of one HttpConnectionManager. Sessions share it beyond their generation.
 struct DownstreamStats {
   HcmStats http;
-  ListenerStats listener;
+  ListenerHttpStats listener;
 };
 
 /// "127.0.0.1_8080": the part of a listener's stat names that stands for its address.

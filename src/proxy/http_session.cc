@@ -14,42 +14,35 @@ namespace {
 constexpr int kRequestsPerTurn = 32;
 }  // namespace
 
-HttpSession::HttpSession(SessionDeps& deps, ListenerHost& host,
-                         std::unique_ptr<net::Connection> connection)
-    : deps_(deps),
-      host_(host),
-      scope_(host.current()->connection_scope()),
-      connection_(std::move(connection)),
+HttpSession::HttpSession(SessionDeps& deps, ListenerHost& host, ChainSlot& chain,
+                         AcceptedConnection&& accepted)
+    : Session(deps, host, chain, std::move(accepted)),
+      scope_(current()->connection_scope()),
       codec_(http::h1::make_server_connection(scope_->codec, *this, connection_->out())),
-      remote_text_(connection_->remote().to_string()),
-      remote_ip_(connection_->remote().is_unix() ? std::string() : connection_->remote().ip_text()),
       idle_timer_(deps.loop, &on_idle_timer, this),
       stream_idle_timer_(deps.loop, &on_stream_idle_timer, this),
       head_timer_(deps.loop, &on_head_timer, this),
-      duration_timer_(deps.loop, &on_duration_timer, this),
-      started_(deps.loop.now()) {
+      duration_timer_(deps.loop, &on_duration_timer, this) {
   const DownstreamStats& all = *scope_->stats;
   all.http.cx_total.inc();
   all.http.cx_active.inc();
   all.http.cx_http1_total.inc();
   all.http.cx_http1_active.inc();
-  all.listener.cx_total.inc();
-  all.listener.cx_active.inc();
 }
 
 HttpSession::~HttpSession() = default;
 
 void HttpSession::start() {
   connection_->set_sink(*this);
-  if (host_.draining()) start_drain();
+  if (born_draining()) start_drain();
   arm_idle();
   if (scope_->max_duration.count() > 0) duration_timer_.arm(scope_->max_duration);
   connection_->start();
   WEIR_LOG(kConnection, kDebug, "connection accepted",
            {{"connection", connection_->id()},
-            {"remote", remote_text_},
-            {"local", local_text()},
-            {"listener", host_.current()->listener().name}});
+            {"remote", info_.remote_address},
+            {"local", info_.local_address},
+            {"listener", current()->listener().name}});
 }
 
 // ---- bytes in -----------------------------------------------------------------------------------------------------------
@@ -101,8 +94,9 @@ void HttpSession::decode(Buffer& in) {
 void HttpSession::on_codec_error(const Error& error) {
   if (error.code == Code::kClosed) return on_client_gone(error.detail);
   stats().cx_protocol_error.inc();
-  WEIR_LOG(kHttp, kDebug, "malformed request",
-           {{"connection", connection_->id()}, {"remote", remote_text_}, {"why", error.detail}});
+  WEIR_LOG(
+      kHttp, kDebug, "malformed request",
+      {{"connection", connection_->id()}, {"remote", info_.remote_address}, {"why", error.detail}});
   if (stream_ != nullptr) stream_->on_bad_request(error);
   if (state_ == State::kOpen && stream_ == nullptr) close_gracefully("malformed request");
 }
@@ -110,7 +104,7 @@ void HttpSession::on_codec_error(const Error& error) {
 http::RequestReceiver& HttpSession::on_new_request(http::ResponseWriter& writer) {
   ++requests_;
   stream_ = deps_.streams.take();
-  stream_->begin(*this, writer, host_.current(), deps_.streams.next_id());
+  stream_->begin(*this, writer, current(), deps_.streams.next_id());
   return *stream_;
 }
 
@@ -133,7 +127,7 @@ void HttpSession::update_head_timer() {
     if (head_timer_.armed()) head_timer_.cancel();
     return;
   }
-  const Milliseconds timeout = host_.current()->hcm().request_headers_timeout;
+  const Milliseconds timeout = current()->hcm().request_headers_timeout;
   if (timeout.count() > 0 && !head_timer_.armed()) head_timer_.arm(timeout);
 }
 
@@ -144,7 +138,7 @@ void HttpSession::on_write_blocked() {
 }
 
 bool HttpSession::output_over_limit() const noexcept {
-  const size_t limit = host_.current()->listener().connection.buffer_limit;
+  const size_t limit = current()->listener().connection.buffer_limit;
   return limit > 0 && connection_->unsent() > limit;
 }
 
@@ -337,22 +331,19 @@ void HttpSession::finish(Ended ended, std::string_view why) {
   drop_stream();
   for (event::Timer* timer : {&idle_timer_, &stream_idle_timer_, &head_timer_, &duration_timer_})
     timer->cancel();
-  const auto length = std::chrono::duration_cast<Milliseconds>(deps_.loop.now() - started_).count();
+  const uint64_t length = age_ms();
   all.http.cx_destroy.inc();
   all.http.cx_active.dec();
   all.http.cx_http1_active.dec();
-  all.http.cx_length_ms.record(static_cast<uint64_t>(length));
-  all.listener.cx_destroy.inc();
-  all.listener.cx_active.dec();
-  all.listener.cx_length_ms.record(static_cast<uint64_t>(length));
+  all.http.cx_length_ms.record(length);
   WEIR_LOG(kConnection, kDebug, "connection closed",
            {{"connection", connection_->id()},
-            {"remote", remote_text_},
+            {"remote", info_.remote_address},
             {"by", local ? "weir" : "client"},
             {"why", why_closed_ != nullptr ? std::string_view(why_closed_) : why},
             {"requests", requests_},
             {"duration_ms", length}});
-  host_.remove(*this);
+  end();
 }
 
 }  // namespace weir::proxy

@@ -2,14 +2,11 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <string_view>
 
 #include "http/connection.h"
 #include "net/connection.h"
-#include "proxy/hcm_runtime.h"
-#include "proxy/listener_host.h"
-#include "proxy/session_deps.h"
+#include "proxy/session.h"
 
 namespace weir::proxy {
 
@@ -17,14 +14,20 @@ class HttpStream;
 
 /// Owner: its ListenerHost. Thread: its loop's. Reads bytes from the connection into the codec, which yields exchanges; each
 /// gets an HttpStream that runs by the newest runtime. Connection-scoped options are those of the runtime at accept.
-/// Death: finish() lets go of stream and connection, then ListenerHost::remove defers the deletion.
-class HttpSession final : public event::Deferrable,
+/// Death: finish() lets go of stream and connection, then Session::end().
+class HttpSession final : public Session,
                           public net::ConnectionSink,
                           public http::ServerConnectionSink {
  public:
-  HttpSession(SessionDeps& deps, ListenerHost& host, std::unique_ptr<net::Connection> connection);
+  HttpSession(SessionDeps& deps, ListenerHost& host, ChainSlot& chain,
+              AcceptedConnection&& accepted);
   ~HttpSession() override;
-  void start();
+
+  // Session
+  void start() override;
+  void start_drain() override;
+  void close_if_idle() override;
+  void abort() override;
 
   // net::ConnectionSink
   void on_data(Buffer& in, net::ReadEnd end) override;
@@ -38,19 +41,7 @@ class HttpSession final : public event::Deferrable,
   void on_hold_reading() override;
   void on_release_reading() override;
 
-  /// From now on responses say "connection: close".
-  void start_drain();
-  /// Closes gracefully if no request is under way.
-  void close_if_idle();
-  /// Cuts the connection and its stream.
-  void abort();
-
   // For HttpStream.
-  SessionDeps& deps() noexcept { return deps_; }
-  net::Connection& connection() noexcept { return *connection_; }
-  const std::string& remote_text() const noexcept { return remote_text_; }
-  const std::string& remote_ip() const noexcept { return remote_ip_; }  // empty for Unix sockets
-  const std::string& local_text() const noexcept { return host_.local_text(); }
   /// Response bytes stand in connection().out(): have them sent at the end of the turn.
   void response_written() { connection_->written(); }
   /// Bytes went either way: the stream is not idle.
@@ -64,7 +55,6 @@ class HttpSession final : public event::Deferrable,
   void reset_on_close() noexcept { reset_due_ = true; }
 
  private:
-  friend class ListenerHost;
   enum class State : uint8_t { kOpen, kClosing, kFinished };
   enum class Ended : uint8_t { kLocal, kRemote };
 
@@ -87,24 +77,17 @@ class HttpSession final : public event::Deferrable,
   void close_gracefully(const char* why);
   void finish(Ended ended, std::string_view why);
 
-  SessionDeps& deps_;
-  ListenerHost& host_;
   const std::shared_ptr<const ConnectionScope> scope_;
-  std::unique_ptr<net::Connection> connection_;
   std::unique_ptr<http::ServerConnection> codec_;
   std::unique_ptr<HttpStream> stream_;
-  std::string remote_text_;
-  std::string remote_ip_;
   event::Timer idle_timer_;
   event::Timer stream_idle_timer_;
   event::Timer head_timer_;
   event::Timer duration_timer_;
-  MonotonicTime started_{};
   Milliseconds stream_idle_timeout_{0};
   const char* why_closed_ = nullptr;  // by us, for the log
   uint64_t requests_ = 0;
   size_t kept_bytes_ = 0;  // of the input, not yet decoded
-  size_t index_ = 0;       // in ListenerHost::sessions_
   State state_ = State::kOpen;
   bool decoding_ = false;
   bool draining_ = false;

@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "proxy/http_session.h"
 #include "proxy/log_filter.h"
+#include "proxy/log_lines.h"
 #include "router/route.h"
 #include "router/route_table.h"
 #include "stream/local_reply.h"
@@ -53,10 +54,12 @@ void HttpStream::begin(HttpSession& session, http::ResponseWriter& writer,
   info.stream_id = id;
   info.start_time = loop.system_now();
   info.start = loop.now();
-  info.downstream_remote_address = info.downstream_direct_remote_address = session.remote_text();
-  info.downstream_local_address = session.local_text();
+  info.connection = &session.info();
+  info.downstream_remote_address = info.connection->remote_address;
+  info.downstream_direct_remote_address = info.connection->direct_remote_address;
+  info.downstream_local_address = info.connection->local_address;
   info.listener_name = runtime_->listener().name;
-  info.filter_chain_name = runtime_->listener().filter_chain.name;
+  info.filter_chain_name = runtime_->chain().name;
   const HcmStats& stats = runtime_->stats();
   stats.rq_total.inc();
   stats.rq_http1_total.inc();
@@ -95,7 +98,7 @@ void HttpStream::on_request_head(Protocol protocol, size_t wire_bytes, EndStream
   if (end == EndStream::kYes) request_ended();
   if (base::log_enabled(base::Component::kHttp, base::Level::kDebug)) [[unlikely]]
     log_begin();
-  const PeerFacts peer{session_->remote_ip(), session_->remote_text()};
+  const PeerFacts peer{session_->info().remote_ip, session_->info().remote_address};
   if (auto refusal = prepare_request(exchange_.request, info, *runtime_, peer, scratch_)) {
     begin_chain(0);
     if (refusal->close) writer_->close_after();
@@ -357,7 +360,7 @@ void HttpStream::on_duration_timer(void* self) {
 void HttpStream::count_response() {
   if (exchange_.info.health_check) return;
   const HcmStats& stats = runtime_->stats();
-  const ListenerStats& listener = runtime_->listener_stats();
+  const ListenerHttpStats& listener = runtime_->listener_stats();
   const int status = exchange_.response.status;
   stats.rq_completed.inc();
   stats.rq_classes.count(status);
@@ -395,22 +398,7 @@ void HttpStream::finish() {
 }
 
 void HttpStream::write_logs() {
-  const stream::FormatContext context = format_context();
-  WorkerLog& log = session_->deps().access_log;
-  for (const HcmRuntime::Log& item : runtime_->logs()) {
-    const AccessLogOptions& options = *item.options;
-    if (!passes(options.filter.get(), context)) continue;
-    std::string& line = log.batch(*item.file);
-    if (options.json) {
-      options.json->append(context, line, options.omit_empty);
-      line += '\n';
-    } else {
-      const stream::Format& format =
-          options.text ? *options.text : stream::default_access_log_format();
-      format.append(context, line, stream::Format::Escape::kYes, options.omit_empty);
-    }
-    log.line_added(*item.file);
-  }
+  write_log_lines(runtime_->logs(), format_context(), session_->deps().access_log);
 }
 
 /// For the log: what stands behind '?' may be a secret.

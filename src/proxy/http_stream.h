@@ -5,7 +5,7 @@
 #include <string>
 
 #include "http/connection.h"
-#include "proxy/hcm_runtime.h"
+#include "proxy/chain_runtime.h"
 #include "proxy/request_prep.h"
 #include "proxy/session_deps.h"
 #include "stream/chain.h"
@@ -42,8 +42,8 @@ class HttpStream final : public http::RequestReceiver, public stream::ChainHost 
   void on_client_gone(std::string_view details);
   void on_header_timeout();
   void on_idle_timeout();
-  void on_response_blocked() { chain_.on_response_blocked(); }
-  void on_response_resumed() { chain_.on_response_resumed(); }
+  void on_response_blocked() override { chain_.on_response_blocked(); }
+  void on_response_resumed() override { chain_.on_response_resumed(); }
   void abort(std::string_view details);
   bool head_received() const noexcept { return head_received_; }
   bool finished() const noexcept { return finished_; }

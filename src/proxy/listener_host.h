@@ -1,28 +1,35 @@
 // ListenerHost: one listener on one worker: makes sessions of accepted sockets, counts and drains them.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "net/listener.h"
-#include "proxy/hcm_runtime.h"
+#include "proxy/listener_runtime.h"
+#include "proxy/session.h"
 #include "proxy/session_deps.h"
 
 namespace weir::proxy {
 
-class HttpSession;
+/// Connections of a removed listener or chain learn of it from their next response; those that are still idle after this
+/// time are closed. Closed at once, they would lose the request that may be on its way.
+inline constexpr std::chrono::seconds kRetiredIdleGrace{5};
+/// … and all are cut after this time (Envoy's default --drain-time-s).
+inline constexpr std::chrono::minutes kRetiredMaxAge{10};
 
 /// Owner: the worker. Thread: its loop's. Order: construct, adopt() (again for each generation that keeps the listener),
 /// on_accept* from a net::Listener that the worker owns beside it; start_drain(), close_idle() as often as wished;
-/// destroy when session_count() is 0, or after close_all(). A session asks it for the newest runtime per stream.
-class ListenerHost final : public net::AcceptSink, public RuntimeSource {
+/// destroy when session_count() is 0, or after close_all().
+class ListenerHost final : public net::AcceptSink {
  public:
   ListenerHost(SessionDeps& deps, const net::Address& local);
   ~ListenerHost() override;
 
-  /// From the next stream on (and for connection-scoped fields the next connection) this is served.
-  void adopt(std::shared_ptr<const HcmRuntime> runtime, std::shared_ptr<const void> snapshot);
-  const RuntimeRef& current() const noexcept override { return current_; }
+  /// From the next stream on (and for connection-scoped fields the next connection) this is served. Connections of chains
+  /// that are gone, or whose frame has changed, drain.
+  void adopt(std::shared_ptr<const ListenerRuntime> runtime, std::shared_ptr<const void> snapshot);
   void on_accept(int fd, const net::Address& remote) override;
 
   /// Every response from now on says "connection: close", also on connections accepted later.
@@ -33,23 +40,45 @@ class ListenerHost final : public net::AcceptSink, public RuntimeSource {
   /// Cuts every connection; streams end with the flag of a local reset.
   void close_all();
   size_t session_count() const noexcept { return sessions_.size(); }
+  /// By its place in ListenerRuntime::chains().
+  const ChainSlot& chain(size_t index) const noexcept { return *chains_[index]; }
   /// Called (from the loop) each time the last session has gone.
   void set_on_empty(void (*callback)(void*), void* argument) noexcept {
     on_empty_ = callback;
     on_empty_argument_ = argument;
   }
 
-  /// For HttpSession: it is detached and dies after this turn.
-  void remove(HttpSession& session);
   const net::Address& local() const noexcept { return local_; }
   const std::string& local_text() const noexcept { return local_text_; }
 
+  // For Session.
+  void remove(Session& session);
+  /// Of the newest generation; stays valid as long as this.
+  const ListenerStats& stats() const noexcept { return identities_.back()->stats; }
+  std::string_view name() const noexcept { return identities_.back()->name; }
+
  private:
+  /// What connections refer to longer than their generation lives.
+  struct Identity {
+    std::string name;
+    std::string stat_prefix;
+    ListenerStats stats;
+  };
+  static void on_retire_timer(void* self);
+  void adopt_chains(const std::shared_ptr<const void>& snapshot);
+  void retire(std::unique_ptr<ChainSlot> slot);
+  void serve(AcceptedConnection accepted, ChainSlot& chain);
+  ConnectionInfo describe(net::Connection& connection);
+
   SessionDeps& deps_;
   net::Address local_;
   std::string local_text_;
-  RuntimeRef current_;
-  std::vector<std::unique_ptr<HttpSession>> sessions_;
+  std::shared_ptr<const ListenerRuntime> runtime_;
+  std::vector<std::unique_ptr<const Identity>> identities_;
+  std::vector<std::unique_ptr<ChainSlot>> chains_;   // as runtime_->chains()
+  std::vector<std::unique_ptr<ChainSlot>> retired_;  // with sessions left
+  std::vector<std::unique_ptr<Session>> sessions_;
+  event::Timer retire_timer_;
   bool draining_ = false;
   void (*on_empty_)(void*) = nullptr;
   void* on_empty_argument_ = nullptr;

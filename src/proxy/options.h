@@ -1,4 +1,4 @@
-// Options of listeners and HTTP connection managers; config/ fills them, proxy/ and server/ run them. Immutable once
+// Options of HTTP connection managers and access logs; config/ fills them, proxy/ and server/ run them. Immutable once
 // a snapshot is published; snapshots share unchanged ones.
 #pragma once
 
@@ -13,9 +13,6 @@
 #include "base/regex.h"
 #include "http/connection.h"
 #include "http/rules.h"
-#include "net/address.h"
-#include "net/connection.h"
-#include "net/listener.h"
 #include "router/options.h"
 #include "stream/format.h"
 #include "stream/header_ops.h"
@@ -119,23 +116,6 @@ struct HcmOptions {
   http::HostOptions host;
   LocalReplyOptions local_reply;
   bool proxy_100_continue = false;
-};
-
-struct FilterChainOptions {
-  std::string name;
-  std::shared_ptr<const HcmOptions> hcm;
-};
-
-struct ListenerOptions {
-  std::string name;
-  net::Address address;
-  net::SocketOptions socket;
-  std::string stat_prefix;            // empty: the address with ':' -> '_'
-  uint32_t accept_batch = 16;         // max_connections_to_accept_per_socket_event
-  net::ConnectionOptions connection;  // buffer limit, TCP keepalive
-  bool bind_to_port = true;
-  std::string traffic_direction = "UNSPECIFIED";
-  FilterChainOptions filter_chain;
 };
 
 }  // namespace weir::proxy

@@ -56,8 +56,8 @@ bool host_needs_work(std::string_view host, const http::HostOptions& options) no
   return false;
 }
 
-std::optional<Refusal> check_target(RequestHead& head, StreamInfo& info, const HcmRuntime& runtime,
-                                    std::string& scratch) {
+std::optional<Refusal> check_target(RequestHead& head, StreamInfo& info,
+                                    const ChainRuntime& runtime, std::string& scratch) {
   // Only an absolute target says so, and this connection is not what it names (RFC 9110 4.2.2).
   if (head.scheme() == "https") return refuse(403, "Forbidden", "http1.invalid_scheme", true);
   if (head.authority().empty()) return refuse(400, "", "missing_host_header", true);
@@ -243,10 +243,10 @@ void append_via(HeaderMap& headers, const std::string& via, std::string& scratch
 }  // namespace
 
 std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info,
-                                       const HcmRuntime& runtime, const PeerFacts& peer,
+                                       const ChainRuntime& runtime, const PeerFacts& peer,
                                        PrepScratch& scratch) {
   const HcmOptions& hcm = runtime.hcm();
-  info.downstream_remote_address = info.downstream_direct_remote_address = peer.remote_text;
+  info.downstream_remote_address = peer.remote_text;
   if (auto refusal = check_target(head, info, runtime, scratch.text)) return refusal;
 
   const Seen seen = look(head.headers);

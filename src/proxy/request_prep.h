@@ -7,7 +7,7 @@
 #include <weir/http_filter.h>
 
 #include "net/address.h"
-#include "proxy/hcm_runtime.h"
+#include "proxy/chain_runtime.h"
 
 namespace weir::proxy {
 
@@ -31,7 +31,7 @@ struct Refusal {
   bool close = false;
 };
 std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info,
-                                       const HcmRuntime& runtime, const PeerFacts& peer,
+                                       const ChainRuntime& runtime, const PeerFacts& peer,
                                        PrepScratch& scratch);
 
 /// Removes hop-by-hop fields and adds date, server, via and x-request-id as configured.

@@ -213,7 +213,7 @@ std::string ServerBackend::listeners_text() {
   const Snapshot* snapshot = server_.reloader().current();
   if (snapshot == nullptr) return out;
   for (const ListenerEntry& entry : snapshot->listeners)
-    out += entry.runtime->listener().name + "::" + entry.sockets->local().to_string() + "\n";
+    out += entry.runtime->options().name + "::" + entry.sockets->local().to_string() + "\n";
   return out;
 }
 
@@ -223,9 +223,9 @@ std::string ServerBackend::listeners_json() {
   json.begin_object().key("listener_statuses").begin_array();
   if (const Snapshot* snapshot = server_.reloader().current()) {
     for (const ListenerEntry& entry : snapshot->listeners) {
-      json.begin_object().key("name").text(entry.runtime->listener().name);
+      json.begin_object().key("name").text(entry.runtime->options().name);
       json.key("local_address").text(entry.sockets->local().to_string());
-      json.key("traffic_direction").text(entry.runtime->listener().traffic_direction).end_object();
+      json.key("traffic_direction").text(entry.runtime->options().traffic_direction).end_object();
     }
   }
   json.end_array().end_object();

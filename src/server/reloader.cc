@@ -229,9 +229,9 @@ void Reloader::commit(const wasm::PrepareOutcome& outcome) {
 
 void Reloader::apply_socket_options(const Snapshot& before) const {
   for (const ListenerEntry& entry : current_->listeners) {
-    const net::SocketOptions& wanted = entry.runtime->listener().socket;
+    const net::SocketOptions& wanted = entry.runtime->options().socket;
     for (const ListenerEntry& old : before.listeners) {
-      if (old.key != entry.key || old.runtime->listener().socket == wanted) continue;
+      if (old.key != entry.key || old.runtime->options().socket == wanted) continue;
       for (unsigned i = 0; const net::ListenSocket* socket = entry.sockets->of(i); ++i)
         socket->apply(wanted);
     }

@@ -77,7 +77,7 @@ Result<ListenerEntry> SnapshotMaker::make_listener(
   const ListenerEntry* before = find_entry(previous, entry.key);
   if (before != nullptr) {
     entry.sockets = before->sockets;
-    if (&before->runtime->listener() == options.get()) {
+    if (&before->runtime->options() == options.get()) {
       entry.runtime = before->runtime;
       return entry;
     }
@@ -90,7 +90,7 @@ Result<ListenerEntry> SnapshotMaker::make_listener(
     entry.sockets = std::make_shared<const SocketSet>(std::move(*opened));
   }
   WEIR_TRY(runtime,
-           proxy::HcmRuntime::make(options, entry.sockets->local(), generation, store, logs));
+           proxy::ListenerRuntime::make(options, entry.sockets->local(), generation, store, logs));
   entry.runtime = std::move(runtime);
   return entry;
 }

@@ -12,7 +12,7 @@
 
 #include "config/loader.h"
 #include "net/listener.h"
-#include "proxy/hcm_runtime.h"
+#include "proxy/listener_runtime.h"
 #include "upstream/cluster.h"
 
 namespace weir::server {
@@ -45,7 +45,7 @@ std::string socket_key(const proxy::ListenerOptions& options);
 struct ListenerEntry {
   std::string key;
   std::shared_ptr<const SocketSet> sockets;
-  std::shared_ptr<const proxy::HcmRuntime> runtime;
+  std::shared_ptr<const proxy::ListenerRuntime> runtime;
 };
 
 /// Owner: main and every worker that has adopted it, and the streams that began with it.

@@ -5,18 +5,11 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "proxy/http_session.h"
 #include "stats/store.h"
 #include "wasm/host.h"
 
 namespace weir::server {
 namespace {
-
-/// A removed listener's connections learn of it from "connection: close" on their next response; those that are still
-/// idle after this time are closed. Closed at once, they would lose the request that may be on its way.
-constexpr std::chrono::seconds kRetiredListenerIdleGrace{5};
-/// … and all are cut after this time (Envoy's default --drain-time-s).
-constexpr std::chrono::minutes kRetiredListenerMaxAge{10};
 
 bool belongs(bool inbound, admin::DrainScope scope) noexcept {
   return inbound || scope == admin::DrainScope::kAll;
@@ -85,7 +78,7 @@ Worker::Listening Worker::make_listening(const ListenerEntry& entry,
   Listening made;
   made.key = entry.key;
   made.sockets = entry.sockets;
-  made.inbound = entry.runtime->listener().traffic_direction == "INBOUND";
+  made.inbound = entry.runtime->options().traffic_direction == "INBOUND";
   made.host = std::make_unique<proxy::ListenerHost>(session_deps_, entry.sockets->local());
   made.host->set_on_empty(&Worker::on_host_empty, this);
   if (const net::ListenSocket* socket = entry.sockets->of(index_)) {
@@ -95,7 +88,7 @@ Worker::Listening Worker::make_listening(const ListenerEntry& entry,
       sink = made.relay.get();
     }
     made.listener = std::make_unique<net::Listener>(loop_, *socket, *sink,
-                                                    entry.runtime->listener().accept_batch);
+                                                    entry.runtime->options().accept_batch);
   }
   if (draining_) made.host->start_drain();
   log_listener("listener begins", made);
@@ -115,7 +108,7 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, wasm::Host* wasm,
     if (kept != listenings_.end()) {
       next.push_back(std::move(*kept));
       listenings_.erase(kept);
-      next.back().inbound = entry.runtime->listener().traffic_direction == "INBOUND";
+      next.back().inbound = entry.runtime->options().traffic_direction == "INBOUND";
     } else {
       next.push_back(make_listening(entry, peers));
     }
@@ -147,7 +140,7 @@ void Worker::retire(Listening listening) {
   loop_.refresh_clock();
   listening.retired_at = loop_.now();
   retired_.push_back(std::move(listening));
-  if (!retire_timer_.armed()) retire_timer_.arm(kRetiredListenerIdleGrace);
+  if (!retire_timer_.armed()) retire_timer_.arm(proxy::kRetiredIdleGrace);
   sweep_.schedule();
 }
 
@@ -155,12 +148,12 @@ void Worker::on_retire_timer(void* self) {
   auto& worker = *static_cast<Worker*>(self);
   for (Listening& each : worker.retired_) {
     const auto age = worker.loop_.now() - each.retired_at;
-    if (age >= kRetiredListenerMaxAge)
+    if (age >= proxy::kRetiredMaxAge)
       each.host->close_all();
-    else if (age >= kRetiredListenerIdleGrace)
+    else if (age >= proxy::kRetiredIdleGrace)
       each.host->close_idle();
   }
-  if (!worker.retired_.empty()) worker.retire_timer_.arm(kRetiredListenerIdleGrace);
+  if (!worker.retired_.empty()) worker.retire_timer_.arm(proxy::kRetiredIdleGrace);
 }
 
 void Worker::on_host_empty(void* self) { static_cast<Worker*>(self)->sweep_.schedule(); }

@@ -112,7 +112,7 @@ uint16_t TestProxy::port(std::string_view listener) {
   uint16_t found = 0;
   on_main([this, listener, &found] {
     for (const auto& entry : server_->reloader().current()->listeners) {
-      if (!listener.empty() && entry.runtime->listener().name != listener) continue;
+      if (!listener.empty() && entry.runtime->options().name != listener) continue;
       found = entry.sockets->local().port();
       break;
     }

@@ -47,7 +47,7 @@ TEST_F(Example, QuickstartIsWhereItsCommentSays) {
   const proxy::ListenerOptions& listener = *result.configuration->listeners.at(0);
   EXPECT_EQ(listener.address.to_string(), "127.0.0.1:10000");
   EXPECT_EQ(result.configuration->admin.address->to_string(), "127.0.0.1:9901");
-  EXPECT_EQ(listener.filter_chain.hcm->filters.at(0).type,
+  EXPECT_EQ(listener.filter_chains.at(0)->hcm->filters.at(0).type,
             "envoy.extensions.filters.http.wasm.v3.Wasm");
   EXPECT_EQ(
       result.configuration->clusters.at(0)->localities.at(0).endpoints.at(0).address.to_string(),

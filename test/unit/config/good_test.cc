@@ -20,7 +20,7 @@ TEST_F(LoaderTest, FillsDefaults) {
   EXPECT_TRUE(listener.socket.reuse_port);
   EXPECT_TRUE(listener.bind_to_port);
   EXPECT_EQ(listener.traffic_direction, "UNSPECIFIED");
-  const proxy::HcmOptions& hcm = *listener.filter_chain.hcm;
+  const proxy::HcmOptions& hcm = *listener.filter_chains.at(0)->hcm;
   EXPECT_EQ(hcm.stat_prefix, "in");
   EXPECT_EQ(hcm.server_name, "weir");
   EXPECT_FALSE(hcm.use_remote_address);
@@ -122,7 +122,7 @@ TEST_F(LoaderTest, ReadsListener) {
   EXPECT_EQ(listener.connection.keepalive_time_s, 30);
   EXPECT_EQ(listener.connection.keepalive_interval_s, 5);
   EXPECT_EQ(listener.connection.keepalive_probes, 2);
-  EXPECT_EQ(listener.filter_chain.name, "one");
+  EXPECT_EQ(listener.filter_chains.at(0)->name, "one");
 }
 
 TEST_F(LoaderTest, ReadsConnectionManager) {
@@ -167,7 +167,7 @@ TEST_F(LoaderTest, ReadsConnectionManager) {
                     "  header_key_format: {proper_case_words: {}}\n"
                     "http_filters:\n" +
                     kRouter + "route_config: {name: r}\n"));
-  const proxy::HcmOptions& hcm = *configuration->listeners.at(0)->filter_chain.hcm;
+  const proxy::HcmOptions& hcm = *configuration->listeners.at(0)->filter_chains.at(0)->hcm;
   EXPECT_TRUE(hcm.use_remote_address);
   EXPECT_EQ(hcm.xff_num_trusted_hops, 2u);
   EXPECT_TRUE(hcm.skip_xff_append);
@@ -300,7 +300,7 @@ TEST_F(LoaderTest, ReadsAccessLogsAndLocalReplies) {
       "  body_format: {json_format: {status: \"%RESPONSE_CODE%\"}}\n"
       "http_filters:\n" +
       kRouter + "route_config: {}\n"));
-  const proxy::HcmOptions& hcm = *configuration->listeners.at(0)->filter_chain.hcm;
+  const proxy::HcmOptions& hcm = *configuration->listeners.at(0)->filter_chains.at(0)->hcm;
   ASSERT_EQ(hcm.access_logs.size(), 3u);
   const proxy::AccessLogOptions& file = hcm.access_logs[0];
   EXPECT_EQ(file.sink, proxy::AccessLogOptions::Sink::kFile);

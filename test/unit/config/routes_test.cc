@@ -12,7 +12,7 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 
 const router::RouteTableOptions& table_of(const Configuration& configuration) {
-  return configuration.listeners.at(0)->filter_chain.hcm->routes->options();
+  return configuration.listeners.at(0)->filter_chains.at(0)->hcm->routes->options();
 }
 const router::RouteOptions& route_of(const Configuration& configuration) {
   return table_of(configuration).virtual_hosts.at(0).routes.at(0);
@@ -200,7 +200,7 @@ TEST_F(LoaderTest, MakesFiltersAndTheirRouteConfigurations) {
                "          \"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig\n"
                "          disabled: true\n"
                "          config: {\"@type\": type.googleapis.com/test.Label, label: route}\n"));
-  const proxy::HcmOptions& hcm = *configuration->listeners.at(0)->filter_chain.hcm;
+  const proxy::HcmOptions& hcm = *configuration->listeners.at(0)->filter_chains.at(0)->hcm;
   ASSERT_EQ(hcm.filters.size(), 3u);
   const auto& first = static_cast<const StubFactory&>(*hcm.filters[0].factory);
   EXPECT_EQ(first.name, "first");

@@ -66,7 +66,7 @@ TEST_F(Files, DataSourcesAreReadRecordedAndCompared) {
   const std::string yaml = write("weir.yaml", with_code("{filename: " + code + "}"));
   LoadResult before = load_file(yaml, context_);
   ASSERT_EQ(texts(before.diagnostics), "");
-  const auto& filters = before.configuration->listeners.at(0)->filter_chain.hcm->filters;
+  const auto& filters = before.configuration->listeners.at(0)->filter_chains.at(0)->hcm->filters;
   EXPECT_EQ(static_cast<const StubFactory&>(*filters.at(0).factory).code, "one");
   EXPECT_THAT(before.files, ElementsAre(yaml, code));
   EXPECT_THAT(before.configuration->files, ElementsAre(yaml, code));
@@ -82,7 +82,7 @@ TEST_F(Files, OtherDataSources) {
   auto bytes = good(with_code("{inline_bytes: AGFzbQ==}"));
   const auto code = [](const Configuration& configuration) {
     return static_cast<const StubFactory&>(
-               *configuration.listeners.at(0)->filter_chain.hcm->filters.at(0).factory)
+               *configuration.listeners.at(0)->filter_chains.at(0)->hcm->filters.at(0).factory)
         .code;
   };
   EXPECT_EQ(code(*bytes), std::string("\0asm", 4));

@@ -455,7 +455,7 @@ TEST_F(SessionTest, NextStreamRunsByTheNewestRuntime) {
   origin.on_request = nullptr;
   Client client = connect();
   send(client, kGet);
-  const uint32_t users = host->current().users();
+  const uint32_t users = host->chain(0).current().users();
   EXPECT_EQ(users, 2u) << "the listener and one stream";
   options.stat_prefix = "test";
   options.server_name = "second";
@@ -465,7 +465,7 @@ TEST_F(SessionTest, NextStreamRunsByTheNewestRuntime) {
   EXPECT_TRUE(has(receive(client), "server: weir")) << "a stream keeps what it began with";
   origin.on_request = [](Upstream& upstream) { upstream.respond(200, "2"); };
   EXPECT_TRUE(has(exchange(client, kGet), "server: second"));
-  EXPECT_EQ(host->current().users(), 1u) << "an idle connection holds no generation";
+  EXPECT_EQ(host->chain(0).current().users(), 1u) << "an idle connection holds no generation";
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "proxy/hcm_runtime.h"
 #include "proxy/http_session.h"
 #include "proxy/http_stream.h"
 #include "proxy/listener_host.h"
@@ -126,11 +125,13 @@ class SessionTest : public ::testing::Test {
     auto listener = std::make_shared<ListenerOptions>();
     listener->name = "main";
     listener->connection.buffer_limit = buffer_limit;
-    listener->filter_chain.name = "chain";
     auto hcm = std::make_shared<HcmOptions>(std::move(options));
     options = HcmOptions();
-    listener->filter_chain.hcm = std::move(hcm);
-    auto runtime = HcmRuntime::make(listener, local, ++generation, store, logs);
+    auto chain = std::make_shared<FilterChainOptions>();
+    chain->name = "chain";
+    chain->hcm = std::move(hcm);
+    listener->filter_chains.push_back(std::move(chain));
+    auto runtime = ListenerRuntime::make(listener, local, ++generation, store, logs);
     ASSERT_TRUE(runtime) << runtime.error().detail;
     if (!host) host = std::make_unique<ListenerHost>(deps, local);
     host->adopt(*runtime, nullptr);

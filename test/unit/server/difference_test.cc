@@ -1,7 +1,7 @@
 // What the log says of an edit.
 #include <gtest/gtest.h>
 
-#include "proxy/options.h"
+#include "proxy/listener_options.h"
 #include "server/snapshot.h"
 #include "upstream/options.h"
 

@@ -1,4 +1,4 @@
-// HcmRuntime: what the sessions of one listener run by, in one generation; RuntimeRef counts its users on one worker.
+// ChainRuntime: what the sessions of one filter chain run by, in one generation; RuntimeRef counts its users on one worker.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@
 #include <vector>
 #include <weir/result.h>
 
-#include "proxy/access_log.h"
 #include "proxy/hcm_stats.h"
-#include "proxy/options.h"
+#include "proxy/listener_options.h"
+#include "proxy/log_lines.h"
 #include "stats/store.h"
 
 namespace weir::proxy {
@@ -42,40 +42,46 @@ struct ConnectionScope {
   Milliseconds delayed_close;
 };
 
-/// One listener's HttpConnectionManager with stats resolved and log files opened. Made on main, one per listener and
-/// generation (or carried over when nothing of it changed); immutable, shared by all workers.
-class HcmRuntime {
+/// What stands for the listener in the names of its metrics.
+std::string stat_prefix_of(const ListenerOptions& listener, const net::Address& bound);
+
+/// One filter chain with stats resolved and log files opened. Made on main, one per chain and generation (or carried over
+/// when nothing of the listener changed); immutable, shared by all workers.
+class ChainRuntime {
  public:
   /// `bound` is the address the listener really has (port 0 resolved). Error: an access log that cannot be opened.
-  static Result<std::shared_ptr<const HcmRuntime>> make(
-      std::shared_ptr<const ListenerOptions> listener, const net::Address& bound,
+  static Result<std::shared_ptr<const ChainRuntime>> make(
+      std::shared_ptr<const ListenerOptions> listener,
+      std::shared_ptr<const FilterChainOptions> chain, const net::Address& bound,
       uint64_t generation, stats::Store& store, AccessLogWriter& logs);
 
   const ListenerOptions& listener() const noexcept { return *listener_; }
-  const HcmOptions& hcm() const noexcept { return *listener_->filter_chain.hcm; }
-  const HcmStats& stats() const noexcept { return scope_->stats->http; }
-  const ListenerStats& listener_stats() const noexcept { return scope_->stats->listener; }
-  const std::shared_ptr<const ConnectionScope>& connection_scope() const noexcept { return scope_; }
+  const FilterChainOptions& chain() const noexcept { return *chain_; }
   uint64_t generation() const noexcept { return generation_; }
+  bool is_http() const noexcept { return chain_->hcm != nullptr; }
+
+  // Require is_http().
+  const HcmOptions& hcm() const noexcept { return *chain_->hcm; }
+  const HcmStats& stats() const noexcept { return scope_->stats->http; }
+  const ListenerHttpStats& listener_stats() const noexcept { return scope_->stats->listener; }
+  const std::shared_ptr<const ConnectionScope>& connection_scope() const noexcept { return scope_; }
   const http::HostOptions& host_options() const noexcept {
     return host_;
   }  // with the listener's port
 
-  struct Log {
-    const AccessLogOptions* options;
-    LogFile* file;
-  };
-  const std::vector<Log>& logs() const noexcept { return logs_; }
+  const std::vector<OpenLog>& logs() const noexcept { return logs_; }
 
  private:
-  HcmRuntime(std::shared_ptr<const ListenerOptions> listener, const net::Address& bound,
-             uint64_t generation, stats::Store& store);
+  ChainRuntime(std::shared_ptr<const ListenerOptions> listener,
+               std::shared_ptr<const FilterChainOptions> chain, uint64_t generation)
+      : listener_(std::move(listener)), chain_(std::move(chain)), generation_(generation) {}
 
   std::shared_ptr<const ListenerOptions> listener_;
+  std::shared_ptr<const FilterChainOptions> chain_;
   uint64_t generation_;
   std::shared_ptr<const ConnectionScope> scope_;
   http::HostOptions host_;
-  std::vector<Log> logs_;
+  std::vector<OpenLog> logs_;
 };
 
 /// A counted reference on a runtime for one worker; the count is not atomic. The last reference lets go of the snapshot on
@@ -84,7 +90,7 @@ class RuntimeRef {
  public:
   RuntimeRef() noexcept = default;
   /// `snapshot` is kept alive too (the whole generation: routes, plugins, clusters).
-  static RuntimeRef make(std::shared_ptr<const HcmRuntime> runtime,
+  static RuntimeRef make(std::shared_ptr<const ChainRuntime> runtime,
                          std::shared_ptr<const void> snapshot) {
     RuntimeRef ref;
     ref.pin_ = new Pin{std::move(runtime), std::move(snapshot), 1};
@@ -103,25 +109,20 @@ class RuntimeRef {
   }
 
   explicit operator bool() const noexcept { return pin_ != nullptr; }
-  const HcmRuntime& operator*() const noexcept { return *pin_->runtime; }
-  const HcmRuntime* operator->() const noexcept { return pin_->runtime.get(); }
-  const HcmRuntime* get() const noexcept { return pin_ == nullptr ? nullptr : pin_->runtime.get(); }
+  const ChainRuntime& operator*() const noexcept { return *pin_->runtime; }
+  const ChainRuntime* operator->() const noexcept { return pin_->runtime.get(); }
+  const ChainRuntime* get() const noexcept {
+    return pin_ == nullptr ? nullptr : pin_->runtime.get();
+  }
   uint32_t users() const noexcept { return pin_ == nullptr ? 0 : pin_->users; }
 
  private:
   struct Pin {
-    std::shared_ptr<const HcmRuntime> runtime;
+    std::shared_ptr<const ChainRuntime> runtime;
     std::shared_ptr<const void> snapshot;
     uint32_t users;
   };
   Pin* pin_ = nullptr;
-};
-
-/// Asked once per stream for the newest runtime of the session's listener.
-class RuntimeSource {
- public:
-  virtual ~RuntimeSource() = default;
-  virtual const RuntimeRef& current() const noexcept = 0;
 };
 
 }  // namespace weir::proxy

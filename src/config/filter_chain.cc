@@ -1,0 +1,121 @@
+#include "config/filter_chain.h"
+
+#include <utility>
+
+#include "config/hcm.h"
+#include "config/json_text.h"
+#include "config/parts.h"
+
+namespace weir::config {
+namespace {
+
+using proxy::FilterChainOptions;
+
+constexpr std::string_view kRawBuffer =
+    "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
+constexpr std::string_view kTls = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
+
+void take_everything(const View& view) {
+  for (const std::string& key : view.keys()) view.ignore({key});
+}
+
+void read_transport(View& chain, FilterChainOptions& out) {
+  out.transport_connect_timeout =
+      chain.millis("transport_socket_connect_timeout", out.transport_connect_timeout);
+  auto socket = chain.child("transport_socket");
+  if (!socket) return;
+  out.frame = canonical_json(socket->node());
+  socket->ignore({"name"});
+  auto config = socket->required_child("typed_config");
+  if (!config) return;
+  const std::string type = config->type();
+  if (type == kRawBuffer) return;
+  take_everything(*config);
+  if (type == kTls) {
+    config->error("@type", "TLS is not supported yet");
+  } else if (!type.empty()) {
+    refuse_type(*config, type, {kRawBuffer});
+  }
+}
+
+// Null after an error.
+std::shared_ptr<const NetworkFilterFactory> make_factory(View& config, std::string_view type,
+                                                         std::string_view name, HcmScope& scope) {
+  const FilterRegistry& registry = scope.loading.context.registry;
+  const NetworkFilterMaker maker = type.empty() ? nullptr : registry.find_network(type);
+  if (maker == nullptr) {
+    std::vector<std::string_view> known{kHcmType};
+    for (const auto& [each, unused] : registry.network()) known.push_back(each);
+    if (!type.empty()) refuse_type(config, type, known);
+    take_everything(config);
+    return nullptr;
+  }
+  auto stats = scope.loading.context.stats.scope({});
+  FactoryContext context{*stats, name, scope.traffic_direction, &scope.loading.context.host,
+                         stats.get()};
+  auto factory = maker(config, context);
+  if (!factory && !config.failed()) config.error({}, "the filter refuses this configuration");
+  return factory;
+}
+
+// A terminal filter ends the chain, and none stands behind it.
+void judge_order(View& filter, const std::string& name, bool terminal, bool last) {
+  if (terminal && !last)
+    filter.error({}, "the terminal filter " + quote(name) + " must be the last of \"filters\"");
+  if (!terminal && last)
+    filter.error({},
+                 "the last filter must be a terminal one, such as "
+                 "envoy.filters.network.http_connection_manager; " +
+                     quote(name) + " is not");
+}
+
+void read_network_filter(View& filter, FilterChainOptions& out, HcmScope& scope, bool last) {
+  const std::string name = filter.required_text("name");
+  filter.later({"config_discovery"});
+  if (filter.has("config_discovery")) return;
+  auto config = filter.required_child("typed_config");
+  if (!config) return;
+  if (!config->has("@type")) config->missing("@type");
+  const std::string type = config->type();
+  if (type == kHcmType) {
+    if (const Node* codec = config->raw("codec_type")) out.frame += canonical_json(*codec);
+    out.hcm = read_hcm(*config, scope);
+    return judge_order(filter, name, true, last);
+  }
+  auto factory = make_factory(*config, type, name, scope);
+  if (factory == nullptr) return;
+  judge_order(filter, name, factory->terminal(), last);
+  out.filters.push_back({name, type, std::move(factory)});
+}
+
+std::unique_ptr<const FilterChainOptions> read_filter_chain(View& chain, HcmScope& scope) {
+  auto out = std::make_unique<FilterChainOptions>();
+  out->name = chain.text("name");
+  if (!out->name.empty()) out->key = "name " + out->name;
+  chain.later({"filter_chain_match", "use_proxy_proto", "on_demand_configuration"});
+  chain.ignore({"metadata"});
+  read_transport(chain, *out);
+  auto filters = chain.children("filters");
+  if (chain.no_items("filters")) chain.missing("filters");
+  for (size_t i = 0; i < filters.size(); ++i)
+    read_network_filter(*filters[i], *out, scope, i + 1 == filters.size());
+  out->frame += out->hcm != nullptr ? " http" : " bytes";
+  return out;
+}
+
+}  // namespace
+
+void read_filter_chains(View& listener, proxy::ListenerOptions& out, Loading& loading) {
+  HcmScope scope{loading, out.traffic_direction,
+                 out.address.is_unix() ? uint16_t{0} : out.address.port()};
+  listener.later({"filter_chain_matcher", "default_filter_chain"});
+  auto chains = listener.children("filter_chains");
+  if (listener.no_items("filter_chains")) listener.missing("filter_chains");
+  for (size_t i = 0; i < chains.size(); ++i) {
+    auto chain = read_filter_chain(*chains[i], scope);
+    if (i > 0) chains[i]->error({}, "more than one filter chain is not supported yet");
+    out.filter_chains.push_back(std::move(chain));
+  }
+}
+
+}  // namespace weir::config
