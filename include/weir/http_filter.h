@@ -81,6 +81,10 @@ class FilterCallbacks {
   /// EndStream::kYes this gives a body to a message without one.
   virtual void add_request_body(Buffer&& data) = 0;
   virtual void add_response_body(Buffer&& data) = 0;
+  /// Sends data on in front of what this filter holds, which stays held: how a body is let through piece by piece, from
+  /// timers also after its end has come. The head must have gone on; nothing is sent once the end has.
+  virtual void pass_request_body(Buffer&& data) = 0;
+  virtual void pass_response_body(Buffer&& data) = 0;
   /// Adds trailers to a message without; only inside the callback that carries the end of the body.
   virtual HeaderMap& add_request_trailers() = 0;
   virtual HeaderMap& add_response_trailers() = 0;
@@ -102,6 +106,9 @@ class FilterCallbacks {
     if (const void* config = route_config()) configs.add(config);
     return configs;
   }
+
+  /// Name of the cluster that the matched route sends to; empty if there is none.
+  virtual std::string_view route_cluster() = 0;
 
   /// Limit in bytes for held bodies of one direction.
   virtual size_t buffer_limit(Direction direction) const noexcept = 0;

@@ -66,4 +66,9 @@ std::optional<std::chrono::milliseconds> Route::idle_timeout() const {
   return route_.route ? route_.route->idle_timeout : std::nullopt;
 }
 
+std::string_view Route::cluster_name(const RequestHead& head) const {
+  if (const std::string& named = cluster(); !named.empty() || !route_.route) return named;
+  return head.headers.get(route_.route->cluster_header).value_or(std::string_view());
+}
+
 }  // namespace weir::router

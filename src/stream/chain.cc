@@ -12,6 +12,7 @@ namespace weir::stream {
 void FilterChain::Lane::clear() noexcept {
   held.clear();
   added.clear();
+  passed.clear();
   received = 0;
   stop = Stop::kNone;
   entered = in_callback = releasing = head_waiting = head_end = body_end = false;
@@ -70,6 +71,11 @@ const void* FilterChain::Slot::route_config() {
 RouteConfigs FilterChain::Slot::route_configs() {
   const RouteRef* route = chain->route();
   return route == nullptr ? RouteConfigs() : route->filter_configs(name);
+}
+
+std::string_view FilterChain::Slot::route_cluster() {
+  const RouteRef* route = chain->route();
+  return route == nullptr ? std::string_view() : route->cluster_name(chain->exchange_->request);
 }
 
 std::unique_ptr<StreamTimer> FilterChain::Slot::start_timer(std::chrono::milliseconds delay,

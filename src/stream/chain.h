@@ -115,6 +115,7 @@ class FilterChain final : public TerminalCallbacks {
   struct Lane {
     Buffer held;
     Buffer added;           // add_*_body during a callback of this lane
+    Buffer passed;          // pass_*_body: goes on in front of `held`
     uint64_t received = 0;  // body bytes that arrived while the head stands here
     Stop stop = Stop::kNone;
     bool entered = false;  // the head callback was called
@@ -181,6 +182,8 @@ class FilterChain final : public TerminalCallbacks {
   void continue_from(int index);
   template <Direction D>
   void add_body(int index, Buffer&& data);
+  template <Direction D>
+  void pass_body(int index, Buffer&& data);
   template <Direction D>
   HeaderMap& add_trailers(int index);
   template <Direction D>

@@ -160,6 +160,18 @@ void FilterChain::add_body(int index, Buffer&& data) {
 }
 
 template <Direction D>
+void FilterChain::pass_body(int index, Buffer&& data) {
+  Lane& here = lane<D>(index);
+  const bool dead = D == Direction::kRequest && request_dead_;
+  if (ended_ || done_ || dead || !here.entered || here.head_waiting || here.end_passed) {
+    data.clear();
+    return;
+  }
+  here.passed.append(std::move(data));
+  schedule();
+}
+
+template <Direction D>
 HeaderMap& FilterChain::add_trailers(int index) {
   Lane& here = lane<D>(index);
   HeaderMap& map =
@@ -177,6 +189,14 @@ template <Direction D>
 void FilterChain::run_due(int index) {
   Lane& here = lane<D>(index);
   if (here.in_callback || done_) return;
+  if (!here.passed.empty()) {
+    Buffer data = std::move(here.passed);
+    const uint32_t started = epoch<D>();
+    run_body<D>(next<D>(index), data, EndStream::kNo);
+    data.clear();
+    if (epoch<D>() != started) return;
+    check_limit<D>(here, true);  // the filter may have taken it from what it holds
+  }
   if (!here.added.empty()) {
     Buffer data = std::move(here.added);
     if (here.stop != Stop::kNone)
@@ -194,6 +214,7 @@ void FilterChain::run_due(int index) {
   template void FilterChain::run_due<D>(int);             \
   template void FilterChain::continue_from<D>(int);       \
   template void FilterChain::add_body<D>(int, Buffer&&);  \
+  template void FilterChain::pass_body<D>(int, Buffer&&); \
   template HeaderMap& FilterChain::add_trailers<D>(int);  \
   template void FilterChain::kill<D>()
 WEIR_INSTANTIATE(Direction::kRequest);

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "stream/chain.h"
 
@@ -26,6 +27,12 @@ class FilterChain::Slot final : public FilterCallbacks {
   }
   void add_request_body(Buffer&& data) override;
   void add_response_body(Buffer&& data) override;
+  void pass_request_body(Buffer&& data) override {
+    chain->pass_body<Direction::kRequest>(index, std::move(data));
+  }
+  void pass_response_body(Buffer&& data) override {
+    chain->pass_body<Direction::kResponse>(index, std::move(data));
+  }
   HeaderMap& add_request_trailers() override;
   HeaderMap& add_response_trailers() override;
   void reply(LocalReply reply) override;
@@ -33,6 +40,7 @@ class FilterChain::Slot final : public FilterCallbacks {
   void clear_route_cache() override;
   const void* route_config() override;
   RouteConfigs route_configs() override;
+  std::string_view route_cluster() override;
   size_t buffer_limit(Direction direction) const noexcept override {
     return direction == Direction::kRequest ? chain->request_limit_ : chain->response_limit_;
   }

@@ -28,6 +28,10 @@ class RouteRef {
   }
   /// typed_per_filter_config says `disabled` (1), explicitly enabled (0), or nothing (-1).
   virtual int filter_disabled(std::string_view filter_name) const = 0;
+  /// Name of the cluster that this request goes to; empty if it is not known or goes to none.
+  virtual std::string_view cluster_name(const RequestHead& head) const {
+    return static_cast<void>(head), std::string_view();
+  }
   /// Applies the response header operations of the route, virtual host and table. The router calls it for responses
   /// of the upstream, the driver for local replies.
   virtual void finalize_response(HeaderMap& headers, const FormatContext& context) const {

@@ -1,0 +1,101 @@
+// pass_*_body: what a filter lets through in front of what it holds.
+#include "unit/stream/chain_fixture.h"
+
+namespace weir::stream::test {
+namespace {
+
+class ChainPass : public ChainFixture {
+ protected:
+  /// A filter that keeps the response's body with back-pressure.
+  ScriptFilter& keeper() {
+    ScriptFilter::Script keep;
+    keep.response_body = [](ScriptFilter&, Buffer&, EndStream) { return Flow::kWatermark; };
+    keep.request_body = [](ScriptFilter&, Buffer&, EndStream) { return Flow::kWatermark; };
+    ScriptFilter& filter = add("keeper", keep);
+    finish_chain();
+    return filter;
+  }
+  /// The first `n` held bytes go on.
+  static void pass_response(ScriptFilter& filter, size_t n) {
+    Buffer slice;
+    filter.callbacks().held_response_body()->move_to(slice, n);
+    filter.callbacks().pass_response_body(std::move(slice));
+  }
+};
+
+TEST_F(ChainPass, PieceByPieceAlsoBehindTheEnd) {
+  ScriptFilter& filter = keeper();
+  chain.request_head(EndStream::kYes);
+  response_head(200, false);
+  response_body("abcdef", true);
+  EXPECT_EQ(sent_body, "");
+  pass_response(filter, 2);
+  turn();
+  EXPECT_EQ(sent_body, "ab");
+  EXPECT_FALSE(sent.ended());
+  pass_response(filter, 4);
+  filter.callbacks().continue_response();
+  turn();
+  EXPECT_EQ(sent_body, "abcdef");
+  EXPECT_TRUE(sent.ended());
+  filter.callbacks().pass_response_body(Buffer("late"));
+  turn();
+  EXPECT_EQ(sent_body, "abcdef");
+}
+
+TEST_F(ChainPass, ContinueAtTheTrailersLetsAllGo) {
+  keeper();
+  chain.request_head(EndStream::kYes);
+  response_head(200, false);
+  response_body("abc", false);
+  chain.send_response_trailers();
+  EXPECT_EQ(sent_body, "abc");
+  EXPECT_TRUE(sent.ended());
+}
+
+TEST_F(ChainPass, TheSenderResumesWhenLittleIsHeld) {
+  ScriptFilter& filter = keeper();
+  chain.request_head(EndStream::kYes);
+  response_head(200, false);
+  response_body(std::string(150, 'x'), false);
+  EXPECT_EQ(terminal->blocked, 1);
+  pass_response(filter, 50);
+  turn();
+  EXPECT_EQ(terminal->blocked, 1);
+  pass_response(filter, 60);
+  turn();
+  EXPECT_EQ(terminal->blocked, 0);
+  EXPECT_EQ(sent_body.size(), 110u);
+}
+
+TEST_F(ChainPass, Requests) {
+  ScriptFilter& filter = keeper();
+  chain.request_head(EndStream::kNo);
+  request_body("abc", true);
+  Buffer slice;
+  filter.callbacks().held_request_body()->move_to(slice, 3);
+  filter.callbacks().pass_request_body(std::move(slice));
+  turn();
+  EXPECT_EQ(terminal->body, "abc");
+  EXPECT_FALSE(terminal->request.ended());
+  filter.callbacks().continue_request();
+  turn();
+  EXPECT_EQ(terminal->body, "abc");
+  EXPECT_TRUE(terminal->request.ended());
+}
+
+TEST_F(ChainPass, NotBeforeTheHead) {
+  ScriptFilter::Script hold;
+  hold.response_head = [](ScriptFilter&, EndStream) { return Flow::kPauseHead; };
+  ScriptFilter& filter = add("holder", hold);
+  finish_chain();
+  chain.request_head(EndStream::kYes);
+  response_head(200, false);
+  filter.callbacks().pass_response_body(Buffer("early"));
+  turn();
+  EXPECT_EQ(sent_body, "");
+  EXPECT_FALSE(sent.started());
+}
+
+}  // namespace
+}  // namespace weir::stream::test
