@@ -11,19 +11,11 @@ namespace {
 
 // Messages of the schema that this release does not know what to do with, without "envoy.extensions.".
 constexpr std::string_view kLaterTypes[] = {
-    "filters.http.cors.v3.Cors",
-    "filters.http.cors.v3.CorsPolicy",
-    "filters.http.fault.v3.HTTPFault",
-    "filters.http.buffer.v3.Buffer",
-    "filters.http.buffer.v3.BufferPerRoute",
-    "filters.http.grpc_web.v3.GrpcWeb",
     "filters.http.grpc_stats.v3.FilterConfig",
     "filters.http.upstream_codec.v3.UpstreamCodec",
     "filters.http.jwt_authn.v3.JwtAuthentication",
     "filters.http.ext_authz.v3.ExtAuthz",
     "filters.http.rbac.v3.RBAC",
-    "filters.http.compressor.v3.Compressor",
-    "filters.http.decompressor.v3.Decompressor",
     "filters.http.ratelimit.v3.RateLimit",
     "filters.http.basic_auth.v3.BasicAuth",
     "filters.http.api_key_auth.v3.ApiKeyAuth",

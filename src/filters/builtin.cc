@@ -1,5 +1,8 @@
 #include "filters/builtin.h"
 
+#include "filters/http/buffer/buffer_filter.h"
+#include "filters/http/cors/cors_filter.h"
+#include "filters/http/fault/fault_filter.h"
 #include "filters/http/header_mutation/header_mutation_filter.h"
 #include "filters/http/health_check/health_check_filter.h"
 #include "filters/http/local_ratelimit/local_ratelimit_filter.h"
@@ -7,6 +10,9 @@
 namespace weir::filters {
 
 void add_builtin_filters(FilterRegistry& registry) {
+  registry.add_http("envoy.extensions.filters.http.buffer.v3.Buffer", &make_buffer);
+  registry.add_http("envoy.extensions.filters.http.cors.v3.Cors", &make_cors);
+  registry.add_http("envoy.extensions.filters.http.fault.v3.HTTPFault", &make_fault);
   registry.add_http("envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
                     &make_header_mutation);
   registry.add_http("envoy.extensions.filters.http.health_check.v3.HealthCheck",

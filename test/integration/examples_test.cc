@@ -307,6 +307,40 @@ TEST_F(Examples, load_balancing) {
   EXPECT_EQ(seen["one"], 8);  // priority 0 alone
 }
 
+TEST_F(Examples, buffer) {
+  start("buffer");
+  const std::string much(100000, 'x');
+  EXPECT_EQ(ask("/", "", "POST", much).status(), 413);
+  EXPECT_EQ(ask("/upload", "", "POST", much).status(), 200);
+  EXPECT_EQ(ask("/", "", "POST", "little").status(), 200);
+  EXPECT_EQ(upstream_.requests(), 2u);
+}
+
+TEST_F(Examples, cors) {
+  start("cors");
+  const std::string origin = "origin: https://app.example.com\r\n";
+  const std::string preflight = "access-control-request-method: PUT\r\n";
+  Peer::Message answer = ask("/api/", origin + preflight, "OPTIONS");
+  EXPECT_EQ(answer.status(), 200);
+  EXPECT_EQ(answer.header("access-control-allow-origin"), "https://app.example.com");
+  EXPECT_EQ(answer.header("access-control-allow-methods"), "GET, PUT, DELETE");
+  answer = ask("/api/", "origin: https://example.org\r\n" + preflight, "OPTIONS");
+  EXPECT_FALSE(answer.has("access-control-allow-origin"));
+  EXPECT_EQ(upstream_.requests(), 0u);
+  EXPECT_EQ(ask("/api/", origin).header("access-control-expose-headers"), "x-request-id");
+  EXPECT_FALSE(ask("/", origin).has("access-control-allow-origin"));
+}
+
+TEST_F(Examples, fault) {
+  start("fault");
+  EXPECT_EQ(ask("/").status(), 200);
+  EXPECT_EQ(ask("/", "x-envoy-fault-delay-request: 1\r\n").status(), 200);
+  EXPECT_EQ(proxy_->counter("http.ingress.fault.delays_injected"), 1u);
+  EXPECT_EQ(ask("/", "x-envoy-fault-abort-request: 504\r\n").status(), 504);
+  EXPECT_EQ(ask("/flaky").status(), 503);
+  EXPECT_EQ(upstream_.requests(), 2u);
+}
+
 TEST_F(Examples, local_ratelimit) {
   start("local_ratelimit");
   for (int i = 0; i < 5; ++i) {

@@ -1,6 +1,8 @@
 // FakeView: a ConfigView over a tree written in the test, and a stream that filters can be attached to.
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -63,7 +65,13 @@ class FakeView final : public ConfigView {
     return std::chrono::nanoseconds(
         static_cast<int64_t>(std::stod(std::get<std::string>(value->data)) * 1e9));
   }
-  std::vector<std::string> texts(std::string_view) override { return {}; }
+  std::vector<std::string> texts(std::string_view field) override {
+    std::vector<std::string> out;
+    if (const Value* value = find(field))
+      for (const Value& item : *std::get<std::shared_ptr<List>>(value->data))
+        out.push_back(std::get<std::string>(item.data));
+    return out;
+  }
   size_t enumeration(std::string_view field, const std::vector<std::string_view>& names,
                      size_t fallback) override {
     const Value* value = find(field);
@@ -91,7 +99,10 @@ class FakeView final : public ConfigView {
     for (const auto& [key, value] : object_) out.push_back(key);
     return out;
   }
-  std::string type() override { return {}; }
+  std::string type() override {
+    const std::string full = text("@type", {});
+    return full.substr(std::min(full.size(), full.find('/') + 1));
+  }
   std::optional<std::string> json(std::string_view field) override {
     return find(field), std::nullopt;
   }
@@ -138,16 +149,18 @@ class FakeStream final : public FilterCallbacks {
   ResponseHead* response_head() noexcept override { return &response; }
   HeaderMap* request_trailers() noexcept override { return nullptr; }
   HeaderMap* response_trailers() noexcept override { return nullptr; }
-  void continue_request() override {}
-  void continue_response() override {}
-  Buffer* held_request_body() noexcept override { return nullptr; }
-  Buffer* held_response_body() noexcept override { return nullptr; }
-  void add_request_body(Buffer&&) override {}
-  void add_response_body(Buffer&&) override {}
+  void continue_request() override { ++continued; }
+  void continue_response() override { ++continued; }
+  Buffer* held_request_body() noexcept override { return held; }
+  Buffer* held_response_body() noexcept override { return held; }
+  void add_request_body(Buffer&& data) override { added.append(std::move(data)); }
+  void add_response_body(Buffer&& data) override { added.append(std::move(data)); }
+  void pass_request_body(Buffer&& data) override { passed.append(std::move(data)); }
+  void pass_response_body(Buffer&& data) override { passed.append(std::move(data)); }
   HeaderMap& add_request_trailers() override { return trailers; }
   HeaderMap& add_response_trailers() override { return trailers; }
   void reply(LocalReply reply) override { replies.push_back(std::move(reply)); }
-  void reset(std::string_view) override {}
+  void reset(std::string_view details) override { resets.emplace_back(details); }
   void clear_route_cache() override {}
   const void* route_config() override { return route; }
   RouteConfigs route_configs() override {
@@ -155,12 +168,15 @@ class FakeStream final : public FilterCallbacks {
     for (const void* level : routes) configs.add(level);
     return configs;
   }
-  size_t buffer_limit(Direction) const noexcept override { return 0; }
-  void set_buffer_limit(Direction, size_t) override {}
+  std::string_view route_cluster() override { return cluster; }
+  size_t buffer_limit(Direction) const noexcept override { return limit; }
+  void set_buffer_limit(Direction, size_t bytes) override { limit = bytes; }
   Callouts& callouts() noexcept override { return clusters; }
-  std::unique_ptr<StreamTimer> start_timer(std::chrono::milliseconds, void (*)(void*),
-                                           void*) override {
-    return nullptr;
+  std::unique_ptr<StreamTimer> start_timer(std::chrono::milliseconds delay, void (*handler)(void*),
+                                           void* argument) override {
+    delays.push_back(delay);
+    fire = [handler, argument] { handler(argument); };
+    return std::make_unique<StreamTimer>();
   }
   bool health_check_failed() const noexcept override { return unhealthy; }
 
@@ -169,6 +185,14 @@ class FakeStream final : public FilterCallbacks {
   ResponseHead response;
   HeaderMap trailers;
   std::vector<LocalReply> replies;
+  std::vector<std::string> resets;
+  Buffer added, passed;                           // what went into add_*_body and pass_*_body
+  Buffer* held = nullptr;                         // the test's
+  int continued = 0;                              // calls of continue_*
+  size_t limit = 0;                               // of both directions
+  std::vector<std::chrono::milliseconds> delays;  // of all timers that were started
+  std::function<void()> fire;                     // what the last of them does
+  std::string cluster;
   const void* route = nullptr;
   std::vector<const void*> routes;  // most specific first
   FakeClusters clusters;

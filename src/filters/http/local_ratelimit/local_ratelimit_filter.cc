@@ -1,9 +1,9 @@
 #include "filters/http/local_ratelimit/local_ratelimit_filter.h"
 
-#include <random>
 #include <utility>
 #include <weir/header_options.h>
 
+#include "filters/common/fraction.h"
 #include "filters/http/local_ratelimit/token_bucket.h"
 
 namespace weir::filters {
@@ -13,36 +13,6 @@ namespace {
 using std::chrono::nanoseconds;
 
 nanoseconds now() noexcept { return std::chrono::steady_clock::now().time_since_epoch(); }
-
-/// RuntimeFractionalPercent as numerator of a million.
-struct Fraction {
-  uint32_t millionths = 0;
-  bool draw() const noexcept {
-    if (millionths == 0) return false;
-    if (millionths >= 1000000) return true;
-    thread_local std::minstd_rand random{std::random_device{}()};
-    return std::uniform_int_distribution<uint32_t>(0, 999999)(random) < millionths;
-  }
-};
-
-Fraction read_fraction(ConfigView& parent, std::string_view field) {
-  static const std::vector<std::string_view> kDenominators = {"HUNDRED", "TEN_THOUSAND", "MILLION"};
-  constexpr int64_t kScale[] = {10000, 100, 1};
-  Fraction out;  // absent: 0 %, the filter is off
-  auto view = parent.message(field);
-  if (!view) return out;
-  static_cast<void>(view->text("runtime_key"));  // there is no runtime: the default value holds
-  auto value = view->message("default_value");
-  if (!value) {
-    view->error("default_value", "must be set");
-    return out;
-  }
-  const auto numerator = value->integer("numerator", 0, 0, 1000000);
-  const size_t denominator = value->enumeration("denominator", kDenominators, 0);
-  out.millionths =
-      static_cast<uint32_t>(std::min<int64_t>(1000000, numerator * kScale[denominator]));
-  return out;
-}
 
 struct Stats {
   Stats(StatsScope& root, const std::string& prefix)
@@ -61,7 +31,7 @@ struct RateLimit {
   Stats stats;
   int status = 429;
   std::unique_ptr<TokenBucket> bucket;  // null: no limit
-  Fraction enabled, enforced;
+  Fraction enabled, enforced;           // absent: 0 %, the filter is off
   HeaderOptions response_headers;
   HeaderOptions request_headers_when_not_enforced;
   bool x_ratelimit_headers = false;
@@ -94,8 +64,8 @@ std::shared_ptr<const RateLimit> read_limit(ConfigView& config, StatsScope& root
     if (out->status < 400) out->status = 429;  // as Envoy: a limit is no success
   }
   out->bucket = read_bucket(config);
-  out->enabled = read_fraction(config, "filter_enabled");
-  out->enforced = read_fraction(config, "filter_enforced");
+  out->enabled = read_runtime_fraction(config, "filter_enabled");
+  out->enforced = read_runtime_fraction(config, "filter_enforced");
   out->response_headers = HeaderOptions::read(config, "response_headers_to_add");
   out->request_headers_when_not_enforced =
       HeaderOptions::read(config, "request_headers_to_add_when_not_enforced");
