@@ -1,6 +1,12 @@
 // The seam between codecs and everything above: a connection yields exchanges with a receiving and a sending half.
 // HTTP/1 implements it in http/h1, HTTP/2 in http/h2. No I/O here: bytes come in by decode(), bytes for the
 // wire are appended to the Buffer that the connection was made with.
+//
+// Tunnels have one form above the codecs, that of HTTP/1. An upgrade is a request with an "upgrade" field (and no "connection")
+// that does not end with its head; a 101 grants it, anything else refuses it and is an ordinary response. CONNECT has an
+// authority and an empty path; a 2xx grants it. After that, request and response body are the bytes of the two directions, each
+// with its own end. Before it nothing is sent: a server role gives no body before the answer, and the user of a client role
+// sends none.
 #pragma once
 
 #include <cstddef>
@@ -84,6 +90,8 @@ class ServerConnectionSink {
   /// The codec wants reading of the socket stopped / resumed (pipelining, hold_request).
   virtual void on_hold_reading() = 0;
   virtual void on_release_reading() = 0;
+  /// HTTP/1 tunnels: the response has ended, the request goes on. FIN after the bytes written so far.
+  virtual void on_response_half_closed() {}
 };
 
 class ServerConnection {
@@ -99,6 +107,9 @@ class ServerConnection {
   /// their receivers; control frames still go out.
   virtual void on_write_blocked() {}
   virtual void on_write_resumed() {}
+  /// The connection has switched (101, 2xx to CONNECT) and carries bytes: the client's end is the end of one direction
+  /// alone, and on_read_end() is to be called for it.
+  virtual bool tunnel() const noexcept { return false; }
   /// Several exchanges may be under way at once.
   virtual bool multiplexed() const noexcept { return false; }
   /// No exchange is under way and no partial request is buffered.
@@ -175,6 +186,8 @@ class ClientConnection {
   virtual bool response_started() const noexcept = 0;
   /// Stops telling the receiver (it is going away); the connection must be closed then.
   virtual void detach() = 0;
+  /// HTTP/1 alone: the connection has switched and carries bytes; the request's end is a FIN, the connection is never reusable.
+  virtual bool tunnel() const noexcept { return false; }
   /// Several exchanges may be under way at once.
   virtual bool multiplexed() const noexcept { return false; }
   /// How many further exchanges may be started now: the peer's limit, ours, GOAWAY, stream ids.

@@ -250,8 +250,8 @@ std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info,
   if (auto refusal = check_target(head, info, runtime, scratch.text)) return refusal;
 
   const Seen seen = look(head.headers);
-  // The codec has dropped h2c; what is left asks for a tunnel that is not configured.
-  if (seen.has(HeaderId::kUpgrade) && seen.has(HeaderId::kConnection)) {
+  // The codec leaves only what is really an upgrade, and never h2c: this asks for a tunnel that is not configured.
+  if (seen.has(HeaderId::kUpgrade)) {
     runtime.stats().rq_ws_on_non_ws_route.inc();
     return refuse(403, "", "upgrade_failed", true);
   }

@@ -57,6 +57,10 @@ class Request : public RequestReceiver {
         .append(fields_text(trailers));
   }
 
+  bool asks_to_switch() const {
+    return seen && (head.method() == "CONNECT" || head.headers.has(HeaderId::kUpgrade));
+  }
+
   RequestHead head;
   HeaderMap trailers;
   std::string body;
@@ -66,8 +70,8 @@ class Request : public RequestReceiver {
 
 class Session : public ServerConnectionSink {
  public:
-  explicit Session(const CodecOptions& options)
-      : codec(h1::make_server_connection(options, *this, out)) {}
+  explicit Session(const CodecOptions& options, bool grants = false)
+      : grants(grants), codec(h1::make_server_connection(options, *this, out)) {}
   RequestReceiver& on_new_request(ResponseWriter& w) override {
     writer = &w;
     requests.push_back(std::make_unique<Request>());
@@ -89,9 +93,21 @@ class Session : public ServerConnectionSink {
       const size_t before = in.size();
       if (!codec->decode(in)) return false;
       require(in.size() <= before, "decode consumes");
-      if (!codec->idle() && requests.back()->ended) answer();
-    } while (!in.empty() && codec->idle() && !codec->must_close());
+      if (codec->idle() || codec->tunnel()) continue;
+      if (requests.back()->ended)
+        answer();
+      else if (requests.back()->asks_to_switch())
+        answer_switch();
+    } while (!in.empty() && (codec->idle() || codec->tunnel()) && !codec->must_close());
     return true;
+  }
+  void answer_switch() {
+    require(requests.back()->body.empty(), "nothing before the switch");
+    if (!grants) return answer();
+    ResponseHead head;
+    head.status = requests.back()->head.method() == "CONNECT" ? 200 : 101;
+    writer->send_head(head, EndStream::kNo);
+    require(codec->tunnel(), "what is granted is a tunnel");
   }
   void answer() {
     ResponseHead head;
@@ -103,6 +119,7 @@ class Session : public ServerConnectionSink {
   Buffer in;
   Buffer out;
   bool held = false;
+  bool grants;
   ResponseWriter* writer = nullptr;
   std::deque<std::unique_ptr<Request>> requests;
   std::unique_ptr<ServerConnection> codec;
@@ -116,7 +133,8 @@ class Response : public ResponseReceiver {
   HeaderMap& response_trailers() noexcept override { return trailers; }
   void on_informational() override { ++informational; }
   void on_response_head(size_t, EndStream end) override {
-    require(!seen && head.status >= 200 && head.status <= 599, "one final head");
+    require(!seen && (head.status >= 200 || codec->tunnel()) && head.status <= 599,
+            "one final head");
     seen = true;
     ended = end == EndStream::kYes;
   }
@@ -191,37 +209,42 @@ bool feed_in_pieces(std::string_view wire, uint32_t seed, Feed feed) {
   return true;
 }
 
-void fuzz_server(std::string_view wire, const CodecOptions& options, uint32_t seed) {
-  Session whole(options);
+void fuzz_server(std::string_view wire, const CodecOptions& options, uint32_t seed, bool grants) {
+  Session whole(options, grants);
   const bool accepted = whole.feed(wire);
-  Session pieces(options);
+  Session pieces(options, grants);
   const bool accepted_in_pieces =
       feed_in_pieces(wire, seed, [&pieces](std::string_view part) { return pieces.feed(part); });
   require(accepted == accepted_in_pieces, "cuts do not decide about acceptance");
   require(whole.requests.size() == pieces.requests.size(),
           "cuts do not change the number of requests");
+  for (Session* session : {&whole, &pieces})
+    if (accepted && session->codec->tunnel())
+      require(session->codec->on_read_end().has_value(), "a tunnel ends");
   for (size_t i = 0; i < whole.requests.size(); ++i) {
     Request& request = *whole.requests[i];
     if (!request.ended) continue;
     require(pieces.requests[i]->ended && pieces.requests[i]->text() == request.text(),
             "cuts do not change requests");
-    check_forwarding(request, options);
+    if (!request.asks_to_switch()) check_forwarding(request, options);
   }
   if (accepted) (void)whole.codec->on_read_end();
 }
 
 void fuzz_client(std::string_view wire, const CodecOptions& options, uint32_t seed,
-                 std::string_view method) {
+                 std::string_view method, EndStream end) {
   RequestHead request;
   request.set_method(method);
   request.set_path("/");
+  request.set_authority("a:1");
+  if (end == EndStream::kNo) request.headers.add("upgrade", "websocket");
   Response whole(options);
-  whole.codec->start(whole).send_head(request, EndStream::kYes);
+  whole.codec->start(whole).send_head(request, end);
   Buffer in(wire);
   const bool accepted = whole.codec->decode(in).has_value();
 
   Response pieces(options);
-  pieces.codec->start(pieces).send_head(request, EndStream::kYes);
+  pieces.codec->start(pieces).send_head(request, end);
   Buffer waiting;
   const bool accepted_in_pieces =
       feed_in_pieces(wire, seed, [&pieces, &waiting](std::string_view part) {
@@ -245,9 +268,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view wire(reinterpret_cast<const char*>(data) + 2, size - 2);
   const CodecOptions options = options_from(data[0]);
   if ((data[0] & 1) == 0) {
-    fuzz_server(wire, options, data[1]);
+    fuzz_server(wire, options, data[1], (data[0] & 64) != 0);
   } else {
-    fuzz_client(wire, options, data[1], (data[0] & 32) != 0 ? "HEAD" : "GET");
+    const bool asks = (data[0] & 64) != 0;
+    const std::string_view other = asks ? "CONNECT" : "HEAD";
+    fuzz_client(wire, options, data[1], (data[0] & 32) != 0 ? other : "GET",
+                asks ? EndStream::kNo : EndStream::kYes);
   }
   return 0;
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/strings.h"
+#include "http/chars.h"
 #include "http/h1/h1.h"
 
 namespace weir::http::h1 {
@@ -32,7 +34,8 @@ RequestWriter& H1ClientConnection::start(ResponseReceiver& receiver) {
   request_ = RequestPhase::kHead;
   response_ = ResponsePhase::kHead;
   informational_ = 0;
-  head_method_ = response_started_ = false;
+  head_method_ = response_started_ = connect_ = false;
+  offered_.clear();
   scanner_.reset();
   return *this;
 }
@@ -57,9 +60,19 @@ void H1ClientConnection::send_head(const RequestHead& head, EndStream end) {
   if (request_ != RequestPhase::kHead) return;
   request_ = RequestPhase::kBody;
   head_method_ = head.method() == "HEAD";
+  connect_ = head.method() == "CONNECT";
   const OutgoingFacts facts = outgoing_facts(head.headers);
   RequestShape shape;
-  shape.framing = request_framing(head, end, facts, shape.length);
+  if (end == EndStream::kNo && (connect_ || facts.upgrade)) {
+    request_ = RequestPhase::kSwitch;
+    if (!connect_) {
+      shape.connection = ConnectionField::kUpgrade;
+      offered_ = *head.headers.get(HeaderId::kUpgrade);
+    }
+    shape.framing.kind = BodyKind::kUntilClose;
+  } else {
+    shape.framing = request_framing(head, end, facts, shape.length);
+  }
   write_request_head(head, shape, facts, options_, out_);
   writer_.start(shape.framing);
   if (end == EndStream::kYes) finish_request();
@@ -180,6 +193,25 @@ Fault H1ClientConnection::read_head(Buffer& in, HeadState& state, size_t& bytes)
   return parse_head(take_text(in, size, receiver_->response_head().headers), size, state);
 }
 
+/// RFC 9110 7.8, 9.3.6: only what was asked for is granted, and only by the status that says so.
+bool H1ClientConnection::granted(const StatusLine& line, const HeaderMap& headers) const {
+  if (connect_) return line.status / 100 == 2;
+  if (request_ != RequestPhase::kSwitch || line.status != 101 || line.protocol != Protocol::kHttp11)
+    return false;
+  std::string_view chosen = headers.get(HeaderId::kUpgrade).value_or("");
+  std::string_view offers = offered_;
+  while (!chosen.empty() && !offers.empty())
+    if (base::iequals(chars::next_element(offers), chosen)) return true;
+  return false;
+}
+
+void H1ClientConnection::open_tunnel(HeaderMap& headers) {
+  if (request_ == RequestPhase::kSwitch) request_ = RequestPhase::kBody;
+  tunnel_ = spoiled_ = true;
+  headers.remove(HeaderId::kContentLength);
+  decoder_.start({BodyKind::kUntilClose, 0});
+}
+
 Fault H1ClientConnection::parse_head(char* text, size_t size, HeadState& state) {
   const size_t first_line = scanner_.first_line();
   StatusLine line;
@@ -192,6 +224,11 @@ Fault H1ClientConnection::parse_head(char* text, size_t size, HeadState& state) 
                                  head.headers, facts))
     return fault;
 
+  if (granted(line, head.headers)) {
+    state = HeadState::kFinal;
+    open_tunnel(head.headers);
+    return kNoFault;
+  }
   const bool informational = line.status < 200;
   const BodyAllowed allowed =
       informational || head_method_ || line.status == 204 || line.status == 304 ? BodyAllowed::kNo
@@ -206,6 +243,11 @@ Fault H1ClientConnection::parse_head(char* text, size_t size, HeadState& state) 
     return kNoFault;
   }
   state = HeadState::kFinal;
+  if (request_ == RequestPhase::kSwitch) {
+    request_ = RequestPhase::kComplete;
+    // An upstream that takes a refusal for a grant would find the next request in its tunnel.
+    spoiled_ = true;
+  }
   keep_alive_ = (line.protocol == Protocol::kHttp11 || facts.connection_keep_alive) &&
                 !facts.connection_close && framing.kind != BodyKind::kUntilClose;
   // RFC 9110 6.4.1, 9112 6.3: whoever announces a body for a 204 may send it, and it would look like the next answer.

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "http/connection.h"
 #include "http/h1/body_framing.h"
 #include "http/h1/head_scanner.h"
 #include "http/h1/head_writer.h"
+#include "http/h1/parser.h"
 
 namespace weir::http::h1 {
 
@@ -28,13 +30,15 @@ class H1ClientConnection final : public ClientConnection, public RequestWriter {
   bool reusable() const noexcept override;
   bool response_started() const noexcept override { return response_started_; }
   void detach() override;
+  bool tunnel() const noexcept override { return tunnel_; }
 
   void send_head(const RequestHead& head, EndStream end) override;
   void send_body(Buffer& data, EndStream end) override;
   void send_trailers(const HeaderMap& trailers) override;
 
  private:
-  enum class RequestPhase : uint8_t { kHead, kBody, kComplete };
+  /// kSwitch: an upgrade or CONNECT waits for its answer and sends nothing.
+  enum class RequestPhase : uint8_t { kHead, kBody, kSwitch, kComplete };
   enum class ResponsePhase : uint8_t { kHead, kBody, kComplete };
   enum class HeadState : uint8_t { kIncomplete, kInformational, kFinal };
   struct Due {
@@ -46,6 +50,8 @@ class H1ClientConnection final : public ClientConnection, public RequestWriter {
   BodyFraming request_framing(const RequestHead& head, EndStream end, const OutgoingFacts& facts,
                               LengthField& length) const;
   void finish_request();
+  bool granted(const StatusLine& line, const HeaderMap& headers) const;
+  void open_tunnel(HeaderMap& headers);
   Fault advance(Buffer& in);
   Fault read_head(Buffer& in, HeadState& state, size_t& bytes);
   Fault parse_head(char* text, size_t size, HeadState& state);
@@ -61,9 +67,12 @@ class H1ClientConnection final : public ClientConnection, public RequestWriter {
   BodyWriter writer_;
   Buffer body_;
 
+  std::string offered_;  // the value of "upgrade"
   uint64_t serial_ = 0;
   uint8_t informational_ = 0;
   bool head_method_ = false;
+  bool connect_ = false;
+  bool tunnel_ = false;
   bool response_started_ = false;
   bool keep_alive_ = true;
   bool spoiled_ =

@@ -100,6 +100,8 @@ OutgoingFacts outgoing_facts(const HeaderMap& headers) noexcept {
       std::string_view list = entry.value;
       while (!list.empty())
         facts.close = chars::equals_lower(chars::next_element(list), "close") || facts.close;
+    } else if (entry.id == HeaderId::kUpgrade) {
+      facts.upgrade = true;
     }
   }
   return facts;
@@ -107,7 +109,7 @@ OutgoingFacts outgoing_facts(const HeaderMap& headers) noexcept {
 
 void write_response_head(const ResponseHead& head, const ResponseShape& shape,
                          const OutgoingFacts& facts, const CodecOptions& options, Buffer& out) {
-  HeadWriter writer(out, kOwnText + field_space(head.headers), options);
+  HeadWriter writer(out, kOwnText + shape.protocol.size() + field_space(head.headers), options);
   if (head.status == 200) {
     writer.put("HTTP/1.1 200 OK\r\n");
   } else {
@@ -123,6 +125,10 @@ void write_response_head(const ResponseHead& head, const ResponseShape& shape,
   put_framing(writer, shape.framing, shape.length, facts);
   if (shape.connection == ConnectionField::kClose) writer.field("connection", "close");
   if (shape.connection == ConnectionField::kKeepAlive) writer.field("connection", "keep-alive");
+  if (shape.connection == ConnectionField::kUpgrade) {
+    writer.field("connection", "upgrade");
+    if (!facts.upgrade) writer.field("upgrade", shape.protocol);
+  }
   writer.put("\r\n");
 }
 
@@ -138,11 +144,14 @@ void write_request_head(const RequestHead& head, const RequestShape& shape,
   put_target(writer, target.empty() ? std::string_view("/") : target);
   writer.put(" HTTP/1.1\r\n");
   writer.field("host", head.authority());
+  const bool upgrade = shape.connection == ConnectionField::kUpgrade;
   for (const HeaderMap::Entry& entry : head.headers) {
-    if (!written_by_codec(entry.id) && entry.id != HeaderId::kHost)
-      writer.field(entry.name, entry.value);
+    if (written_by_codec(entry.id) || entry.id == HeaderId::kHost) continue;
+    if (entry.id == HeaderId::kUpgrade && !upgrade) continue;
+    writer.field(entry.name, entry.value);
   }
   put_framing(writer, shape.framing, shape.length, facts);
+  if (upgrade) writer.field("connection", "upgrade");
   writer.put("\r\n");
 }
 

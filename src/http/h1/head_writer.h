@@ -51,13 +51,14 @@ class HeadWriter {
   bool proper_case_;
 };
 
-enum class ConnectionField : uint8_t { kNone, kClose, kKeepAlive };
+enum class ConnectionField : uint8_t { kNone, kClose, kKeepAlive, kUpgrade };
 
 /// What a head that is to be sent says about framing and connection.
 struct OutgoingFacts {
   uint64_t content_length = 0;
   bool has_length = false;  // exactly one valid content-length
   bool close = false;       // "connection: close"
+  bool upgrade = false;     // there is an "upgrade" field
 };
 OutgoingFacts outgoing_facts(const HeaderMap& headers) noexcept;
 
@@ -72,14 +73,16 @@ struct ResponseShape {
   BodyFraming framing;
   LengthField length = LengthField::kNone;
   ConnectionField connection = ConnectionField::kNone;
+  std::string_view protocol{};  // of kUpgrade, where the head does not name it
 };
 void write_response_head(const ResponseHead& head, const ResponseShape& shape,
                          const OutgoingFacts& facts, const CodecOptions& options, Buffer& out);
 
-/// Request line and fields, Host first.
+/// Request line and fields, Host first. An "upgrade" field is written with kUpgrade alone.
 struct RequestShape {
   BodyFraming framing;
   LengthField length = LengthField::kNone;
+  ConnectionField connection = ConnectionField::kNone;
 };
 void write_request_head(const RequestHead& head, const RequestShape& shape,
                         const OutgoingFacts& facts, const CodecOptions& options, Buffer& out);

@@ -111,11 +111,33 @@ void drop_h2c(HeaderMap& headers) {
   headers.remove(HeaderId::kHttp2Settings);
   drop_tokens(headers, HeaderId::kUpgrade,
               [](std::string_view token) { return chars::equals_lower(token, "h2c"); });
-  const bool upgrade_left = headers.has(HeaderId::kUpgrade);
-  drop_tokens(headers, HeaderId::kConnection, [upgrade_left](std::string_view token) {
-    return chars::equals_lower(token, "http2-settings") ||
-           (!upgrade_left && chars::equals_lower(token, "upgrade"));
+  drop_tokens(headers, HeaderId::kConnection,
+              [](std::string_view token) { return chars::equals_lower(token, "http2-settings"); });
+}
+
+bool offers_protocol(const HeaderMap& headers) {
+  for (const HeaderMap::Entry& entry : headers) {
+    if (entry.id != HeaderId::kUpgrade) continue;
+    std::string_view list = entry.value;
+    while (!list.empty())
+      if (!chars::next_element(list).empty()) return true;
+  }
+  return false;
+}
+
+/// Leaves an "upgrade" field only where it counts, and takes it out of "connection": the form in which all layers above see an
+/// upgrade. RFC 9110 7.8 has it ignored in HTTP/1.0 and without the connection option, and allows to ignore it where
+/// a body would stand between the request and the new protocol.
+void resolve_upgrade(HeaderMap& headers, RequestFacts& out) {
+  const size_t options = drop_tokens(headers, HeaderId::kConnection, [](std::string_view token) {
+    return chars::equals_lower(token, "upgrade");
   });
+  if (options > 0 && out.protocol == Protocol::kHttp11 && out.framing.kind == BodyKind::kNone &&
+      out.asks == Switch::kNone && offers_protocol(headers)) {
+    out.asks = Switch::kUpgrade;
+  } else {
+    headers.remove(HeaderId::kUpgrade);
+  }
 }
 
 Fault resolve_expect(const FieldFacts& facts, RequestFacts& out) {
@@ -153,10 +175,15 @@ Fault parse_request_head(char* text, size_t size, size_t first_line, const Codec
     return fault;
   if (Fault fault = request_framing(facts, line.protocol, out.framing)) return fault;
   if (Fault fault = resolve_host(facts, line.protocol, options, head)) return fault;
-  if (line.method == "CONNECT" && out.framing.kind != BodyKind::kNone)
-    return malformed("CONNECT with a body");
+  if (line.method == "CONNECT") {
+    if (out.framing.kind != BodyKind::kNone) return malformed("CONNECT with a body");
+    out.asks = Switch::kConnect;
+  }
   if (Fault fault = resolve_expect(facts, out)) return fault;
-  if (facts.upgrade || facts.http2_settings) drop_h2c(head.headers);
+  if (facts.upgrade || facts.http2_settings) {
+    drop_h2c(head.headers);
+    resolve_upgrade(head.headers, out);
+  }
   const bool keep = line.protocol == Protocol::kHttp11 || facts.connection_keep_alive;
   out.keep_alive = keep && !facts.connection_close ? KeepAlive::kYes : KeepAlive::kNo;
   return kNoFault;

@@ -12,11 +12,15 @@ namespace weir::http::h1 {
 
 enum class KeepAlive : bool { kNo, kYes };
 
+/// What a request asks the connection to become (RFC 9110 7.8, 9.3.6).
+enum class Switch : uint8_t { kNone, kUpgrade, kConnect };
+
 /// What the codec keeps of a request's head.
 struct RequestFacts {
   Protocol protocol = Protocol::kHttp11;
   BodyFraming framing;
   KeepAlive keep_alive = KeepAlive::kYes;
+  Switch asks = Switch::kNone;
   bool head_method = false;  // the response has no body
   bool expects_continue = false;
 };

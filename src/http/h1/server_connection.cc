@@ -1,5 +1,7 @@
 #include "http/h1/server_connection.h"
 
+#include <utility>
+
 #include "http/chars.h"
 #include "http/h1/h1.h"
 
@@ -43,6 +45,10 @@ Result<void> H1ServerConnection::decode(Buffer& in) {
 Result<void> H1ServerConnection::on_read_end() {
   read_ended_ = true;
   if (receiver_ == nullptr || broken_ || request_ == RequestPhase::kComplete) return {};
+  if (request_ == RequestPhase::kTunnel) {
+    end_tunnel_request();
+    return {};
+  }
   broken_ = true;
   closing_ = true;
   return fail(Code::kClosed, Side::kDownstream, "connection closed in the middle of a request");
@@ -68,7 +74,7 @@ Fault H1ServerConnection::skip_empty_lines(Buffer& in) {
 void H1ServerConnection::begin_exchange() {
   request_ = RequestPhase::kHead;
   response_ = ResponsePhase::kHead;
-  line_checked_ = continue_sent_ = closing_ = false;
+  line_checked_ = continue_sent_ = closing_ = aborted_ = false;
   empty_lines_ = 0;
   facts_ = RequestFacts();
   scanner_.reset();
@@ -89,7 +95,12 @@ Fault H1ServerConnection::advance(Buffer& in) {
     if (state == HeadState::kIncomplete) return kNoFault;
     due.head = true;
     decoder_.start(facts_.framing);
-    request_ = RequestPhase::kBody;
+    request_ = facts_.asks == Switch::kNone ? RequestPhase::kBody : RequestPhase::kSwitch;
+    if (request_ == RequestPhase::kSwitch) deliver(due);
+    if (receiver_ != nullptr && request_ == RequestPhase::kTunnel) deliver_tunnel(in);
+  } else if (request_ == RequestPhase::kTunnel) {
+    deliver_tunnel(in);
+    return kNoFault;
   }
   if (request_ == RequestPhase::kBody) {
     HeaderMap* const trailers =
@@ -99,9 +110,9 @@ Fault H1ServerConnection::advance(Buffer& in) {
     if (due.end) request_ = RequestPhase::kComplete;
     deliver(due);
   }
-  // Pipelined bytes wait in `in`; more of them are not read before their turn.
-  if (receiver_ != nullptr && request_ == RequestPhase::kComplete && !in.empty() &&
-      !pipeline_held_) {
+  // Pipelined bytes wait in `in`; more of them are not read before their turn. So does what follows a request to switch.
+  const bool whole = request_ == RequestPhase::kComplete || request_ == RequestPhase::kSwitch;
+  if (receiver_ != nullptr && whole && !in.empty() && !pipeline_held_) {
     pipeline_held_ = true;
     add_hold();
   }
@@ -135,7 +146,7 @@ Fault H1ServerConnection::check_partial_head(Buffer& in) {
 
 void H1ServerConnection::deliver(const Due& due) {
   const uint64_t serial = serial_;
-  const bool bodiless = decoder_.kind() == BodyKind::kNone;
+  const bool bodiless = decoder_.kind() == BodyKind::kNone && facts_.asks == Switch::kNone;
   if (due.head) {
     if (!options_.answer_continue && facts_.expects_continue)
       receiver_->request_head().headers.add(HeaderId::kExpect, "100-continue");
@@ -148,6 +159,22 @@ void H1ServerConnection::deliver(const Due& due) {
     receiver_->on_request_body(body_, due.end && !trailers ? EndStream::kYes : EndStream::kNo);
   if (serial == serial_ && trailers) receiver_->on_request_trailers();
   body_.clear();
+}
+
+void H1ServerConnection::deliver_tunnel(Buffer& in) {
+  if (in.empty()) return;
+  body_.append(std::move(in));
+  receiver_->on_request_body(body_, EndStream::kNo);
+  body_.clear();
+}
+
+/// The client has half-closed a tunnel. What comes the other way may go on.
+void H1ServerConnection::end_tunnel_request() {
+  request_ = RequestPhase::kComplete;
+  const uint64_t serial = serial_;
+  Buffer nothing;
+  receiver_->on_request_body(nothing, EndStream::kYes);
+  if (serial == serial_ && response_ == ResponsePhase::kEnded) finish_response();
 }
 
 /// Not before the receiver has seen the head: a request that is refused at once needs no body.
@@ -194,7 +221,10 @@ BodyFraming H1ServerConnection::response_framing(const ResponseHead& head, EndSt
                                                  LengthField& length) const {
   const bool bodiless = facts_.head_method || head.status == 304;
   BodyFraming framing;
-  if (head.status == 204) {  // RFC 9110 8.6: no content-length either
+  if (facts_.asks == Switch::kConnect && head.status / 100 == 2) {
+    length = LengthField::kNone;  // RFC 9110 9.3.6: whatever comes is no body
+    if (end == EndStream::kNo) framing.kind = BodyKind::kUntilClose;
+  } else if (head.status == 204) {  // RFC 9110 8.6: no content-length either
     length = LengthField::kNone;
   } else if (bodiless) {
     length = facts.has_length ? LengthField::kAsGiven : LengthField::kNone;
@@ -222,10 +252,33 @@ ConnectionField H1ServerConnection::decide_connection(const BodyFraming& framing
                                               : ConnectionField::kNone;
 }
 
+/// The answer that turns the connection into a tunnel: no framing fields, bytes until both sides have ended.
+void H1ServerConnection::send_switch(const ResponseHead& head, const OutgoingFacts& facts) {
+  ResponseShape shape;
+  if (facts_.asks == Switch::kUpgrade) {
+    shape.connection = ConnectionField::kUpgrade;
+    shape.protocol = receiver_->request_head().headers.get(HeaderId::kUpgrade).value_or("");
+  }
+  write_response_head(head, shape, facts, options_, out_);
+  writer_.start({BodyKind::kUntilClose, 0});
+  closing_ = true;
+  request_ = RequestPhase::kTunnel;
+  release_pipeline();
+}
+
 void H1ServerConnection::send_head(const ResponseHead& head, EndStream end) {
   if (receiver_ == nullptr || response_ != ResponsePhase::kHead) return;
   response_ = ResponsePhase::kBody;
   const OutgoingFacts facts = outgoing_facts(head.headers);
+  if (request_ == RequestPhase::kSwitch) {
+    const bool connect = facts_.asks == Switch::kConnect;
+    const bool granted = connect ? head.status / 100 == 2 : head.status == 101;
+    if (granted && end == EndStream::kNo && !closing_) return send_switch(head, facts);
+    // Refused: the request was an ordinary one, and what follows it may be the next. Whoever sends into a tunnel before it
+    // stands may send anything, so that after a CONNECT nothing is read any more.
+    request_ = RequestPhase::kComplete;
+    if (connect) closing_ = true;
+  }
   ResponseShape shape;
   shape.framing = response_framing(head, end, facts, shape.length);
   shape.connection = decide_connection(shape.framing, end, facts);
@@ -253,7 +306,7 @@ void H1ServerConnection::send_trailers(const HeaderMap& trailers) {
 
 void H1ServerConnection::abort() {
   if (receiver_ == nullptr) return;
-  closing_ = true;
+  closing_ = aborted_ = true;
   finish_response();
 }
 
@@ -261,7 +314,16 @@ void H1ServerConnection::close_after() {
   if (receiver_ != nullptr) closing_ = true;
 }
 
+void H1ServerConnection::release_pipeline() {
+  if (std::exchange(pipeline_held_, false)) remove_hold();
+}
+
 void H1ServerConnection::finish_response() {
+  if (request_ == RequestPhase::kTunnel && !aborted_) {  // the client may still be sending
+    response_ = ResponsePhase::kEnded;
+    sink_.on_response_half_closed();
+    return;
+  }
   if (request_ != RequestPhase::kComplete) {
     request_incomplete_ = true;
     closing_ = true;

@@ -27,6 +27,7 @@ class H1ServerConnection final : public ServerConnection, public ResponseWriter 
   bool must_close() const noexcept override { return must_close_; }
   bool request_incomplete() const noexcept override { return request_incomplete_; }
   void start_drain() override { draining_ = true; }
+  bool tunnel() const noexcept override { return request_ == RequestPhase::kTunnel; }
 
   void send_informational(const ResponseHead& head) override;
   void send_head(const ResponseHead& head, EndStream end) override;
@@ -38,8 +39,10 @@ class H1ServerConnection final : public ServerConnection, public ResponseWriter 
   void close_after() override;
 
  private:
-  enum class RequestPhase : uint8_t { kHead, kBody, kComplete };
-  enum class ResponsePhase : uint8_t { kHead, kBody };
+  /// kSwitch: an upgrade or CONNECT waits for its answer, what follows it for what becomes of the connection. kTunnel: bytes of
+  /// the new protocol.
+  enum class RequestPhase : uint8_t { kHead, kBody, kSwitch, kTunnel, kComplete };
+  enum class ResponsePhase : uint8_t { kHead, kBody, kEnded };  // kEnded: of a tunnel
   enum class HeadState : uint8_t { kIncomplete, kComplete };
   /// What one decode() found that is still to be told to the receiver.
   struct Due {
@@ -54,6 +57,8 @@ class H1ServerConnection final : public ServerConnection, public ResponseWriter 
   Fault read_head(Buffer& in, HeadState& state, size_t& bytes);
   Fault check_partial_head(Buffer& in);
   void deliver(const Due& due);
+  void deliver_tunnel(Buffer& in);
+  void end_tunnel_request();
   void maybe_send_continue();
   void add_hold();
   void remove_hold();
@@ -61,6 +66,8 @@ class H1ServerConnection final : public ServerConnection, public ResponseWriter 
                                LengthField& length) const;
   ConnectionField decide_connection(const BodyFraming& framing, EndStream end,
                                     const OutgoingFacts& facts);
+  void send_switch(const ResponseHead& head, const OutgoingFacts& facts);
+  void release_pipeline();
   void finish_response();
   void end_exchange();
 
@@ -76,6 +83,7 @@ class H1ServerConnection final : public ServerConnection, public ResponseWriter 
   bool continue_sent_ = false;
   bool pipeline_held_ = false;
   bool closing_ = false;  // this response is the last
+  bool aborted_ = false;
   uint32_t holds_ = 0;
   RequestFacts facts_;
   HeadScanner scanner_;

@@ -91,6 +91,7 @@ class TestSession : public ServerConnectionSink {
   }
   void on_hold_reading() override { ++holds; }
   void on_release_reading() override { ++releases; }
+  void on_response_half_closed() override { ++half_closed; }
 
   void maybe_answer(Exchange& exchange, bool at_head) {
     if ((answer_ == Answer::kAtHead && at_head) || (answer_ == Answer::kAtEnd && exchange.ended))
@@ -141,6 +142,7 @@ class TestSession : public ServerConnectionSink {
   int done = 0;
   int holds = 0;
   int releases = 0;
+  int half_closed = 0;
 
  private:
   Answer answer_;
