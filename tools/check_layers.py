@@ -20,6 +20,7 @@ THIRD_PARTY = [
     (r"v8|libplatform/|cppgc/|node\.h$|node_", ("src/wasm/v8/",)),
     (r"nghttp2/", ("src/http/h2/",)),
     (r"openssl/(ssl|tls|bio|x509|pem|ocsp|pkcs)\w*\.h", ("src/net/tls/",)),
+    (r"ares", ("src/upstream/dns/",)),
     (r"openssl/", ("src/base/", "src/net/tls/")),
     (r"re2/|nlohmann/|fmt/", ("src/base/",)),
     (r"tl/", ("include/weir/",)),

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "config/cluster.h"
+#include "config/cluster_dns.h"
 #include "config/json_text.h"
 #include "config/listener.h"
 #include "config/parts.h"
@@ -89,9 +90,6 @@ void refuse_later(View& root) {
               "watchdogs",
               "header_prefix",
               "application_log_config",
-              "typed_dns_resolver_config",
-              "dns_resolution_config",
-              "use_tcp_for_dns_lookups",
               "default_socket_interface",
               "inline_headers",
               "xds_delegate_extension",
@@ -126,7 +124,7 @@ void read_clusters(View& resources, Loading& loading, Configuration& out) {
   UniqueNames names("cluster");
   for (auto& cluster : resources.children("clusters")) {
     loading.views.sources.start_uses();
-    auto options = read_cluster(*cluster);
+    auto options = read_cluster(*cluster, loading.resolver);
     if (!options->name.empty()) names.add(*cluster, "name", options->name);
     loading.clusters.insert(options->name);
     out.clusters.push_back(std::move(options));
@@ -159,6 +157,7 @@ void read_bootstrap(const Node& root_node, Loading& loading, Configuration& out)
   read_node(root, out);
   read_admin(root, out);
   read_own_fields(root, out);
+  read_resolver(root, loading.resolver);
   refuse_later(root);
   if (auto resources = root.child("static_resources")) {
     resources->later({"secrets"});

@@ -1,14 +1,17 @@
 #include "config/cluster.h"
 
+#include <iterator>
 #include <set>
 #include <utility>
 
+#include "config/cluster_dns.h"
 #include "config/parts.h"
 
 namespace weir::config {
 namespace {
 
 using upstream::ClusterOptions;
+using upstream::ClusterType;
 using upstream::EndpointOptions;
 using upstream::LocalityOptions;
 using upstream::Thresholds;
@@ -18,7 +21,13 @@ constexpr std::string_view kHttpOptions = "envoy.extensions.upstreams.http.v3.Ht
 constexpr std::string_view kRawBuffer =
     "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
 
-std::optional<EndpointOptions> read_endpoint(View& view) {
+constexpr std::string_view kDnsCluster = "envoy.extensions.clusters.dns.v3.DnsCluster";
+
+bool resolves(ClusterType type) {
+  return type == ClusterType::kStrictDns || type == ClusterType::kLogicalDns;
+}
+
+std::optional<EndpointOptions> read_endpoint(View& view, ClusterType type) {
   EndpointOptions out;
   out.weight = view.uint32("load_balancing_weight", 1, 1);
   constexpr size_t kFirstOther = 2;  // UNKNOWN and HEALTHY are what a static endpoint is anyway
@@ -33,13 +42,21 @@ std::optional<EndpointOptions> read_endpoint(View& view) {
   if (!endpoint) return std::nullopt;
   out.hostname = endpoint->text("hostname");
   endpoint->later({"health_check_config", "additional_addresses"});
+  if (resolves(type)) {
+    auto host = read_host(*endpoint, "address");
+    if (!host) return std::nullopt;
+    out.address = host->address;
+    out.name = std::move(host->name);
+    out.port = host->port;
+    return out;
+  }
   auto address = read_address(*endpoint, "address", PortZero::kRefused);
   if (!address) return std::nullopt;
   out.address = address->address;
   return out;
 }
 
-LocalityOptions read_locality(View& view) {
+LocalityOptions read_locality(View& view, ClusterType type) {
   LocalityOptions out;
   if (auto locality = view.child("locality")) {
     out.region = locality->text("region");
@@ -51,7 +68,7 @@ LocalityOptions read_locality(View& view) {
   view.later({"leds_cluster_locality_config", "load_balancer_endpoints", "proximity"});
   view.ignore({"metadata"});
   for (auto& endpoint : view.children("lb_endpoints")) {
-    if (auto next = read_endpoint(*endpoint)) out.endpoints.push_back(std::move(*next));
+    if (auto next = read_endpoint(*endpoint, type)) out.endpoints.push_back(std::move(*next));
   }
   return out;
 }
@@ -63,12 +80,15 @@ void read_assignment(View& cluster, ClusterOptions& out) {
   view->later({"policy", "named_endpoints"});
   std::set<uint32_t> priorities;
   for (auto& locality : view->children("endpoints")) {
-    out.localities.push_back(read_locality(*locality));
+    out.localities.push_back(read_locality(*locality, out.type));
     priorities.insert(out.localities.back().priority);
   }
   if (!priorities.empty() && *priorities.rbegin() + 1 != priorities.size()) {
     view->error("endpoints", "the priorities leave one out; they count from 0 without gaps");
   }
+  const bool single = out.localities.size() == 1 && out.localities[0].endpoints.size() == 1;
+  if (out.type == ClusterType::kLogicalDns && !single)
+    view->error("endpoints", "a LOGICAL_DNS cluster has exactly one endpoint");
 }
 
 void read_load_balancing(View& cluster, ClusterOptions& out) {
@@ -201,9 +221,37 @@ void read_connection(View& cluster, ClusterOptions& out) {
   if (!type.empty()) refuse_type(*config, type, {kRawBuffer});
 }
 
+void read_cluster_type(View& extension, const upstream::ResolverOptions& defaults,
+                       ClusterOptions& out) {
+  extension.ignore({"name"});
+  auto config = extension.required_child("typed_config");
+  if (!config) return;
+  const std::string type = config->type();
+  if (type == kDnsCluster) return read_dns_cluster(*config, out, defaults);
+  for (const std::string& key : config->keys()) config->ignore({key});
+  if (!type.empty()) refuse_type(*config, type, {kDnsCluster});
+}
+
+void read_type(View& cluster, const upstream::ResolverOptions& defaults, ClusterOptions& out) {
+  constexpr ClusterType kTypes[] = {ClusterType::kStatic, ClusterType::kStrictDns,
+                                    ClusterType::kLogicalDns};
+  const size_t type = cluster.enumeration(
+      "type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"}, 0);
+  if (type < std::size(kTypes)) {
+    out.type = kTypes[type];
+  } else {
+    cluster.error("type", quote(cluster.text("type")) + " is not supported yet");
+  }
+  out.dns.resolver = defaults;
+  read_cluster_dns(cluster, out.dns);
+  if (cluster.has("type") && cluster.has("cluster_type"))
+    cluster.error("cluster_type", "\"type\" is given too");
+  if (auto extension = cluster.child("cluster_type")) read_cluster_type(*extension, defaults, out);
+  if (!resolves(out.type)) out.dns = {};
+}
+
 void refuse_later(View& cluster) {
-  cluster.later({"cluster_type",
-                 "eds_cluster_config",
+  cluster.later({"eds_cluster_config",
                  "load_balancing_policy",
                  "health_checks",
                  "outlier_detection",
@@ -212,16 +260,6 @@ void refuse_later(View& cluster) {
                  "ring_hash_lb_config",
                  "maglev_lb_config",
                  "original_dst_lb_config",
-                 "dns_refresh_rate",
-                 "dns_failure_refresh_rate",
-                 "respect_dns_ttl",
-                 "dns_lookup_family",
-                 "dns_jitter",
-                 "dns_resolvers",
-                 "dns_resolution_config",
-                 "typed_dns_resolver_config",
-                 "use_tcp_for_dns_lookups",
-                 "wait_for_warm_on_init",
                  "transport_socket_matches",
                  "upstream_bind_config",
                  "cleanup_interval",
@@ -248,14 +286,12 @@ void refuse_later(View& cluster) {
 
 }  // namespace
 
-std::shared_ptr<const ClusterOptions> read_cluster(View& cluster) {
+std::shared_ptr<const ClusterOptions> read_cluster(View& cluster,
+                                                   const upstream::ResolverOptions& resolver) {
   auto out = std::make_unique<ClusterOptions>();
   out->name = cluster.required_text("name");
   out->alt_stat_name = cluster.text("alt_stat_name");
-  if (cluster.enumeration("type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"},
-                          0) != 0) {
-    cluster.error("type", quote(cluster.text("type")) + " is not supported yet; STATIC is");
-  }
+  read_type(cluster, resolver, *out);
   read_connection(cluster, *out);
   read_load_balancing(cluster, *out);
   // Deprecated in the schema, but common.

@@ -8,7 +8,9 @@
 
 namespace weir::config {
 
-/// config.cluster.v3.Cluster; the view is the message. Never null; worthless if an error was reported.
-std::shared_ptr<const upstream::ClusterOptions> read_cluster(View& cluster);
+/// config.cluster.v3.Cluster; the view is the message. `resolver` is the bootstrap's. Never null; worthless if an error was
+/// reported.
+std::shared_ptr<const upstream::ClusterOptions> read_cluster(
+    View& cluster, const upstream::ResolverOptions& resolver);
 
 }  // namespace weir::config

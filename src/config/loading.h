@@ -16,6 +16,7 @@ namespace weir::config {
 struct Loading {
   LoadContext& context;
   ViewContext& views;
+  upstream::ResolverOptions resolver{};  // of clusters that have none of their own
   std::set<std::string, std::less<>>
       clusters{};  // names of all clusters, known before the listeners are read
 };

@@ -1,6 +1,7 @@
 #include "config/parts.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/strings.h"
 #include "config/loading.h"
@@ -57,8 +58,7 @@ constexpr std::string_view kLaterTypes[] = {
     "transport_sockets.tls.v3.DownstreamTlsContext",
     "transport_sockets.tls.v3.UpstreamTlsContext",
     "transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport",
-    "wasm.v3.WasmService",
-    "clusters.dns.v3.DnsCluster"};
+    "wasm.v3.WasmService"};
 // Never: weir is extended by Wasm and native filters.
 constexpr std::string_view kExcludedTypes[] = {
     "filters.http.lua.v3.Lua", "filters.http.lua.v3.LuaPerRoute",
@@ -89,25 +89,83 @@ int read_mode(View& pipe) {
   return value > 0777 ? 0 : value;
 }
 
-std::optional<AddressParts> read_socket_address(View& socket, PortZero port_zero) {
+/// RFC 1035 2.3.4; underscores occur in names of services.
+bool is_host_name(std::string_view name) {
+  constexpr size_t kMaxName = 253, kMaxLabel = 63;
+  if (name.ends_with('.')) name.remove_suffix(1);
+  if (name.empty() || name.size() > kMaxName) return false;
+  size_t label = 0;
+  for (const char c : name) {
+    if (c == '.') {
+      if (label == 0) return false;
+      label = 0;
+      continue;
+    }
+    if ((std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_') ||
+        ++label > kMaxLabel)
+      return false;
+  }
+  return label > 0;
+}
+
+struct SocketParts {
+  std::string host;
+  uint16_t port = 0;
+  bool ipv4_compat = false;
+};
+
+SocketParts read_socket_parts(View& socket, PortZero port_zero) {
+  socket.later({"named_port", "resolver_name", "network_namespace_filepath"});
+  SocketParts parts;
+  parts.ipv4_compat = socket.boolean("ipv4_compat", false);
+  parts.host = socket.required_text("address");
+  if (!socket.has("port_value")) socket.missing("port_value");
+  parts.port = static_cast<uint16_t>(
+      socket.integer("port_value", 0, port_zero == PortZero::kAllowed ? 0 : 1, 65535));
+  return parts;
+}
+
+void refuse_udp(View& socket) {
   if (socket.enumeration("protocol", {"TCP", "UDP"}, 0) == 1)
     socket.error("protocol", "UDP is not supported yet");
-  socket.later({"named_port", "resolver_name", "network_namespace_filepath"});
-  AddressParts parts;
-  parts.ipv4_compat = socket.boolean("ipv4_compat", false);
-  const std::string ip = socket.required_text("address");
-  if (!socket.has("port_value")) socket.missing("port_value");
-  const auto port = socket.integer("port_value", 0, port_zero == PortZero::kAllowed ? 0 : 1, 65535);
-  if (ip.empty()) return std::nullopt;
-  auto address = net::Address::ip(ip, static_cast<uint16_t>(port));
+}
+
+std::optional<AddressParts> read_socket_address(View& socket, PortZero port_zero) {
+  refuse_udp(socket);
+  const SocketParts read = read_socket_parts(socket, port_zero);
+  if (read.host.empty()) return std::nullopt;
+  auto address = net::Address::ip(read.host, read.port);
   if (!address) {
-    socket.error(
-        "address",
-        quote(ip) + " is not an IP address; host names (STRICT_DNS) are not supported yet");
+    socket.error("address", quote(read.host) +
+                                " is not an IP address; host names are for clusters "
+                                "of the types STRICT_DNS and LOGICAL_DNS");
+    return std::nullopt;
+  }
+  AddressParts parts;
+  parts.ipv4_compat = read.ipv4_compat;
+  parts.address = *address;
+  return parts;
+}
+
+std::optional<AddressParts> read_pipe(View& pipe) {
+  AddressParts parts;
+  parts.unix_mode = read_mode(pipe);
+  const std::string path = pipe.required_text("path");
+  if (path.empty()) return std::nullopt;
+  auto address = net::Address::pipe(path);
+  if (!address) {
+    pipe.error("path", address.error().detail);
     return std::nullopt;
   }
   parts.address = *address;
   return parts;
+}
+
+/// The one of the two kinds that an Address has; null, with an error, if it has none. `kind` lives as long as the program.
+std::unique_ptr<View> address_kind(View& address, std::string_view& kind) {
+  address.later({"envoy_internal_address"});
+  kind = address.one_of({"socket_address", "pipe"}, View::Required::kYes);
+  return kind.empty() ? nullptr : address.child(kind);
 }
 
 }  // namespace
@@ -122,22 +180,44 @@ void UniqueNames::add(View& view, std::string_view field, const std::string& nam
 std::optional<AddressParts> read_address(View& parent, std::string_view field, PortZero port_zero) {
   auto address = parent.required_child(field);
   if (!address) return std::nullopt;
-  address->later({"envoy_internal_address"});
-  const std::string_view kind = address->one_of({"socket_address", "pipe"}, View::Required::kYes);
-  auto inner = kind.empty() ? nullptr : address->child(kind);
+  std::string_view kind;
+  auto inner = address_kind(*address, kind);
   if (!inner) return std::nullopt;
-  if (kind == "socket_address") return read_socket_address(*inner, port_zero);
-  AddressParts parts;
-  parts.unix_mode = read_mode(*inner);
-  const std::string path = inner->required_text("path");
-  if (path.empty()) return std::nullopt;
-  auto pipe = net::Address::pipe(path);
-  if (!pipe) {
-    inner->error("path", pipe.error().detail);
+  return kind == "pipe" ? read_pipe(*inner) : read_socket_address(*inner, port_zero);
+}
+
+std::optional<HostParts> read_host(View& parent, std::string_view field) {
+  auto address = parent.required_child(field);
+  if (!address) return std::nullopt;
+  std::string_view kind;
+  auto inner = address_kind(*address, kind);
+  if (!inner) return std::nullopt;
+  if (kind == "pipe") {
+    auto parts = read_pipe(*inner);
+    if (!parts) return std::nullopt;
+    return HostParts{parts->address, {}, 0};
+  }
+  refuse_udp(*inner);
+  const SocketParts read = read_socket_parts(*inner, PortZero::kRefused);
+  if (read.host.empty()) return std::nullopt;
+  if (auto numeric = net::Address::ip(read.host, read.port)) return HostParts{*numeric, {}, 0};
+  if (!is_host_name(read.host)) {
+    inner->error("address", quote(read.host) + " is neither an IP address nor a host name");
     return std::nullopt;
   }
-  parts.address = *pipe;
-  return parts;
+  return HostParts{{}, read.host, read.port};
+}
+
+std::optional<net::Address> read_server_address(View& address) {
+  auto socket = address.required_child("socket_address");
+  if (!socket) return std::nullopt;
+  socket->enumeration("protocol", {"TCP", "UDP"}, 0);
+  const SocketParts read = read_socket_parts(*socket, PortZero::kRefused);
+  if (read.host.empty()) return std::nullopt;
+  auto numeric = net::Address::ip(read.host, read.port);
+  if (numeric) return *numeric;
+  socket->error("address", quote(read.host) + " is not an IP address");
+  return std::nullopt;
 }
 
 KeepaliveParts read_keepalive(View& parent, std::string_view field) {

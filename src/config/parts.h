@@ -21,6 +21,15 @@ struct AddressParts {
 };
 enum class PortZero : bool { kRefused, kAllowed };
 std::optional<AddressParts> read_address(View& parent, std::string_view field, PortZero port_zero);
+/// Where a host name may stand too: `name` and `port` are set then, and the address is none.
+struct HostParts {
+  net::Address address;
+  std::string name;
+  uint16_t port = 0;
+};
+std::optional<HostParts> read_host(View& parent, std::string_view field);
+/// An Address message that is a DNS server: an IP address with a port, over UDP or TCP.
+std::optional<net::Address> read_server_address(View& address);
 
 /// core.v3.TcpKeepalive.
 struct KeepaliveParts {

@@ -39,9 +39,14 @@ std::vector<upstream::ClusterDescription> gather_clusters(Server& server) {
       continue;
     }
     for (size_t i = 0; i < sum.size() && i < own.size(); ++i) {
-      for (size_t k = 0; k < sum[i].hosts.size() && k < own[i].hosts.size(); ++k) {
-        auto& to = sum[i].hosts[k];
+      for (size_t k = 0; k < own[i].hosts.size(); ++k) {
         const auto& from = own[i].hosts[k];
+        // A worker may not have heard of the newest hosts yet.
+        size_t at = k;
+        if (at >= sum[i].hosts.size() || sum[i].hosts[at].address != from.address)
+          for (at = 0; at < sum[i].hosts.size() && sum[i].hosts[at].address != from.address;) ++at;
+        if (at == sum[i].hosts.size()) continue;
+        auto& to = sum[i].hosts[at];
         to.cx_active += from.cx_active;
         to.cx_total += from.cx_total;
         to.cx_connect_fail += from.cx_connect_fail;

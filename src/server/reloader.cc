@@ -197,24 +197,37 @@ void Reloader::on_wasm_prepared(wasm::PrepareOutcome outcome) {
             {"swapped", outcome.plugins_swapped},
             {"errors", outcome.errors.size()},
             {"took_ms", outcome.took.count()}});
-  if (frozen_) {
-    deps_.wasm.abandon(outcome.generation);
-    next_.reset();
-    deps_.settle_admin(AdminOutcome::kDiscard);
-    return finish(false);
-  }
   if (!outcome.errors.empty()) {
-    deps_.wasm.abandon(outcome.generation);
-    next_.reset();
+    discard();
     return reject(to_diagnostics(outcome));
   }
-  commit(outcome);
+  plugins_swapped_ = outcome.plugins_swapped;
+  deps_.dns.when_warm(*next_->clusters, *this);
 }
 
-void Reloader::commit(const wasm::PrepareOutcome& outcome) {
+/// Filters and first answers of names are there.
+void Reloader::on_names_warm() {
+  if (!frozen_) return commit();
+  discard();
+  deps_.settle_admin(AdminOutcome::kDiscard);
+  settle_names();
+  finish(false);
+}
+
+void Reloader::discard() {
+  deps_.wasm.abandon(generation_);
+  next_.reset();
+}
+
+/// Names that only a discarded or an old generation has are asked for no more.
+void Reloader::settle_names() {
+  deps_.dns.keep_only(current_ == nullptr ? nullptr : current_->clusters.get());
+}
+
+void Reloader::commit() {
   state_ = State::kCommitting;
   acknowledged_ = 0;
-  if (changes_) changes_->plugins_swapped = outcome.plugins_swapped;
+  if (changes_) changes_->plugins_swapped = plugins_swapped_;
   deps_.wasm.commit(generation_);
   for (const auto& each : deps_.workers) {
     Worker& worker = *each;
@@ -253,6 +266,7 @@ void Reloader::committed() {
   deps_.settle_admin(AdminOutcome::kTakeOver);
   if (old != nullptr) apply_socket_options(*old);
   deps_.clusters.published(*current_->clusters);
+  settle_names();
   errors_.clear();
   deps_.loop.refresh_clock();
   since_ = deps_.loop.system_now();
@@ -270,6 +284,7 @@ void Reloader::reject(std::vector<config::Diagnostic> errors) {
   errors_ = std::move(errors);
   next_configuration_.reset();
   deps_.settle_admin(AdminOutcome::kDiscard);
+  settle_names();
   rejected_.inc();
   last_ok_.set(0);
   for (const config::Diagnostic& each : errors_) WEIR_LOG(kConfig, kError, each.to_string());

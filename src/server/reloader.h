@@ -14,6 +14,7 @@
 #include "server/options.h"
 #include "server/snapshot.h"
 #include "server/worker.h"
+#include "upstream/dns/clusters.h"
 #include "wasm/host.h"
 
 namespace weir::server {
@@ -30,6 +31,7 @@ struct ReloaderDeps {
   wasm::Host& wasm;
   SnapshotMaker maker;
   upstream::ClusterRegistry& clusters;
+  upstream::DnsClusters& dns;
   const std::vector<std::unique_ptr<Worker>>& workers;
   /// Opens the admin listener of a configuration, if its address is new; an error is a rejected edit.
   std::function<Result<void>(const config::Configuration&)> open_admin;
@@ -39,7 +41,7 @@ struct ReloaderDeps {
 
 /// One edit at a time: load, prepare (sockets, logs, VMs), commit on all workers, report. What changes meanwhile is looked at
 /// afterwards. Owner: the server. Thread: main.
-class Reloader final : public wasm::PrepareObserver {
+class Reloader final : public wasm::PrepareObserver, private upstream::WarmObserver {
  public:
   using Done = std::function<void(bool taken)>;  // at the end of the attempt, from the loop
   explicit Reloader(ReloaderDeps deps);
@@ -73,7 +75,10 @@ class Reloader final : public wasm::PrepareObserver {
   void reuse_unchanged(config::Configuration& configuration,
                        const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) const;
   wasm::NodeInfo node_info() const;
-  void commit(const wasm::PrepareOutcome& outcome);
+  void on_names_warm() override;
+  void discard();
+  void settle_names();
+  void commit();
   void committed();
   void reject(std::vector<config::Diagnostic> errors);
   void finish(bool taken);
@@ -100,6 +105,7 @@ class Reloader final : public wasm::PrepareObserver {
   SystemTime since_{};
   SystemTime last_attempt_{};
   size_t acknowledged_ = 0;
+  unsigned plugins_swapped_ = 0;  // by the generation under way
   State state_ = State::kIdle;
   bool again_ = false;
   bool frozen_ = false;

@@ -114,9 +114,11 @@ bool Server::start() {
   wasm_ = std::make_unique<wasm::Host>(loop_, *this, store_, wasm::Host::Options{});
   backend_ = std::make_unique<ServerBackend>(*this, *wasm_);
   drain_ = std::make_unique<Drain>(loop_, workers_);
+  dns_ = std::make_unique<upstream::DnsClusters>(loop_, *this);
   reloader_ = std::make_unique<Reloader>(ReloaderDeps{
       loop_, options_, registry_, store_, *this, *wasm_,
-      SnapshotMaker{store_, access_logs_, cluster_registry_, count}, cluster_registry_, workers_,
+      SnapshotMaker{store_, access_logs_, cluster_registry_, count, dns_.get()}, cluster_registry_,
+      *dns_, workers_,
       [this](const config::Configuration& configuration) { return open_admin(configuration); },
       [this](AdminOutcome outcome) { settle_admin(outcome); }});
   for (const auto& worker : workers_) worker->start();
@@ -227,6 +229,7 @@ void Server::stop_workers() {
   for (const auto& worker : workers_) worker->join();
   WEIR_LOG(kMain, kInfo, "stopped");
   reloader_.reset();
+  dns_.reset();
   drain_.reset();
   wasm_.reset();
   workers_.clear();
@@ -258,6 +261,17 @@ void Server::drain_listeners(admin::DrainScope scope, admin::StopAccepting when)
           return worker.drain_listeners(scope, std::nullopt);
       }
     });
+  }
+}
+
+void Server::on_endpoints_changed(const std::shared_ptr<const upstream::EndpointCell>& cell) {
+  if (reloader_ != nullptr && reloader_->current() != nullptr) {
+    for (const upstream::ClusterEntry& entry : reloader_->current()->clusters->entries())
+      if (entry.endpoints == cell) upstream::ClusterRegistry::count_members(entry);
+  }
+  for (const auto& each : workers_) {
+    Worker& worker = *each;
+    worker.post([&worker, cell] { worker.clusters().endpoints_changed(*cell); });
   }
 }
 

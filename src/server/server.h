@@ -20,6 +20,7 @@
 #include "server/worker.h"
 #include "stats/store.h"
 #include "upstream/cluster.h"
+#include "upstream/dns/clusters.h"
 #include "wasm/host.h"
 
 namespace weir::admin {
@@ -32,7 +33,7 @@ class ServerBackend;
 
 /// Owner: main() (or a test, on a thread of its own). run() is called once and returns the exit code: 0 after an orderly
 /// end, 1 when the first configuration is in error. quit() may be called from any thread.
-class Server final : public router::FilterHost {
+class Server final : public router::FilterHost, public upstream::EndpointObserver {
  public:
   explicit Server(Options options);
   ~Server() override;
@@ -87,6 +88,7 @@ class Server final : public router::FilterHost {
   void stop_workers();
   void register_filters();
   void apply_log_levels();
+  void on_endpoints_changed(const std::shared_ptr<const upstream::EndpointCell>& cell) override;
   void publish_gauges();
   static void on_gauge_timer(void* self);
 
@@ -101,6 +103,7 @@ class Server final : public router::FilterHost {
   std::atomic<admin::Backend::State> state_{admin::Backend::State::kPreInitializing};
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<wasm::Host> wasm_;
+  std::unique_ptr<upstream::DnsClusters> dns_;
   std::unique_ptr<Reloader> reloader_;
   std::unique_ptr<Drain> drain_;
   std::unique_ptr<Signals> signals_;

@@ -111,7 +111,7 @@ Result<std::shared_ptr<const Snapshot>> SnapshotMaker::make(
     }
     snapshot.listeners.push_back(std::move(*entry));
   }
-  snapshot.clusters = upstream::ClusterTable::build(configuration->clusters, clusters);
+  snapshot.clusters = upstream::ClusterTable::build(configuration->clusters, clusters, discovery);
   snapshot.configuration = std::move(configuration);
   return std::make_shared<const Snapshot>(std::move(snapshot));
 }

@@ -63,6 +63,7 @@ struct SnapshotMaker {
   proxy::AccessLogWriter& logs;
   upstream::ClusterRegistry& clusters;
   unsigned workers;
+  upstream::EndpointDiscovery* discovery = nullptr;
 
   Result<std::shared_ptr<const Snapshot>> make(
       uint64_t generation, std::shared_ptr<const config::Configuration> configuration,

@@ -10,27 +10,39 @@ constexpr std::chrono::seconds kRetiredSweep{5};
 
 /// Hosts of the lowest priority number that has any: without health checks no other is ever used.
 template <typename Visit>
-void for_each_host(const ClusterOptions& options, Visit&& visit) {
+void for_each_host(const EndpointSet& set, Visit&& visit) {
   uint32_t lowest = UINT32_MAX;
-  for (const LocalityOptions& locality : options.localities)
+  for (const LocalityOptions& locality : set)
     if (!locality.endpoints.empty()) lowest = std::min(lowest, locality.priority);
-  for (const LocalityOptions& locality : options.localities) {
+  for (const LocalityOptions& locality : set) {
     if (locality.priority != lowest) continue;
-    for (const EndpointOptions& endpoint : locality.endpoints) visit(locality, endpoint);
+    for (const EndpointOptions& endpoint : locality.endpoints) visit(endpoint);
   }
 }
 
 }  // namespace
 
 std::shared_ptr<const ClusterTable> ClusterTable::build(ClusterList clusters,
-                                                        ClusterRegistry& registry) {
+                                                        ClusterRegistry& registry,
+                                                        EndpointDiscovery* discovery) {
   auto table = std::make_unique<ClusterTable>();
   for (auto& options : clusters) {
     ClusterSharedState& state = registry.state(*options);
     table->by_name_.emplace(options->name, table->entries_.size());
-    table->entries_.push_back({std::move(options), &state});
+    std::shared_ptr<const EndpointCell> cell;
+    if (options->type != ClusterType::kStatic)
+      cell = discovery != nullptr ? discovery->follow(options, state)
+                                  : std::make_shared<const EndpointCell>(options->name);
+    table->entries_.push_back({std::move(options), &state, std::move(cell)});
   }
   return table;
+}
+
+std::shared_ptr<const EndpointSet> ClusterEntry::hosts() const {
+  if (!endpoints) return {options, &options->localities};
+  if (auto found = endpoints->get()) return found;
+  static const auto kNone = std::make_shared<const EndpointSet>();
+  return kNone;
 }
 
 const ClusterEntry* ClusterTable::find(std::string_view name) const noexcept {
@@ -39,38 +51,43 @@ const ClusterEntry* ClusterTable::find(std::string_view name) const noexcept {
 }
 
 Cluster::Cluster(event::Loop& loop, const ClusterEntry& entry, uint64_t seed)
-    : loop_(loop),
-      options_(nullptr),
-      state_(entry.state),
-      balancer_(seed),
-      sweep_(loop, &Cluster::on_sweep, this) {
-  update(entry);
+    : loop_(loop), entry_(entry), balancer_(seed), sweep_(loop, &Cluster::on_sweep, this) {
+  rebuild();
 }
 
 Cluster::~Cluster() = default;
 
 void Cluster::update(const ClusterEntry& entry) {
-  const bool same =
-      options_ != nullptr && (options_ == entry.options || *options_ == *entry.options);
-  options_ = entry.options;
-  state_ = entry.state;
-  if (same) return;
+  const bool same = entry_.options == entry.options || *entry_.options == *entry.options;
+  entry_ = entry;
+  if (same) return refresh();
+  rebuild();
+}
+
+void Cluster::refresh() {
+  auto now = entry_.hosts();
+  const bool same = set_ == now || *set_ == *now;
+  set_ = std::move(now);
+  if (!same) rebuild();
+}
+
+void Cluster::rebuild() {
+  set_ = entry_.hosts();
   hosts_.clear();
   std::vector<uint32_t> weights;
-  for_each_host(
-      *options_, [this, &weights](const LocalityOptions&, const EndpointOptions& endpoint) {
-        auto found = std::find_if(pools_.begin(), pools_.end(), [&endpoint](const auto& pool) {
-          return pool->address() == endpoint.address;
-        });
-        if (found == pools_.end()) {
-          pools_.push_back(std::make_unique<Pool>(*this, endpoint));
-          found = pools_.end() - 1;
-        }
-        (*found)->stop_draining();
-        hosts_.push_back(found->get());
-        weights.push_back(endpoint.weight);
-      });
-  balancer_.reset(options_->lb_policy, options_->least_request_choices, std::move(weights));
+  for_each_host(*set_, [this, &weights](const EndpointOptions& endpoint) {
+    auto found = std::find_if(pools_.begin(), pools_.end(),
+                              [&endpoint](const auto& pool) { return pool->serves(endpoint); });
+    if (found == pools_.end()) {
+      pools_.push_back(std::make_unique<Pool>(*this, endpoint));
+      found = pools_.end() - 1;
+    }
+    (*found)->follow(endpoint);
+    (*found)->stop_draining();
+    hosts_.push_back(found->get());
+    weights.push_back(endpoint.weight);
+  });
+  balancer_.reset(options().lb_policy, options().least_request_choices, std::move(weights));
   for (const auto& pool : pools_)
     if (std::find(hosts_.begin(), hosts_.end(), pool.get()) == hosts_.end()) pool->start_draining();
 }
@@ -105,7 +122,7 @@ void Cluster::sweep_pools() {
 
 std::vector<Cluster::HostDescription> Cluster::describe() const {
   std::vector<HostDescription> hosts;
-  for (const LocalityOptions& locality : options_->localities) {
+  for (const LocalityOptions& locality : *set_) {
     for (const EndpointOptions& endpoint : locality.endpoints) {
       HostDescription host;
       host.address = endpoint.address.to_string();
@@ -116,7 +133,7 @@ std::vector<Cluster::HostDescription> Cluster::describe() const {
       host.weight = endpoint.weight;
       host.priority = locality.priority;
       const auto pool = std::find_if(pools_.begin(), pools_.end(), [&endpoint](const auto& one) {
-        return one->address() == endpoint.address;
+        return one->serves(endpoint);
       });
       if (pool != pools_.end()) {
         const Pool::Totals totals = (*pool)->totals();
@@ -161,6 +178,12 @@ void WorkerClusters::apply(std::shared_ptr<const ClusterTable> table) {
   }
   table_ = std::move(table);
   sweep_retired();
+}
+
+void WorkerClusters::endpoints_changed(const EndpointCell& cell) {
+  const auto found = live_.find(cell.cluster());
+  // Another cell is of a generation that this worker has not adopted yet, or has left.
+  if (found != live_.end() && found->second->endpoints() == &cell) found->second->refresh();
 }
 
 Cluster* WorkerClusters::find(std::string_view name) noexcept {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "event/loop.h"
+#include "upstream/endpoint_cell.h"
 #include "upstream/load_balancer.h"
 #include "upstream/options.h"
 #include "upstream/pool.h"
@@ -21,6 +22,9 @@ namespace weir::upstream {
 struct ClusterEntry {
   std::shared_ptr<const ClusterOptions> options;
   ClusterSharedState* state = nullptr;
+  std::shared_ptr<const EndpointCell> endpoints{};  // null: the configured hosts
+  /// The hosts as they are now; never null. Thread: any.
+  std::shared_ptr<const EndpointSet> hosts() const;
 };
 
 using ClusterList = std::vector<std::shared_ptr<const ClusterOptions>>;
@@ -28,8 +32,9 @@ using ClusterList = std::vector<std::shared_ptr<const ClusterOptions>>;
 /// The clusters of one generation by name. Immutable; part of a snapshot.
 class ClusterTable {
  public:
-  /// Requires: names are unique (config/ checks). Thread: main.
-  static std::shared_ptr<const ClusterTable> build(ClusterList clusters, ClusterRegistry& registry);
+  /// Requires: names are unique (config/ checks). Without `discovery`, clusters that need it have no hosts. Thread: main.
+  static std::shared_ptr<const ClusterTable> build(ClusterList clusters, ClusterRegistry& registry,
+                                                   EndpointDiscovery* discovery = nullptr);
   const ClusterEntry* find(std::string_view name) const noexcept;
   const std::vector<ClusterEntry>& entries() const noexcept {
     return entries_;
@@ -50,15 +55,18 @@ class Cluster {
   Cluster& operator=(const Cluster&) = delete;
 
   void update(const ClusterEntry& entry);
+  /// Looks whether the hosts are others now.
+  void refresh();
   /// The pool of the next host; null when the cluster has none.
   Pool* pick() noexcept;
 
-  const ClusterOptions& options() const noexcept { return *options_; }
-  ClusterSharedState& state() noexcept { return *state_; }
-  ClusterStats& stats() noexcept { return state_->stats(); }
+  const ClusterOptions& options() const noexcept { return *entry_.options; }
+  ClusterSharedState& state() noexcept { return *entry_.state; }
+  const EndpointCell* endpoints() const noexcept { return entry_.endpoints.get(); }
+  ClusterStats& stats() noexcept { return entry_.state->stats(); }
   event::Loop& loop() noexcept { return loop_; }
   const Thresholds& thresholds(Priority priority) const noexcept {
-    return priority == Priority::kHigh ? options_->high_thresholds : options_->thresholds;
+    return priority == Priority::kHigh ? options().high_thresholds : options().thresholds;
   }
 
   /// Closes idle connections now and the others with their exchange. New exchanges still work.
@@ -79,11 +87,12 @@ class Cluster {
   void pool_unused();  // a draining pool has become empty
 
  private:
+  void rebuild();
   void sweep_pools();
   static void on_sweep(void* self) noexcept;
   event::Loop& loop_;
-  std::shared_ptr<const ClusterOptions> options_;
-  ClusterSharedState* state_;
+  ClusterEntry entry_;
+  std::shared_ptr<const EndpointSet> set_;    // what the hosts were made of
   std::vector<std::unique_ptr<Pool>> pools_;  // all, draining ones too
   std::vector<Pool*> hosts_;                  // what the load balancer's indices mean
   LoadBalancer balancer_;
@@ -109,6 +118,8 @@ class WorkerClusters {
   /// Follows a new table. Clusters that it does not name drain, and streams that began before can still find them until
   /// old generations have reached their maximum age.
   void apply(std::shared_ptr<const ClusterTable> table);
+  /// The hosts of a cluster with this cell are others now.
+  void endpoints_changed(const EndpointCell& cell);
   /// The bootstrap's old_generation_max_age; for clusters removed from now on.
   void set_old_generation_max_age(std::chrono::milliseconds age) noexcept { retired_age_ = age; }
   /// Null: unknown. The reference is valid for this turn; an exchange that has started keeps its cluster alive.

@@ -8,13 +8,16 @@
 
 #include "http/connection.h"
 #include "net/address.h"
+#include "upstream/dns/options.h"
 
 namespace weir::upstream {
 
 struct EndpointOptions {
-  net::Address address;
+  net::Address address;  // what weir connects to; of a name that DNS has yet to answer: none
   std::string hostname;
   uint32_t weight = 1;
+  std::string name;   // what DNS is asked for; empty: the address is configured
+  uint16_t port = 0;  // that of the name
   bool operator==(const EndpointOptions&) const = default;
 };
 
@@ -25,6 +28,12 @@ struct LocalityOptions {
   std::vector<EndpointOptions> endpoints;
   bool operator==(const LocalityOptions&) const = default;
 };
+
+/// The hosts of a cluster: as configured, or what its discovery has found. Immutable once published.
+using EndpointSet = std::vector<LocalityOptions>;
+
+/// type, or cluster_type.
+enum class ClusterType : uint8_t { kStatic, kStrictDns, kLogicalDns };
 
 enum class LbPolicy : uint8_t { kRoundRobin, kLeastRequest, kRandom };
 
@@ -54,9 +63,11 @@ struct ClusterOptions {
   std::string name;
   std::string alt_stat_name;  // name for stats; empty = name
   std::chrono::milliseconds connect_timeout{5000};
+  ClusterType type = ClusterType::kStatic;
   LbPolicy lb_policy = LbPolicy::kRoundRobin;
   uint32_t least_request_choices = 2;
-  std::vector<LocalityOptions> localities;
+  EndpointSet localities;
+  DnsOptions dns;                       // of the DNS types
   Thresholds thresholds;                // DEFAULT
   Thresholds high_thresholds;           // HIGH
   uint32_t buffer_limit = 1024 * 1024;  // per_connection_buffer_limit_bytes

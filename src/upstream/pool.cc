@@ -16,12 +16,26 @@ Pool::Pool(Cluster& cluster, const EndpointOptions& endpoint)
     : cluster_(cluster),
       address_(endpoint.address),
       address_text_(endpoint.address.to_string()),
+      name_(endpoint.name),
+      port_(endpoint.port),
       end_of_turn_(cluster.loop(), &Pool::on_end_of_turn, this) {}
 
 Pool::~Pool() {
   while (dequeue() != nullptr) {
   }
   while (!connections_.empty()) remove(*connections_.back(), ClosedBy::kLocal, "the pool ends");
+}
+
+bool Pool::serves(const EndpointOptions& endpoint) const noexcept {
+  if (!name_.empty() || !endpoint.name.empty())
+    return name_ == endpoint.name && port_ == endpoint.port;
+  return address_ == endpoint.address;
+}
+
+void Pool::follow(const EndpointOptions& endpoint) {
+  if (address_ == endpoint.address) return;
+  address_ = endpoint.address;
+  address_text_ = address_.to_string();
 }
 
 Pool::Acquired Pool::acquire(PoolWaiter& waiter, Priority priority, Wanted wanted) {

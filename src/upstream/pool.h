@@ -78,6 +78,10 @@ class Pool {
   }
 
   const net::Address& address() const noexcept { return address_; }
+  /// Whether these are the connections to this endpoint: by its address, or the name that it goes by.
+  bool serves(const EndpointOptions& endpoint) const noexcept;
+  /// New connections go where the endpoint is now. Requires: serves(endpoint).
+  void follow(const EndpointOptions& endpoint);
   const std::string& address_text() const noexcept { return address_text_; }
   Cluster& cluster() noexcept { return cluster_; }
   size_t size() const noexcept { return connections_.size(); }
@@ -119,6 +123,8 @@ class Pool {
   Cluster& cluster_;
   net::Address address_;
   std::string address_text_;
+  std::string name_;  // of a host that moves from address to address; empty: it does not
+  uint16_t port_ = 0;
   std::vector<std::unique_ptr<UpstreamConnection>> connections_;  // a connection knows its index
   UpstreamConnection* last_idle_ = nullptr;                       // a stack, linked both ways
   size_t idle_count_ = 0;

@@ -56,7 +56,8 @@ ClusterStats::ClusterStats(StatsScope& scope)
       rq_pending_active(scope.gauge("upstream_rq_pending_active")),
       rq_time(scope.histogram("upstream_rq_time")),
       membership_total(scope.gauge("membership_total")),
-      membership_healthy(scope.gauge("membership_healthy")) {}
+      membership_healthy(scope.gauge("membership_healthy")),
+      membership_change(scope.counter("membership_change")) {}
 
 Breaker::Breaker(StatsScope& scope, std::string_view open_name, std::string_view remaining_name)
     : open_(scope.gauge(open_name)), remaining_(scope.gauge(remaining_name)) {}
@@ -134,14 +135,25 @@ ClusterSharedState& ClusterRegistry::state(const ClusterOptions& options) {
   return *state;
 }
 
+bool ClusterSharedState::note_members(std::shared_ptr<const EndpointSet> members) {
+  const bool changed = members_ == nullptr || *members_ != *members;
+  members_ = std::move(members);
+  return changed;
+}
+
+void ClusterRegistry::count_members(const ClusterEntry& entry) {
+  ClusterStats& stats = entry.state->stats();
+  auto members = entry.hosts();
+  int64_t hosts = 0;
+  for (const LocalityOptions& locality : *members)
+    hosts += static_cast<int64_t>(locality.endpoints.size());
+  stats.membership_total.set(hosts);
+  stats.membership_healthy.set(hosts);
+  if (entry.state->note_members(std::move(members))) stats.membership_change.inc();
+}
+
 void ClusterRegistry::published(const ClusterTable& table) {
-  for (const ClusterEntry& entry : table.entries()) {
-    int64_t hosts = 0;
-    for (const LocalityOptions& locality : entry.options->localities)
-      hosts += static_cast<int64_t>(locality.endpoints.size());
-    entry.state->stats().membership_total.set(hosts);
-    entry.state->stats().membership_healthy.set(hosts);
-  }
+  for (const ClusterEntry& entry : table.entries()) count_members(entry);
   store_.gauge("cluster_manager.active_clusters").set(static_cast<int64_t>(table.entries().size()));
 }
 

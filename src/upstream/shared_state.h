@@ -33,6 +33,7 @@ struct ClusterStats {
   Gauge &rq_active, &rq_pending_active;
   Histogram& rq_time;
   Gauge &membership_total, &membership_healthy;
+  Counter& membership_change;
 };
 
 /// One limit of a circuit breaker, shared by all workers: relaxed atomics, never above the maximum.
@@ -67,11 +68,15 @@ class ClusterSharedState {
  public:
   ClusterSharedState(std::string_view stat_name, stats::Store& store);
   ClusterStats& stats() noexcept { return stats_; }
+  StatsScope& scope() noexcept { return *scope_; }
   Breakers& breakers(Priority priority) noexcept {
     return *breakers_[static_cast<size_t>(priority)];
   }
   /// Counts an answer: upstream_rq_completed, upstream_rq_2xx, upstream_rq_200. `code` stats are made when first seen.
   void charge_response(int status, bool per_code) noexcept;
+
+  /// The hosts that the membership stats speak of; true if they are others than before. Thread: main.
+  bool note_members(std::shared_ptr<const EndpointSet> members);
 
  private:
   static constexpr int kFirstCode = 100, kLastCode = 599;
@@ -79,11 +84,13 @@ class ClusterSharedState {
   std::unique_ptr<StatsScope> scope_;
   ClusterStats stats_;
   std::array<std::unique_ptr<Breakers>, 2> breakers_;
+  std::shared_ptr<const EndpointSet> members_;
   stats::StatusClasses classes_;
   std::array<std::atomic<Counter*>, kLastCode - kFirstCode + 1> codes_{};
 };
 
 class ClusterTable;
+struct ClusterEntry;
 
 /// All shared states of the process, by cluster name and stat name. Owner: the server; outlives workers and snapshots.
 /// Thread: main; state() is safe from any.
@@ -91,8 +98,10 @@ class ClusterRegistry {
  public:
   explicit ClusterRegistry(stats::Store& store) : store_(store) {}
   ClusterSharedState& state(const ClusterOptions& options);
-  /// The table is serving now: sets membership and cluster_manager gauges. Thread: main.
+  /// The table is serving now: sets membership and cluster_manager stats. Thread: main.
   void published(const ClusterTable& table);
+  /// A cluster of the table has other hosts now. Thread: main.
+  static void count_members(const ClusterEntry& entry);
 
  private:
   stats::Store& store_;

@@ -178,6 +178,17 @@ TEST_F(Examples, direct_response) {
   EXPECT_EQ(exchange(client, "/").body, "Welcome back.\n");
 }
 
+TEST_F(Examples, dns) {
+  start("dns");
+  EXPECT_EQ(ask("/").header("x-upstream"), "one");
+  EXPECT_EQ(ask("/service").header("x-upstream"), "two");
+  EXPECT_EQ(ask("/logical").header("x-upstream"), "two");
+  const std::string shown = proxy_->admin("/clusters");
+  EXPECT_TRUE(contains(
+      shown, "strict::127.0.0.1:" + std::to_string(upstream_.port()) + "::hostname::localhost\n"));
+  EXPECT_EQ(proxy_->counter("cluster.logical.update_success"), 1u);
+}
+
 TEST_F(Examples, edge_xff) {
   start("edge_xff");
   const Peer::Message answer =

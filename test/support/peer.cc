@@ -30,9 +30,10 @@ sockaddr_in loopback(uint16_t port) {
   return address;
 }
 
-int listen_anywhere(uint16_t& port) {
+int listen_on(const char* ip, uint16_t& port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_in address = loopback(0);
+  sockaddr_in address = loopback(port);
+  ::inet_pton(AF_INET, ip, &address.sin_addr);
   if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(fd, 512) != 0)
     throw std::runtime_error("cannot listen");
@@ -191,7 +192,7 @@ Peer::Message Peer::read_message(bool with_body) {
   return message;
 }
 
-Origin::Origin() : fd_(listen_anywhere(port_)) {}
+Origin::Origin() : port_(0) { fd_ = listen_on("127.0.0.1", port_); }
 Origin::~Origin() { stop_listening(); }
 void Origin::stop_listening() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
@@ -202,8 +203,11 @@ Peer Origin::accept() {
 }
 bool Origin::quiet(std::chrono::milliseconds time) { return !readable(fd_, time); }
 
-AutoOrigin::AutoOrigin(Handler handler)
-    : handler_(std::move(handler)), fd_(listen_anywhere(port_)), thread_(&AutoOrigin::run, this) {}
+AutoOrigin::AutoOrigin(Handler handler, const char* address, uint16_t port)
+    : handler_(std::move(handler)), fd_(-1), port_(port) {
+  fd_ = listen_on(address, port_);
+  thread_ = std::thread(&AutoOrigin::run, this);
+}
 
 AutoOrigin::~AutoOrigin() {
   stop_ = true;

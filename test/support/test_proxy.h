@@ -82,7 +82,9 @@ class Origin {
 class AutoOrigin {
  public:
   using Handler = std::function<std::string(const Peer::Message&)>;  // the raw response
-  explicit AutoOrigin(Handler handler);
+  explicit AutoOrigin(Handler handler) : AutoOrigin(std::move(handler), "127.0.0.1", 0) {}
+  /// On a loopback address of its own; port 0: any.
+  AutoOrigin(Handler handler, const char* address, uint16_t port);
   ~AutoOrigin();
   uint16_t port() const noexcept { return port_; }
   uint64_t requests() const noexcept { return requests_.load(); }
