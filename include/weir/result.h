@@ -30,6 +30,7 @@ enum class Code : uint8_t {
   kReset,   // connection reset by the other side
   kClosed,  // orderly end of stream where more was due
   kTimeout,
+  kTls,       // a TLS handshake or record failed: refused certificates, no common version
   kOverflow,  // a circuit breaker or limit is reached
   kNoHealthyHost,
   kNoCluster,

@@ -38,7 +38,7 @@ Code code_of(int error) noexcept {
 
 bool Connection::wants_read() const noexcept {
   return started_ && !connecting_ && !read_ended_ &&
-         (read_holds_ == 0 || (closing_ && write_ended_));
+         (read_holds_ == 0 || handshaking_ || (closing_ && write_ended_));
 }
 
 void Connection::update_watch() {
@@ -58,7 +58,7 @@ void Connection::release_reading() {
   if (--read_holds_ > 0) return;
   update_watch();
   if (arrived_) end_of_turn_.schedule();
-  if (transport_ != nullptr) {
+  if (transport_ != nullptr && transport_->has_buffered()) {
     read_due_ = true;
     end_of_turn_.schedule();
   }
@@ -108,18 +108,17 @@ void Connection::adapt_read_size(size_t got, size_t asked) noexcept {
 void Connection::on_readable() {
   if (closing_) return discard_input();
   if (!wants_read()) return update_watch();  // held: unwatched only now
+  if (transport_ != nullptr) return read_transport();
   size_t asked = 0;
   const IoResult result = read_some(asked);
   switch (result.status) {
     case IoStatus::kOk:
       adapt_read_size(result.bytes, asked);
-      if (result.bytes < kBulk && transport_ == nullptr) return deliver_after_reads();
-      if (result.bytes >= kBulk) loop_.hasten_end_of_turn();
+      if (result.bytes < kBulk) return deliver_after_reads();
+      loop_.hasten_end_of_turn();
       deliver();
-      if (transport_ != nullptr) read_transport_on();
       return;
     case IoStatus::kAgain:
-      if (transport_ != nullptr) read_transport_on();
       return;
     case IoStatus::kEnd:
       read_ended_ = true;
@@ -132,18 +131,42 @@ void Connection::on_readable() {
   }
 }
 
-// A transport may hold bytes that no readiness event announces, and writing may have waited for what was read.
-void Connection::read_transport_on() {
-  while (fd_ >= 0 && !closing_ && wants_read()) {
+// A transport may hold bytes that no readiness event announces, and writing may have waited for what was read: it is asked
+// until it has nothing more.
+void Connection::read_transport() {
+  while (fd_ >= 0 && !closing_ && !error_due_ && wants_read()) {
     size_t asked = 0;
-    const IoResult more = read_some(asked);
-    if (more.status == IoStatus::kAgain) break;
-    if (more.status == IoStatus::kError) return fail_later(code_of(errno), errno, "read");
-    read_ended_ = more.status == IoStatus::kEnd;
+    const IoResult got = read_some(asked);
+    if (got.status == IoStatus::kError) return fail_later(code_of(errno), errno, "read");
+    if (handshaking_ && !finish_handshake()) break;
+    if (got.bytes > 0) adapt_read_size(got.bytes, asked);
+    if (got.status == IoStatus::kAgain && got.bytes < kBulk) {
+      if (got.bytes > 0) deliver_after_reads();
+      break;
+    }
+    read_ended_ = got.status == IoStatus::kEnd;
+    if (got.bytes == 0 && !read_ended_) continue;
+    if (got.bytes >= kBulk) loop_.hasten_end_of_turn();
     deliver();
+    if (got.status == IoStatus::kAgain) break;
   }
   update_watch();
   if (fd_ >= 0 && !out_.empty() && !write_wait_) end_of_turn_.schedule();
+}
+
+bool Connection::finish_handshake() {
+  if (!transport_->ready()) return false;
+  handshaking_ = false;
+  timer_.cancel();
+  if (sink_ != nullptr) {
+    if (side_ == Side::kUpstream) {
+      sink_->on_connected();
+    } else {
+      sink_->on_secured();
+    }
+  }
+  if (fd_ >= 0 && (!out_.empty() || half_close_due_ || closing_)) end_of_turn_.schedule();
+  return fd_ >= 0 && !closing_;
 }
 
 // Small messages are handled when all ready sockets have been read: code that runs for one after the other stays in the
@@ -229,6 +252,7 @@ IoResult Connection::write_some() {
 }
 
 void Connection::send_pending() {
+  if (handshaking_ && !closing_) return update_watch();
   bool progress = false;
   write_wait_ = false;
   if (filtered_ != nullptr) {
@@ -284,6 +308,7 @@ void Connection::report_progress() {
 
 void Connection::on_writable() {
   if (connecting_) return finish_connect();
+  if (handshaking_ && !closing_) return read_transport();
   if (transport_ != nullptr && transport_->reading_needs_write()) on_readable();
   if (fd_ < 0 || error_due_) return;
   send_pending();
@@ -330,6 +355,7 @@ void Connection::on_timer(void* self) noexcept {
   if (c.fd_ < 0) return;
   if (c.closing_) return c.finish_closing();
   if (c.connecting_) c.fail_later(Code::kConnectTimeout, ETIMEDOUT, "connect");
+  if (c.handshaking_) c.fail_later(Code::kConnectTimeout, ETIMEDOUT, "TLS handshake");
 }
 
 }  // namespace weir::net

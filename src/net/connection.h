@@ -22,8 +22,10 @@ class ConnectionSink {
   /// it can from `in`; what it leaves stays and is offered again with the next bytes, or by
   /// Connection::offer_again().
   virtual void on_data(Buffer& in, ReadEnd end) = 0;
-  /// An outgoing connection is established.
+  /// An outgoing connection is established, its handshake (if its transport has one) included.
   virtual void on_connected() {}
+  /// The handshake of an accepted connection's transport is done. Comes before the first on_data; not without one.
+  virtual void on_secured() {}
   /// The unsent bytes went over the high watermark / fell to half of it or below.
   virtual void on_write_blocked() {}
   virtual void on_write_resumed() {}
@@ -60,6 +62,16 @@ class Connection : public event::Deferrable {
   /// Puts a transport between this and the socket. Requires: before start() or the first write.
   void set_transport(std::unique_ptr<Transport> transport) noexcept {
     transport_ = std::move(transport);
+    handshaking_ = transport_ != nullptr && !transport_->ready();
+  }
+  /// An accepted connection's handshake that takes longer is an error (kConnectTimeout); zero: no limit. The timeout of
+  /// connect() covers an outgoing one's. Requires: after set_transport().
+  void limit_handshake(std::chrono::milliseconds timeout) {
+    if (handshaking_ && timeout.count() > 0) timer_.arm(timeout);
+  }
+  /// Null without TLS, or before its handshake is done.
+  const TlsInfo* tls() const noexcept {
+    return transport_ == nullptr || handshaking_ ? nullptr : transport_->tls();
   }
   /// Puts a filter between this and the owner; it outlives this. Requires: before start().
   void set_byte_filter(ByteFilter& filter);
@@ -122,7 +134,8 @@ class Connection : public event::Deferrable {
   IoResult read_some(size_t& asked);
   IoResult write_some();
   void adapt_read_size(size_t got, size_t asked) noexcept;
-  void read_transport_on();
+  void read_transport();
+  bool finish_handshake();
   void discard_input();
   void finish_connect();
   void deliver();
@@ -150,7 +163,7 @@ class Connection : public event::Deferrable {
   Buffer out_;
   event::FdWatch watch_;
   event::EndOfTurn end_of_turn_;
-  event::Timer timer_;                    // connect timeout, then linger
+  event::Timer timer_;                    // connect or handshake timeout, then linger
   std::unique_ptr<Transport> transport_;  // null: the socket itself
   struct Filtered {
     ByteFilter& filter;
@@ -169,6 +182,7 @@ class Connection : public event::Deferrable {
   size_t read_size_;
   unsigned short_reads_ = 0;  // in a row
   bool connecting_ = false;
+  bool handshaking_ = false;  // nothing is sent and nothing delivered yet
   bool started_ = false;
   bool read_ended_ = false;
   bool end_delivered_ = false;

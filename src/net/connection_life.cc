@@ -108,12 +108,14 @@ void Connection::finish_connect() {
   int error = 0;
   socklen_t size = sizeof error;
   if (::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-  timer_.cancel();
   if (error != 0) {
     fail_later(Code::kConnectFailed, error, "connect");
     return;
   }
   connecting_ = false;
+  // The timer goes on: it covers both.
+  if (handshaking_) return read_transport();
+  timer_.cancel();
   update_watch();
   if (sink_ != nullptr) sink_->on_connected();
   if (fd_ >= 0 && (!out_.empty() || half_close_due_ || closing_)) end_of_turn_.schedule();
@@ -141,7 +143,7 @@ void Connection::close_gracefully(milliseconds linger) {
   if (fd_ < 0 || closing_) return;
   closing_ = true;
   linger_ = linger;
-  if (connecting_ || error_due_) {
+  if (connecting_ || handshaking_ || error_due_) {
     // There is nobody to linger for.
     linger_ = milliseconds(0);
     out_.clear();
@@ -170,6 +172,9 @@ void Connection::cut(How how, Error error) {
 
 void Connection::close(How how) noexcept {
   if (fd_ < 0) return;
+  if (how == How::kFin && transport_ != nullptr && !connecting_ && !error_due_ && !write_ended_ &&
+      out_.empty())
+    transport_->end_writing(fd_);
   if (how == How::kReset) reset_at_close(fd_);
   watch_.disarm();
   timer_.cancel();
@@ -184,6 +189,7 @@ void Connection::fail_later(Code code, int error, std::string_view what) {
   if (error_due_) return;
   std::string detail;
   if (transport_ != nullptr && !transport_->failure().empty()) {
+    code = transport_->failure_code();
     detail = transport_->failure();
   } else {
     detail = base::concat(what, ": ", std::strerror(error));
@@ -201,7 +207,7 @@ void Connection::fail_later(Code code, int error, std::string_view what) {
 
 void Connection::deliver_error() {
   // The other side may have answered before it hung up (an early error response to an upload): that is heard first.
-  if (started_ && !connecting_ && !closing_) {
+  if (started_ && !connecting_ && !handshaking_ && !closing_) {
     if (arrived_ && read_holds_ == 0) deliver();
     for (int i = 0; i < kMaxLastReads && fd_ >= 0 && read_holds_ == 0 && !read_ended_; ++i) {
       size_t asked = 0;

@@ -1,0 +1,89 @@
+// TlsTransport: TLS of one connection, of either role.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/tls/context.h"
+#include "net/tls/handshake.h"
+#include "net/tls/openssl.h"
+#include "net/transport.h"
+
+namespace weir::net::tls {
+
+/// The socket as OpenSSL sees it, with what it must know of the last call.
+struct SocketIo {
+  int fd = -1;
+  int error = 0;         // errno of what failed
+  bool drained = false;  // the last read was short: asking again would only say so
+  bool ended = false;    // the other side has sent FIN
+  bool more = false;     // a further record follows at once
+};
+
+/// Owner: its connection. Thread: the connection's. The end of the stream without close_notify is an error. Records are small
+/// at first and after a pause, so that the beginning can be read before much has arrived; then as large as they can be.
+class TlsTransport final : public Transport, public TlsInfo {
+ public:
+  enum class Role : uint8_t { kServer, kClient };
+  TlsTransport(SslPtr ssl, Role role, std::unique_ptr<Handshake> handshake,
+               std::shared_ptr<const Context> context);
+  ~TlsTransport() override;
+
+  IoResult read(int fd, Buffer& in, size_t max) override;
+  IoResult write(int fd, Buffer& out) override;
+  void end_writing(int fd) noexcept override;
+  bool reading_needs_write() const noexcept override { return read_wants_write_; }
+  bool writing_needs_read() const noexcept override { return write_wants_read_; }
+  bool has_buffered() const noexcept override {
+    return held_back_ != IoStatus::kOk || SSL_has_pending(ssl_.get()) == 1;
+  }
+  std::string_view failure() const noexcept override { return failure_; }
+  Code failure_code() const noexcept override { return failure_code_; }
+  bool ready() const noexcept override { return ready_; }
+  const TlsInfo* tls() const noexcept override { return this; }
+
+  std::string_view text(TlsText what) const override;
+  std::span<const std::string> names(TlsNames kind) const override;
+  bool peer_presented() const noexcept override;
+  bool peer_validated() const noexcept override;
+  int64_t peer_valid_from() const noexcept override;
+  int64_t peer_valid_until() const noexcept override;
+  bool session_reused() const noexcept override;
+
+ private:
+  // What filters and logs have asked for.
+  struct Asked {
+    std::array<std::optional<std::string>, 15> texts;
+    std::array<std::optional<std::vector<std::string>>, 6> names;
+  };
+  IoStatus shake_hands();
+  void shaken();
+  IoStatus fail_from(int result, bool reading);
+  IoStatus fail_with(Code code, std::string text);
+  size_t record_size() noexcept;
+  std::string compute(TlsText what) const;
+
+  SslPtr ssl_;
+  std::unique_ptr<Handshake> handshake_;
+  std::shared_ptr<const Context> context_;  // its verifier and keys are called back
+  SocketIo io_;
+  std::string failure_;
+  mutable std::unique_ptr<Asked> asked_;
+  std::chrono::steady_clock::time_point last_write_{};
+  size_t burst_ = 0;       // bytes sent since the last pause
+  size_t unfinished_ = 0;  // bytes of a record that the socket has not taken wholly
+  uint64_t received_ = 0;
+  Code failure_code_;
+  IoStatus held_back_ = IoStatus::kOk;  // told by the next read, after the bytes before it
+  bool ready_ = false;
+  bool failed_ = false;
+  bool ended_ = false;  // close_notify sent
+  bool read_wants_write_ = false;
+  bool write_wants_read_ = false;
+};
+
+}  // namespace weir::net::tls
