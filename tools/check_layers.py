@@ -21,6 +21,7 @@ THIRD_PARTY = [
     (r"nghttp2/", ("src/http/h2/",)),
     (r"openssl/(ssl|tls|bio|x509|pem|ocsp|pkcs)\w*\.h", ("src/net/tls/",)),
     (r"ares", ("src/upstream/dns/",)),
+    (r"zlib\.h$|brotli/|zstd\w*\.h$", ("src/filters/http/compression/",)),
     (r"openssl/", ("src/base/", "src/net/tls/")),
     (r"re2/|nlohmann/|fmt/", ("src/base/",)),
     (r"tl/", ("include/weir/",)),

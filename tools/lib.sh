@@ -5,7 +5,7 @@ cd "$ROOT"
 export NINJA_STATUS='[%f/%t %es] '
 
 BUILD_PACKAGES=(cmake ninja-build g++ lld libevent-dev libyaml-cpp-dev libssl-dev libexpected-dev libfmt-dev libre2-dev libc-ares-dev
-  nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev)
+  zlib1g-dev libbrotli-dev libzstd-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }

@@ -327,6 +327,28 @@ TEST_F(Examples, buffer) {
   EXPECT_EQ(upstream_.requests(), 2u);
 }
 
+TEST_F(Examples, compression) {
+  start("compression");
+  const std::string page(1000, 'x');
+  const auto coding = [&](const std::string& accepts) {
+    return ask("/", "content-type: text/plain\r\naccept-encoding: " + accepts + "\r\n", "POST",
+               page)
+        .header("content-encoding");
+  };
+  EXPECT_EQ(coding("gzip, br, zstd"), "zstd");
+  EXPECT_EQ(coding("gzip;q=0.8, br"), "br");
+  EXPECT_EQ(coding("gzip"), "gzip");
+  EXPECT_EQ(coding("identity"), "");
+  // "hello" of gzip, without compression.
+  const std::string packed(
+      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x01\x05\x00\xfa\xff"
+      "hello\x86\xa6\x10\x36\x05\x00\x00\x00",
+      28);
+  const Peer::Message answer = ask("/", "content-encoding: gzip\r\n", "POST", packed);
+  EXPECT_TRUE(answer.body.ends_with("hello")) << answer.body;
+  EXPECT_EQ(ask("/", "content-encoding: gzip\r\n", "POST", "no gzip").status(), 400);
+}
+
 TEST_F(Examples, cors) {
   start("cors");
   const std::string origin = "origin: https://app.example.com\r\n";

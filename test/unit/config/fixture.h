@@ -83,7 +83,9 @@ inline FilterRegistry stub_registry() {
   registry.add_http(kLabelType, &make_label_stub);
   for (const char* type : {"envoy.extensions.filters.http.wasm.v3.Wasm",
                            "envoy.extensions.filters.http.buffer.v3.Buffer",
+                           "envoy.extensions.filters.http.compressor.v3.Compressor",
                            "envoy.extensions.filters.http.cors.v3.Cors",
+                           "envoy.extensions.filters.http.decompressor.v3.Decompressor",
                            "envoy.extensions.filters.http.fault.v3.HTTPFault",
                            "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
                            "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
