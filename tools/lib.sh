@@ -4,7 +4,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$ROOT"
 export NINJA_STATUS='[%f/%t %es] '
 
-BUILD_PACKAGES=(cmake ninja-build g++ lld libevent-dev libyaml-cpp-dev libssl-dev libexpected-dev libfmt-dev libre2-dev libc-ares-dev
+BUILD_PACKAGES=(cmake ninja-build g++ lld libevent-dev libyaml-cpp-dev libssl-dev libnghttp2-dev libexpected-dev libfmt-dev libre2-dev libc-ares-dev
   zlib1g-dev libbrotli-dev libzstd-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }

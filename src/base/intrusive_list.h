@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <iterator>
 
 #include "base/check.h"
 
@@ -40,6 +41,11 @@ class IntrusiveList {
  public:
   class iterator {
    public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using pointer = T*;
+    using reference = T&;
     explicit iterator(Node* node) noexcept : node_(node) {}
     T& operator*() const noexcept { return static_cast<T&>(*node_); }
     T* operator->() const noexcept { return static_cast<T*>(node_); }

@@ -97,6 +97,8 @@ std::string percent_decode(std::string_view text);
 
 /// Standard alphabet (RFC 4648 section 4), strict: padding required, no white space. Null if malformed.
 std::optional<std::string> base64_decode(std::string_view text);
+/// With padding.
+std::string base64_encode(std::string_view bytes);
 std::string hex_encode(std::string_view bytes);
 
 /// Levenshtein distance, at most `limit` + 1.

@@ -206,6 +206,47 @@ Result<void> strip_hop_by_hop(HeaderMap& headers) {
   return {};
 }
 
+bool parse_content_length(std::string_view text, uint64_t& out) noexcept {
+  constexpr size_t kMaxDigits = 19;
+  if (text.empty() || text.size() > kMaxDigits || !chars::all(text, chars::kDigit)) return false;
+  uint64_t value = 0;  // 19 digits fit into 64 bits
+  for (const char c : text) value = value * 10 + static_cast<unsigned>(c - '0');
+  if (value > static_cast<uint64_t>(INT64_MAX)) return false;
+  out = value;
+  return true;
+}
+
+bool forbidden_in_trailers(HeaderId id, std::string_view name) noexcept {
+  switch (id) {
+    case HeaderId::kAuthorization:
+    case HeaderId::kCacheControl:
+    case HeaderId::kConnection:
+    case HeaderId::kContentEncoding:
+    case HeaderId::kContentLength:
+    case HeaderId::kContentType:
+    case HeaderId::kCookie:
+    case HeaderId::kExpect:
+    case HeaderId::kHost:
+    case HeaderId::kHttp2Settings:
+    case HeaderId::kKeepAlive:
+    case HeaderId::kProxyAuthenticate:
+    case HeaderId::kProxyAuthorization:
+    case HeaderId::kProxyConnection:
+    case HeaderId::kRange:
+    case HeaderId::kSetCookie:
+    case HeaderId::kTe:
+    case HeaderId::kTrailer:
+    case HeaderId::kTransferEncoding:
+    case HeaderId::kUpgrade:
+    case HeaderId::kWwwAuthenticate:
+      return true;
+    case HeaderId::kOther:
+      return name == "content-range" || name == "max-forwards" || name == "pragma";
+    default:
+      return false;
+  }
+}
+
 std::string_view reason_phrase(int status) noexcept {
   const auto index = static_cast<unsigned>(status - kFirstStatus);
   return index < kReasons.size() && !kReasons[index].empty() ? kReasons[index] : "Unknown";

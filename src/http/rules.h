@@ -18,6 +18,11 @@ bool valid_authority(std::string_view authority) noexcept;
 /// "OK", "Not Found"; "Unknown" for codes without one.
 std::string_view reason_phrase(int status) noexcept;
 
+/// Content-length: digits alone, at most 2^63 - 1. False otherwise.
+bool parse_content_length(std::string_view text, uint64_t& out) noexcept;
+/// RFC 9110 6.5.1: framing, routing, authentication and content fields have no place in trailers.
+bool forbidden_in_trailers(HeaderId id, std::string_view name) noexcept;
+
 /// Removes Connection and the fields that it names, Keep-Alive, Proxy-Connection, Transfer-Encoding, Upgrade, TE except
 /// "trailers", http2-settings (RFC 9110 7.6.1). Error if Connection names what is no field name, too many fields, or
 /// one that must not be removed, because the message would mean another thing without it (host, content-length,

@@ -6,6 +6,7 @@
 
 #include "http/chars.h"
 #include "http/h1/head_writer.h"
+#include "http/rules.h"
 
 namespace weir::http::h1 {
 namespace {
@@ -55,16 +56,6 @@ Fault declared_framing(const FieldFacts& facts, Protocol protocol, BodyFraming& 
 }
 
 }  // namespace
-
-bool parse_content_length(std::string_view text, uint64_t& out) noexcept {
-  constexpr size_t kMaxDigits = 19;
-  if (text.empty() || text.size() > kMaxDigits || !chars::all(text, chars::kDigit)) return false;
-  uint64_t value = 0;  // 19 digits fit into 64 bits
-  for (const char c : text) value = value * 10 + static_cast<unsigned>(c - '0');
-  if (value > static_cast<uint64_t>(INT64_MAX)) return false;
-  out = value;
-  return true;
-}
 
 Fault request_framing(const FieldFacts& facts, Protocol protocol, BodyFraming& out) {
   return declared_framing(facts, protocol, out);

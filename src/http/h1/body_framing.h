@@ -7,8 +7,8 @@
 #include <weir/message.h>
 
 #include "http/connection.h"
+#include "http/fault.h"
 #include "http/h1/chunked.h"
-#include "http/h1/fault.h"
 #include "http/h1/head_scanner.h"
 #include "http/h1/parser.h"
 
@@ -19,9 +19,6 @@ struct BodyFraming {
   BodyKind kind = BodyKind::kNone;
   uint64_t length = 0;  // of kLength, never 0 in a received message
 };
-
-/// Digits alone, at most 2^63 - 1. False otherwise.
-bool parse_content_length(std::string_view text, uint64_t& out) noexcept;
 
 /// RFC 9112 6.3, refusing everything that two parsers could read differently.
 Fault request_framing(const FieldFacts& facts, Protocol protocol, BodyFraming& out);

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <weir/buffer.h>
 
-#include "http/h1/fault.h"
+#include "http/fault.h"
 
 namespace weir::http::h1 {
 

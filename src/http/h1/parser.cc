@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "http/chars.h"
+#include "http/rules.h"
 
 namespace weir::http::h1 {
 namespace {
@@ -154,37 +155,6 @@ char* take_text(Buffer& in, size_t size, HeaderMap& headers) {
   std::memset(text + size, 0, chars::kScanPadding);
   in.drain(size);
   return text;
-}
-
-bool forbidden_in_trailers(HeaderId id, std::string_view name) noexcept {
-  switch (id) {
-    case HeaderId::kAuthorization:
-    case HeaderId::kCacheControl:
-    case HeaderId::kConnection:
-    case HeaderId::kContentEncoding:
-    case HeaderId::kContentLength:
-    case HeaderId::kContentType:
-    case HeaderId::kCookie:
-    case HeaderId::kExpect:
-    case HeaderId::kHost:
-    case HeaderId::kHttp2Settings:
-    case HeaderId::kKeepAlive:
-    case HeaderId::kProxyAuthenticate:
-    case HeaderId::kProxyAuthorization:
-    case HeaderId::kProxyConnection:
-    case HeaderId::kRange:
-    case HeaderId::kSetCookie:
-    case HeaderId::kTe:
-    case HeaderId::kTrailer:
-    case HeaderId::kTransferEncoding:
-    case HeaderId::kUpgrade:
-    case HeaderId::kWwwAuthenticate:
-      return true;
-    case HeaderId::kOther:
-      return name == "content-range" || name == "max-forwards" || name == "pragma";
-    default:
-      return false;
-  }
 }
 
 }  // namespace weir::http::h1

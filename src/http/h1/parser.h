@@ -7,7 +7,7 @@
 #include <weir/message.h>
 
 #include "http/connection.h"
-#include "http/h1/fault.h"
+#include "http/fault.h"
 
 namespace weir::http::h1 {
 
@@ -52,8 +52,5 @@ Fault parse_fields(char* text, size_t size, Section section, const CodecOptions&
 
 /// Copies the first `size` bytes of `in` to the arena of `headers`, with padding, and drains them.
 char* take_text(Buffer& in, size_t size, HeaderMap& headers);
-
-/// RFC 9110 6.5.1: framing, routing, authentication and content fields have no place in trailers.
-bool forbidden_in_trailers(HeaderId id, std::string_view name) noexcept;
 
 }  // namespace weir::http::h1

@@ -4,8 +4,8 @@
 #include <weir/message.h>
 
 #include "http/connection.h"
+#include "http/fault.h"
 #include "http/h1/body_framing.h"
-#include "http/h1/fault.h"
 #include "http/h1/parser.h"
 
 namespace weir::http::h1 {

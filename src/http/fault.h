@@ -3,7 +3,7 @@
 
 #include <weir/result.h>
 
-namespace weir::http::h1 {
+namespace weir::http {
 
 /// A parse error, or nothing. `what` is a literal.
 struct Fault {
@@ -15,4 +15,4 @@ struct Fault {
 constexpr Fault kNoFault{};
 constexpr Fault malformed(const char* what) noexcept { return Fault{Code::kProtocol, what}; }
 
-}  // namespace weir::http::h1
+}  // namespace weir::http

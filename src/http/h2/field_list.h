@@ -1,0 +1,37 @@
+// The fields of a block that is sent, as nghttp2 takes them.
+#pragma once
+
+#include <array>
+#include <string_view>
+#include <vector>
+#include <nghttp2/nghttp2.h>
+#include <weir/header_map.h>
+
+namespace weir::http::h2 {
+
+/// Texts are borrowed until nghttp2 has copied them in submit.
+class FieldList {
+ public:
+  void clear() noexcept { fields_.clear(); }
+  void add(std::string_view name, std::string_view value) {
+    // nghttp2 reads through pointers to non-const and does not write.
+    fields_.push_back({reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
+                       reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(),
+                       value.size(), NGHTTP2_NV_FLAG_NONE});
+  }
+  void add_status(int status);
+  /// All fields but those that belong to one hop and those that pseudo-headers stand for (RFC 9113 8.2.2).
+  void add_fields(const HeaderMap& headers);
+  void remove(std::string_view name) noexcept;
+  void add_trailers(const HeaderMap& trailers);
+
+  const nghttp2_nv* data() const noexcept { return fields_.data(); }
+  size_t size() const noexcept { return fields_.size(); }
+  bool empty() const noexcept { return fields_.empty(); }
+
+ private:
+  std::vector<nghttp2_nv> fields_;
+  std::array<char, 3> status_{};
+};
+
+}  // namespace weir::http::h2
