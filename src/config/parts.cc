@@ -12,7 +12,6 @@ namespace {
 
 // Messages of the schema that this release does not know what to do with, without "envoy.extensions.".
 constexpr std::string_view kLaterTypes[] = {
-    "filters.http.grpc_stats.v3.FilterConfig",
     "filters.http.upstream_codec.v3.UpstreamCodec",
     "filters.http.jwt_authn.v3.JwtAuthentication",
     "filters.http.ext_authz.v3.ExtAuthz",

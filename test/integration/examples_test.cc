@@ -374,6 +374,25 @@ TEST_F(Examples, fault) {
   EXPECT_EQ(upstream_.requests(), 2u);
 }
 
+TEST_F(Examples, grpc_web) {
+  start("grpc_web");
+  const std::string origin = "origin: https://app.example.com\r\n";
+  const Peer::Message preflight =
+      ask("/helloworld.Greeter/SayHello", origin + "access-control-request-method: POST\r\n",
+          "OPTIONS");
+  EXPECT_EQ(preflight.header("access-control-allow-methods"), "POST");
+  // The test's upstream echoes the type, so that its answer is taken for gRPC's.
+  const Peer::Message answer = ask(
+      "/helloworld.Greeter/SayHello",
+      origin + "content-type: application/grpc-web-text\r\naccept: application/grpc-web-text\r\n",
+      "POST", "AAAAAAA=");
+  EXPECT_EQ(answer.header("content-type"), "application/grpc-web-text+proto");
+  EXPECT_EQ(answer.header("access-control-expose-headers"), "grpc-status, grpc-message");
+  EXPECT_EQ(
+      proxy_->counter("cluster.upstream.grpc.helloworld.Greeter.SayHello.request_message_count"),
+      1u);
+}
+
 TEST_F(Examples, local_ratelimit) {
   start("local_ratelimit");
   for (int i = 0; i < 5; ++i) {

@@ -87,6 +87,8 @@ inline FilterRegistry stub_registry() {
                            "envoy.extensions.filters.http.cors.v3.Cors",
                            "envoy.extensions.filters.http.decompressor.v3.Decompressor",
                            "envoy.extensions.filters.http.fault.v3.HTTPFault",
+                           "envoy.extensions.filters.http.grpc_stats.v3.FilterConfig",
+                           "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb",
                            "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
                            "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
                            "envoy.extensions.filters.http.health_check.v3.HealthCheck"}) {
