@@ -124,7 +124,7 @@ void read_clusters(View& resources, Loading& loading, Configuration& out) {
   UniqueNames names("cluster");
   for (auto& cluster : resources.children("clusters")) {
     loading.views.sources.start_uses();
-    auto options = read_cluster(*cluster, loading.resolver);
+    auto options = read_cluster(*cluster, loading);
     if (!options->name.empty()) names.add(*cluster, "name", options->name);
     loading.clusters.insert(options->name);
     out.clusters.push_back(std::move(options));
@@ -160,7 +160,7 @@ void read_bootstrap(const Node& root_node, Loading& loading, Configuration& out)
   read_resolver(root, loading.resolver);
   refuse_later(root);
   if (auto resources = root.child("static_resources")) {
-    resources->later({"secrets"});
+    loading.secrets.read_static(*resources);
     read_clusters(*resources, loading, out);  // first: routes name clusters
     read_listeners(*resources, loading, out);
   }

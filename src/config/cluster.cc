@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "config/cluster_dns.h"
+#include "config/json_text.h"
 #include "config/parts.h"
+#include "config/tls.h"
 
 namespace weir::config {
 namespace {
@@ -210,15 +212,23 @@ void read_connection(View& cluster, ClusterOptions& out) {
     out.keepalive_probes = keepalive.probes;
     options->later({"set_local_interface_name_on_upstream_connections", "happy_eyeballs_config"});
   }
+}
+
+void read_transport(View& cluster, ClusterOptions& out, Loading& loading) {
   auto transport = cluster.child("transport_socket");
   if (!transport) return;
+  out.transport_frame = canonical_json(transport->node());
   transport->ignore({"name"});
   auto config = transport->required_child("typed_config");
   if (!config) return;
   const std::string type = config->type();
   if (type == kRawBuffer) return;
+  if (type == kUpstreamTls) {
+    out.transport = read_upstream_tls(*config, loading);
+    return;
+  }
   for (const std::string& key : config->keys()) config->ignore({key});
-  if (!type.empty()) refuse_type(*config, type, {kRawBuffer});
+  if (!type.empty()) refuse_type(*config, type, {kRawBuffer, kUpstreamTls});
 }
 
 void read_cluster_type(View& extension, const upstream::ResolverOptions& defaults,
@@ -286,13 +296,13 @@ void refuse_later(View& cluster) {
 
 }  // namespace
 
-std::shared_ptr<const ClusterOptions> read_cluster(View& cluster,
-                                                   const upstream::ResolverOptions& resolver) {
+std::shared_ptr<const ClusterOptions> read_cluster(View& cluster, Loading& loading) {
   auto out = std::make_unique<ClusterOptions>();
   out->name = cluster.required_text("name");
   out->alt_stat_name = cluster.text("alt_stat_name");
-  read_type(cluster, resolver, *out);
+  read_type(cluster, loading.resolver, *out);
   read_connection(cluster, *out);
+  read_transport(cluster, *out, loading);
   read_load_balancing(cluster, *out);
   // Deprecated in the schema, but common.
   out->http.max_requests_per_connection = cluster.uint32("max_requests_per_connection", 0);

@@ -3,14 +3,12 @@
 
 #include <memory>
 
-#include "config/view.h"
+#include "config/loading.h"
 #include "upstream/options.h"
 
 namespace weir::config {
 
-/// config.cluster.v3.Cluster; the view is the message. `resolver` is the bootstrap's. Never null; worthless if an error was
-/// reported.
-std::shared_ptr<const upstream::ClusterOptions> read_cluster(
-    View& cluster, const upstream::ResolverOptions& resolver);
+/// config.cluster.v3.Cluster; the view is the message. Never null; worthless if an error was reported.
+std::shared_ptr<const upstream::ClusterOptions> read_cluster(View& cluster, Loading& loading);
 
 }  // namespace weir::config

@@ -5,6 +5,7 @@
 #include "config/hcm.h"
 #include "config/json_text.h"
 #include "config/parts.h"
+#include "config/tls.h"
 
 namespace weir::config {
 namespace {
@@ -13,13 +14,12 @@ using proxy::FilterChainOptions;
 
 constexpr std::string_view kRawBuffer =
     "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
-constexpr std::string_view kTls = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
 
 void take_everything(const View& view) {
   for (const std::string& key : view.keys()) view.ignore({key});
 }
 
-void read_transport(View& chain, FilterChainOptions& out) {
+void read_transport(View& chain, FilterChainOptions& out, HcmScope& scope) {
   out.transport_connect_timeout =
       chain.millis("transport_socket_connect_timeout", out.transport_connect_timeout);
   auto socket = chain.child("transport_socket");
@@ -30,12 +30,13 @@ void read_transport(View& chain, FilterChainOptions& out) {
   if (!config) return;
   const std::string type = config->type();
   if (type == kRawBuffer) return;
-  take_everything(*config);
-  if (type == kTls) {
-    config->error("@type", "TLS is not supported yet");
-  } else if (!type.empty()) {
-    refuse_type(*config, type, {kRawBuffer});
+  if (type == kDownstreamTls) {
+    out.transport =
+        read_downstream_tls(*config, std::string(scope.listener) + "|" + out.key, scope.loading);
+    return;
   }
+  take_everything(*config);
+  if (!type.empty()) refuse_type(*config, type, {kRawBuffer, kDownstreamTls});
 }
 
 // Null after an error.
@@ -94,7 +95,7 @@ std::unique_ptr<const FilterChainOptions> read_filter_chain(View& chain, HcmScop
   if (!out->name.empty()) out->key = "name " + out->name;
   chain.later({"filter_chain_match", "use_proxy_proto", "on_demand_configuration"});
   chain.ignore({"metadata"});
-  read_transport(chain, *out);
+  read_transport(chain, *out, scope);
   auto filters = chain.children("filters");
   if (chain.no_items("filters")) chain.missing("filters");
   for (size_t i = 0; i < filters.size(); ++i)
@@ -107,7 +108,7 @@ std::unique_ptr<const FilterChainOptions> read_filter_chain(View& chain, HcmScop
 
 void read_filter_chains(View& listener, proxy::ListenerOptions& out, Loading& loading) {
   HcmScope scope{loading, out.traffic_direction,
-                 out.address.is_unix() ? uint16_t{0} : out.address.port()};
+                 out.address.is_unix() ? uint16_t{0} : out.address.port(), out.name};
   listener.later({"filter_chain_matcher", "default_filter_chain"});
   auto chains = listener.children("filter_chains");
   if (listener.no_items("filter_chains")) listener.missing("filter_chains");

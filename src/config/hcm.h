@@ -19,6 +19,7 @@ struct HcmScope {
   Loading& loading;
   std::string_view traffic_direction;
   uint16_t listener_port = 0;
+  std::string_view listener{};  // its name
 };
 
 /// The view is the message, its @type already read. Never null; worthless if an error was reported.

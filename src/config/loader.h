@@ -77,10 +77,13 @@ struct Input {
   std::string text;
 };
 
+class TlsContexts;
+
 struct LoadContext {
   const FilterRegistry& registry;
   stats::Store& stats;
   router::FilterHost& host;
+  TlsContexts* tls = nullptr;  // null: every load makes its TLS contexts anew
 };
 
 struct LoadResult {

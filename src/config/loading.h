@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/loader.h"
+#include "config/secrets.h"
 #include "config/view.h"
 
 namespace weir::config {
@@ -19,6 +20,7 @@ struct Loading {
   upstream::ResolverOptions resolver{};  // of clusters that have none of their own
   std::set<std::string, std::less<>>
       clusters{};  // names of all clusters, known before the listeners are read
+  Secrets secrets{};
 };
 
 /// Names that must be unique in one place.

@@ -60,6 +60,8 @@ class View final : public ConfigView {
   std::string type() override;
   std::optional<std::string> json(std::string_view field) override;
   std::optional<std::string> data_source(std::string_view field) override;
+  /// As data_source(), of the message itself: an item of a list of them.
+  std::optional<std::string> own_data_source();
   void error(std::string_view field, std::string_view message) override;
   void unsupported(std::string_view field, std::string_view why) override;
   bool failed() const override;

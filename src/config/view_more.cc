@@ -41,32 +41,34 @@ void View::ignore(std::initializer_list<std::string_view> fields) const {
 
 std::optional<std::string> View::data_source(std::string_view field) {
   auto source = child(field);
-  if (!source) return std::nullopt;
-  source->ignore({"watched_directory"});  // every file that the configuration names is watched
-  const std::string_view kind = source->one_of(
-      {"filename", "inline_string", "inline_bytes", "environment_variable"}, Required::kYes);
+  return source ? source->own_data_source() : std::nullopt;
+}
+
+std::optional<std::string> View::own_data_source() {
+  ignore({"watched_directory"});  // every file that the configuration names is watched
+  const std::string_view kind =
+      one_of({"filename", "inline_string", "inline_bytes", "environment_variable"}, Required::kYes);
   if (kind.empty()) return std::nullopt;
-  const Node* value = source->scalar(kind, "a text");
+  const Node* value = scalar(kind, "a text");
   if (value == nullptr) return std::nullopt;
   if (kind == "inline_string") return value->text;
   if (kind == "inline_bytes") {
     auto bytes = parse_base64(value->text);
-    if (!bytes) source->error(kind, "not base64");
+    if (!bytes) error(kind, "not base64");
     return bytes;
   }
   if (value->text.empty()) {
-    source->error(kind, "must not be empty");
+    error(kind, "must not be empty");
     return std::nullopt;
   }
   if (kind == "environment_variable") {
     auto text = context_.sources.environment(value->text);
-    if (!text)
-      source->error(kind, "the environment variable " + quote(value->text) + " is not set");
+    if (!text) error(kind, "the environment variable " + quote(value->text) + " is not set");
     return text;
   }
   auto bytes = context_.sources.read(value->text);
   if (!bytes) {
-    source->error(kind, bytes.error().detail);
+    error(kind, bytes.error().detail);
     return std::nullopt;
   }
   return std::string(*bytes);

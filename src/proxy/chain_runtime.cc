@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/strings.h"
+
 namespace weir::proxy {
 
 std::string stat_prefix_of(const ListenerOptions& listener, const net::Address& bound) {
@@ -15,6 +17,12 @@ Result<std::shared_ptr<const ChainRuntime>> ChainRuntime::make(
     stats::Store& store, AccessLogWriter& logs) {
   std::unique_ptr<ChainRuntime> runtime(
       new ChainRuntime(std::move(listener), std::move(chain), generation));
+  const net::TransportFactory* transport = runtime->chain().transport.get();
+  if (transport != nullptr && transport->secure()) {
+    const auto scope =
+        store.scope(base::concat("listener.", stat_prefix_of(*runtime->listener_, bound), ".ssl."));
+    runtime->tls_stats_ = std::make_shared<const net::tls::Stats>(*scope, *transport);
+  }
   if (!runtime->is_http()) return runtime;
   const HcmOptions& hcm = runtime->hcm();
   auto stats = std::make_shared<const DownstreamStats>(DownstreamStats{

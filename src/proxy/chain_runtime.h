@@ -8,6 +8,7 @@
 #include <vector>
 #include <weir/result.h>
 
+#include "net/tls/stats.h"
 #include "proxy/hcm_stats.h"
 #include "proxy/listener_options.h"
 #include "proxy/log_lines.h"
@@ -59,6 +60,8 @@ class ChainRuntime {
   const FilterChainOptions& chain() const noexcept { return *chain_; }
   uint64_t generation() const noexcept { return generation_; }
   bool is_http() const noexcept { return chain_->hcm != nullptr; }
+  /// Null without TLS.
+  const std::shared_ptr<const net::tls::Stats>& tls_stats() const noexcept { return tls_stats_; }
 
   // Require is_http().
   const HcmOptions& hcm() const noexcept { return *chain_->hcm; }
@@ -81,6 +84,7 @@ class ChainRuntime {
   uint64_t generation_;
   std::shared_ptr<const ConnectionScope> scope_;
   http::HostOptions host_;
+  std::shared_ptr<const net::tls::Stats> tls_stats_;
   std::vector<OpenLog> logs_;
 };
 

@@ -56,6 +56,7 @@ ListenerStats::ListenerStats(stats::Store& store, std::string_view listener_stat
 ListenerStats::ListenerStats(StatsScope& scope)
     : cx_total(scope.counter("downstream_cx_total")),
       cx_destroy(scope.counter("downstream_cx_destroy")),
+      cx_transport_timeout(scope.counter("downstream_cx_transport_socket_connect_timeout")),
       cx_active(scope.gauge("downstream_cx_active")),
       cx_length_ms(scope.histogram("downstream_cx_length_ms")) {}
 

@@ -41,7 +41,7 @@ struct ListenerStats {
   ListenerStats(stats::Store& store, std::string_view listener_stat_prefix);
   explicit ListenerStats(StatsScope& scope);
 
-  Counter &cx_total, &cx_destroy;
+  Counter &cx_total, &cx_destroy, &cx_transport_timeout;
   Gauge& cx_active;
   Histogram& cx_length_ms;
 };

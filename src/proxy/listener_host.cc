@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/handshake.h"
 #include "proxy/http_session.h"
 
 namespace weir::proxy {
@@ -106,11 +107,53 @@ ConnectionInfo ListenerHost::describe(net::Connection& connection) {
 }
 
 void ListenerHost::serve(AcceptedConnection accepted, ChainSlot& chain) {
+  const ChainRuntime& runtime = *chain.current();
+  const FilterChainOptions& options = runtime.chain();
+  if (options.transport == nullptr) return begin_session(std::move(accepted), chain);
+  net::TransportHints hints;
+  hints.tls_stats = runtime.tls_stats();
+  accepted.connection->set_transport(options.transport->make(hints));
+  auto handshake = std::make_unique<Handshake>(*this, chain, std::move(accepted));
+  handshake->index_ = handshakes_.size();
+  ++chain.sessions_;
+  Handshake& added = *handshake;
+  handshakes_.push_back(std::move(handshake));
+  added.start(options.transport_connect_timeout);
+}
+
+void ListenerHost::begin_session(AcceptedConnection accepted, ChainSlot& chain) {
   auto session = std::make_unique<HttpSession>(deps_, *this, chain, std::move(accepted));
   session->index_ = sessions_.size();
   Session& added = *session;
   sessions_.push_back(std::move(session));
   added.start();
+}
+
+void ListenerHost::handshake_done(Handshake& handshake) {
+  // The session first: the chain must not be empty in between.
+  begin_session(std::move(handshake.accepted_), handshake.chain_);
+  forget(handshake);
+}
+
+void ListenerHost::handshake_failed(Handshake& handshake, const Error& error) {
+  const ListenerStats& all = stats();
+  all.cx_total.inc();
+  all.cx_destroy.inc();
+  if (error.code == Code::kConnectTimeout) all.cx_transport_timeout.inc();
+  forget(handshake);
+}
+
+void ListenerHost::forget(Handshake& handshake) {
+  ChainSlot& chain = handshake.chain_;
+  const size_t index = handshake.index_;
+  std::unique_ptr<Handshake> gone = std::move(handshakes_[index]);
+  if (index + 1 != handshakes_.size()) {
+    handshakes_[index] = std::move(handshakes_.back());
+    handshakes_[index]->index_ = index;
+  }
+  handshakes_.pop_back();
+  deps_.loop.defer_delete(std::move(gone));
+  leave(chain);
 }
 
 void ListenerHost::start_drain() {
@@ -124,6 +167,11 @@ void ListenerHost::close_idle() {
 }
 
 void ListenerHost::close_all() {
+  while (!handshakes_.empty()) {
+    Handshake& last = *handshakes_.back();
+    last.accepted_.connection->close(net::Connection::How::kReset);
+    forget(last);
+  }
   while (!sessions_.empty()) sessions_.back()->abort();
 }
 
@@ -137,13 +185,18 @@ void ListenerHost::remove(Session& session) {
   sessions_.pop_back();
   ChainSlot& chain = gone->chain_;
   deps_.loop.defer_delete(std::move(gone));
+  leave(chain);
+}
+
+/// A connection of the chain has gone.
+void ListenerHost::leave(ChainSlot& chain) {
   if (--chain.sessions_ == 0 && chain.draining_) {
     const auto slot = std::find_if(retired_.begin(), retired_.end(),
                                    [&chain](const auto& each) { return each.get() == &chain; });
     deps_.loop.defer_delete(std::move(*slot));
     retired_.erase(slot);
   }
-  if (sessions_.empty() && on_empty_ != nullptr) on_empty_(on_empty_argument_);
+  if (session_count() == 0 && on_empty_ != nullptr) on_empty_(on_empty_argument_);
 }
 
 }  // namespace weir::proxy

@@ -13,6 +13,8 @@
 
 namespace weir::proxy {
 
+class Handshake;
+
 /// Connections of a removed listener or chain learn of it from their next response; those that are still idle after this
 /// time are closed. Closed at once, they would lose the request that may be on its way.
 inline constexpr std::chrono::seconds kRetiredIdleGrace{5};
@@ -39,7 +41,8 @@ class ListenerHost final : public net::AcceptSink {
   void close_idle();
   /// Cuts every connection; streams end with the flag of a local reset.
   void close_all();
-  size_t session_count() const noexcept { return sessions_.size(); }
+  /// Connections whose handshake is under way count too.
+  size_t session_count() const noexcept { return sessions_.size() + handshakes_.size(); }
   /// By its place in ListenerRuntime::chains().
   const ChainSlot& chain(size_t index) const noexcept { return *chains_[index]; }
   /// Called (from the loop) each time the last session has gone.
@@ -53,6 +56,9 @@ class ListenerHost final : public net::AcceptSink {
 
   // For Session.
   void remove(Session& session);
+  // For Handshake.
+  void handshake_done(Handshake& handshake);
+  void handshake_failed(Handshake& handshake, const Error& error);
   /// Of the newest generation; stays valid as long as this.
   const ListenerStats& stats() const noexcept { return identities_.back()->stats; }
   std::string_view name() const noexcept { return identities_.back()->name; }
@@ -67,7 +73,11 @@ class ListenerHost final : public net::AcceptSink {
   static void on_retire_timer(void* self);
   void adopt_chains(const std::shared_ptr<const void>& snapshot);
   void retire(std::unique_ptr<ChainSlot> slot);
+  /// The chain is known: a session, if need be after a handshake.
   void serve(AcceptedConnection accepted, ChainSlot& chain);
+  void begin_session(AcceptedConnection accepted, ChainSlot& chain);
+  void forget(Handshake& handshake);
+  void leave(ChainSlot& chain);
   ConnectionInfo describe(net::Connection& connection);
 
   SessionDeps& deps_;
@@ -78,6 +88,7 @@ class ListenerHost final : public net::AcceptSink {
   std::vector<std::unique_ptr<ChainSlot>> chains_;   // as runtime_->chains()
   std::vector<std::unique_ptr<ChainSlot>> retired_;  // with sessions left
   std::vector<std::unique_ptr<Session>> sessions_;
+  std::vector<std::unique_ptr<Handshake>> handshakes_;
   event::Timer retire_timer_;
   bool draining_ = false;
   void (*on_empty_)(void*) = nullptr;

@@ -56,7 +56,9 @@ std::string transport_failure_reason(const Failure& failure) {
   // A connect timeout is its own reset reason and has no reason below it.
   if (failure.transport_reason.empty() || failure.kind == FailureKind::kConnectTimeout) return {};
   if (failure.kind == FailureKind::kRemoteConnectFailure)
-    return base::concat("delayed connect error: ", failure.transport_reason);
+    return failure.transport_reason.starts_with("TLS_error:")
+               ? failure.transport_reason
+               : base::concat("delayed connect error: ", failure.transport_reason);
   return failure.transport_reason;
 }
 

@@ -45,6 +45,7 @@ Reloader::Reloader(ReloaderDeps deps)
     : deps_(std::move(deps)),
       watcher_(deps_.loop, &Reloader::on_files_changed, this),
       expire_timer_(deps_.loop, &Reloader::on_expire_timer, this),
+      tls_contexts_(deps_.store),
       success_(deps_.store.counter("config.reload_success")),
       rejected_(deps_.store.counter("config.reload_rejected")),
       generation_gauge_(deps_.store.gauge("config.generation")),
@@ -76,7 +77,7 @@ void Reloader::on_files_changed(void* self) {
 }
 
 config::LoadResult Reloader::load() {
-  config::LoadContext context{deps_.registry, deps_.store, deps_.filter_host};
+  config::LoadContext context{deps_.registry, deps_.store, deps_.filter_host, &tls_contexts_};
   return config::load({deps_.options.config_path, deps_.options.config_yaml}, context);
 }
 
@@ -263,6 +264,7 @@ void Reloader::committed() {
     // What has been written since it was read is no change to a watcher that begins only now.
     if (!watched && stamps_ != stamps_of(files_)) again_ = true;
   }
+  tls_contexts_.set_serving();
   deps_.settle_admin(AdminOutcome::kTakeOver);
   if (old != nullptr) apply_socket_options(*old);
   deps_.clusters.published(*current_->clusters);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "config/loader.h"
+#include "config/tls_contexts.h"
 #include "event/loop.h"
 #include "server/file_watcher.h"
 #include "server/options.h"
@@ -94,6 +95,7 @@ class Reloader final : public wasm::PrepareObserver, private upstream::WarmObser
   std::vector<std::string> files_;
   std::vector<FileStamp> stamps_;  // of files_, as they were read
   std::vector<config::Diagnostic> errors_;
+  config::TlsContexts tls_contexts_;
   std::vector<Done> done_;     // of the attempt under way
   std::vector<Done> waiting_;  // of the next one: what it reads is newer than what is under way
   std::vector<std::string> plugin_keys_;  // of the serving generation

@@ -52,6 +52,7 @@ const ClusterEntry* ClusterTable::find(std::string_view name) const noexcept {
 
 Cluster::Cluster(event::Loop& loop, const ClusterEntry& entry, uint64_t seed)
     : loop_(loop), entry_(entry), balancer_(seed), sweep_(loop, &Cluster::on_sweep, this) {
+  follow_transport();
   rebuild();
 }
 
@@ -59,9 +60,20 @@ Cluster::~Cluster() = default;
 
 void Cluster::update(const ClusterEntry& entry) {
   const bool same = entry_.options == entry.options || *entry_.options == *entry.options;
+  const bool other_frame = options().transport_frame != entry.options->transport_frame;
+  const bool other_transport = options().transport != entry.options->transport;
   entry_ = entry;
+  if (other_transport) follow_transport();
+  if (other_frame)
+    for (const auto& pool : pools_) pool->retire_connections();
   if (same) return refresh();
   rebuild();
+}
+
+void Cluster::follow_transport() {
+  const net::TransportFactory* transport = options().transport.get();
+  tls_stats_ =
+      transport != nullptr && transport->secure() ? state().tls_stats(*transport) : nullptr;
 }
 
 void Cluster::refresh() {

@@ -64,6 +64,8 @@ class Cluster {
   ClusterSharedState& state() noexcept { return *entry_.state; }
   const EndpointCell* endpoints() const noexcept { return entry_.endpoints.get(); }
   ClusterStats& stats() noexcept { return entry_.state->stats(); }
+  /// Null without TLS.
+  const std::shared_ptr<const net::tls::Stats>& tls_stats() const noexcept { return tls_stats_; }
   event::Loop& loop() noexcept { return loop_; }
   const Thresholds& thresholds(Priority priority) const noexcept {
     return priority == Priority::kHigh ? options().high_thresholds : options().thresholds;
@@ -88,6 +90,7 @@ class Cluster {
 
  private:
   void rebuild();
+  void follow_transport();
   void sweep_pools();
   static void on_sweep(void* self) noexcept;
   event::Loop& loop_;
@@ -96,6 +99,7 @@ class Cluster {
   std::vector<std::unique_ptr<Pool>> pools_;  // all, draining ones too
   std::vector<Pool*> hosts_;                  // what the load balancer's indices mean
   LoadBalancer balancer_;
+  std::shared_ptr<const net::tls::Stats> tls_stats_;
   event::EndOfTurn sweep_;
   bool closes_idle_ = false;
 };

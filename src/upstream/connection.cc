@@ -68,6 +68,12 @@ Result<std::unique_ptr<UpstreamConnection>> UpstreamConnection::connect(Pool& po
   auto connection = std::unique_ptr<UpstreamConnection>(new UpstreamConnection(pool, priority));
   connection->transport_ = std::move(transport);
   connection->transport_->set_sink(*connection);
+  if (options.transport != nullptr) {
+    net::TransportHints hints;
+    hints.peer_name = pool.tls_name();
+    hints.tls_stats = pool.cluster().tls_stats();
+    connection->transport_->set_transport(options.transport->make(hints));
+  }
   connection->codec_ =
       http::h1::make_client_connection(codec_options(options.http), connection->transport_->out());
   if (options.http.max_connection_duration.count() > 0)

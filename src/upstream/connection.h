@@ -103,7 +103,8 @@ class UpstreamConnection final : public event::Deferrable,
   bool response_ended_ = false;
   bool abandoned_ = false;
   bool response_held_ = false;
-  Priority connection_priority_;                 // whose breaker counts the connection
+  bool stale_ = false;            // made with a transport socket that is no longer configured
+  Priority connection_priority_;  // whose breaker counts the connection
   Priority loan_priority_ = Priority::kDefault;  // whose breaker counts the request
   // The pool's links.
   size_t index_ = 0;

@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "http/connection.h"
 #include "net/address.h"
+#include "net/transport.h"
 #include "upstream/dns/options.h"
 
 namespace weir::upstream {
@@ -73,6 +75,9 @@ struct ClusterOptions {
   uint32_t buffer_limit = 1024 * 1024;  // per_connection_buffer_limit_bytes
   int keepalive_time_s = 0, keepalive_interval_s = 0, keepalive_probes = 0;
   UpstreamHttpOptions http;
+  std::shared_ptr<const net::TransportFactory> transport;  // null: the bytes as they are
+  /// Connections that were made with another text of the transport socket are used no more.
+  std::string transport_frame;
   bool operator==(const ClusterOptions&) const = default;
 };
 

@@ -16,6 +16,7 @@ Pool::Pool(Cluster& cluster, const EndpointOptions& endpoint)
     : cluster_(cluster),
       address_(endpoint.address),
       address_text_(endpoint.address.to_string()),
+      hostname_(endpoint.hostname),
       name_(endpoint.name),
       port_(endpoint.port),
       end_of_turn_(cluster.loop(), &Pool::on_end_of_turn, this) {}
@@ -32,7 +33,14 @@ bool Pool::serves(const EndpointOptions& endpoint) const noexcept {
   return address_ == endpoint.address;
 }
 
+std::string Pool::tls_name() const {
+  if (!hostname_.empty()) return hostname_;
+  if (!name_.empty()) return name_;
+  return address_.is_unix() ? std::string() : address_.ip_text();
+}
+
 void Pool::follow(const EndpointOptions& endpoint) {
+  hostname_ = endpoint.hostname;
   if (address_ == endpoint.address) return;
   address_ = endpoint.address;
   address_text_ = address_.to_string();
@@ -226,6 +234,10 @@ void Pool::give_back(UpstreamConnection& connection, bool reusable) {
     reusable = false;
     why = "max_connection_duration";
   }
+  if (reusable && connection.stale_) {
+    reusable = false;
+    why = "the transport socket is another now";
+  }
   if (reusable) {
     offer(connection);
   } else {
@@ -311,6 +323,11 @@ void Pool::start_draining() {
   draining_ = true;
   close_idle();
   end_of_turn_.schedule();
+}
+
+void Pool::retire_connections() {
+  for (const auto& connection : connections_) connection->stale_ = true;
+  close_idle();
 }
 
 void Pool::close_idle() {

@@ -73,11 +73,15 @@ class Pool {
   void stop_draining() noexcept { draining_ = false; }
   bool draining() const noexcept { return draining_; }
   void close_idle();
+  /// The connections that there are serve what they are lent for and no more.
+  void retire_connections();
   bool unused() const noexcept {
     return connections_.empty() && first_waiter_ == nullptr && active_requests_ == 0;
   }
 
   const net::Address& address() const noexcept { return address_; }
+  /// For TLS: the endpoint's host name, or its IP address.
+  std::string tls_name() const;
   /// Whether these are the connections to this endpoint: by its address, or the name that it goes by.
   bool serves(const EndpointOptions& endpoint) const noexcept;
   /// New connections go where the endpoint is now. Requires: serves(endpoint).
@@ -123,6 +127,7 @@ class Pool {
   Cluster& cluster_;
   net::Address address_;
   std::string address_text_;
+  std::string hostname_;
   std::string name_;  // of a host that moves from address to address; empty: it does not
   uint16_t port_ = 0;
   std::vector<std::unique_ptr<UpstreamConnection>> connections_;  // a connection knows its index

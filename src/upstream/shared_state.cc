@@ -106,6 +106,11 @@ ClusterSharedState::ClusterSharedState(std::string_view stat_name, stats::Store&
   breakers_[1] = std::make_unique<Breakers>(*scope_->scope("circuit_breakers.high"));
 }
 
+std::shared_ptr<const net::tls::Stats> ClusterSharedState::tls_stats(
+    const net::TransportFactory& transport) {
+  return std::make_shared<const net::tls::Stats>(*scope_->scope("ssl"), transport);
+}
+
 Counter* ClusterSharedState::code_counter(int status) noexcept {
   if (status < kFirstCode || status > kLastCode) return nullptr;
   auto& slot = codes_[static_cast<size_t>(status - kFirstCode)];

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <weir/stats.h>
 
+#include "net/tls/stats.h"
 #include "stats/status_classes.h"
 #include "stats/store.h"
 #include "upstream/options.h"
@@ -72,6 +73,8 @@ class ClusterSharedState {
   Breakers& breakers(Priority priority) noexcept {
     return *breakers_[static_cast<size_t>(priority)];
   }
+  /// "cluster.<name>.ssl.*".
+  std::shared_ptr<const net::tls::Stats> tls_stats(const net::TransportFactory& transport);
   /// Counts an answer: upstream_rq_completed, upstream_rq_2xx, upstream_rq_200. `code` stats are made when first seen.
   void charge_response(int status, bool per_code) noexcept;
 

@@ -62,10 +62,14 @@ Peer Peer::connect(uint16_t port) {
 }
 
 Peer::Peer(Peer&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), in_(std::move(other.in_)), ended_(other.ended_) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      tls_(std::move(other.tls_)),
+      in_(std::move(other.in_)),
+      ended_(other.ended_) {}
 
 Peer& Peer::operator=(Peer&& other) noexcept {
   std::swap(fd_, other.fd_);
+  std::swap(tls_, other.tls_);
   std::swap(in_, other.in_);
   std::swap(ended_, other.ended_);
   return *this;
@@ -74,22 +78,38 @@ Peer& Peer::operator=(Peer&& other) noexcept {
 Peer::~Peer() { close(); }
 
 void Peer::close() {
+  if (tls_ && fd_ >= 0) tls_->say_goodbye();
+  tls_.reset();
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+void Peer::start_tls(PeerTls::Role role, const TlsSide& side) {
+  const timeval deadline{kDeadline.count(), 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline);
+  tls_ = std::make_unique<PeerTls>(fd_, role, side);
 }
 
 void Peer::reset() {
   const linger now{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  tls_.reset();
   close();
 }
 
-void Peer::half_close() { ::shutdown(fd_, SHUT_WR); }
+void Peer::half_close() {
+  if (tls_) tls_->say_goodbye();
+  ::shutdown(fd_, SHUT_WR);
+}
 
 void Peer::set_receive_buffer(int bytes) {
   ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
 }
 
 void Peer::send(std::string_view bytes) {
+  if (tls_) {
+    static_cast<void>(tls_->write(bytes));  // the reader finds out
+    return;
+  }
   while (!bytes.empty()) {
     pollfd waiting{fd_, POLLOUT, 0};
     if (::poll(&waiting, 1, milliseconds(kDeadline)) <= 0)
@@ -102,9 +122,10 @@ void Peer::send(std::string_view bytes) {
 
 bool Peer::fill() {
   if (ended_) return false;
-  if (!readable(fd_, kDeadline)) throw std::runtime_error("read: timed out; so far: " + in_);
+  if (!(tls_ && tls_->pending()) && !readable(fd_, kDeadline))
+    throw std::runtime_error("read: timed out; so far: " + in_);
   char bytes[65536];
-  const ssize_t size = ::recv(fd_, bytes, sizeof bytes, 0);
+  const ssize_t size = tls_ ? tls_->read(bytes, sizeof bytes) : ::recv(fd_, bytes, sizeof bytes, 0);
   if (size <= 0) {
     ended_ = true;
     return false;
@@ -231,10 +252,21 @@ void AutoOrigin::run() {
   }
 }
 
+void AutoOrigin::use_tls(TlsSide side) {
+  const std::lock_guard lock(mutex_);
+  tls_ = std::move(side);
+}
+
 void AutoOrigin::serve(int fd) {
   const int copy = ::dup(fd);
   Peer peer(copy);
+  std::optional<TlsSide> tls;
+  {
+    const std::lock_guard lock(mutex_);
+    tls = tls_;
+  }
   try {
+    if (tls) peer.start_tls(PeerTls::Role::kServer, *tls);
     while (!stop_) {
       if (!readable(copy, std::chrono::milliseconds(100))) continue;
       const Peer::Message request = peer.read_message();

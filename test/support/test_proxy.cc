@@ -160,8 +160,8 @@ std::string Yaml::text() const {
   return "admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}\n" + bootstrap +
          "static_resources:\n  listeners:\n  - name: main\n"
          "    address: {socket_address: {address: 127.0.0.1, port_value: 0}}\n" +
-         indent(listener, 4) +
-         "    filter_chains:\n    - filters:\n      - name: "
+         indent(listener, 4) + "    filter_chains:\n    -\n" + indent(chain, 6) +
+         "      filters:\n      - name: "
          "envoy.filters.network.http_connection_manager\n"
          "        typed_config:\n"
          "          \"@type\": "

@@ -8,12 +8,14 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "server/server.h"
+#include "support/tls_peer.h"
 
 namespace weir::test {
 
@@ -54,10 +56,14 @@ class Peer {
   bool quiet(std::chrono::milliseconds time = std::chrono::milliseconds(50));
   void set_receive_buffer(int bytes);
   int fd() const noexcept { return fd_; }
+  /// From here on everything goes through TLS. Throws when the handshake fails.
+  void start_tls(PeerTls::Role role, const TlsSide& side);
+  const PeerTls& tls() const { return *tls_; }
 
  private:
   bool fill();  // false at end of stream
   int fd_ = -1;
+  std::unique_ptr<PeerTls> tls_;
   std::string in_;
   bool ended_ = false;
 };
@@ -88,6 +94,8 @@ class AutoOrigin {
   ~AutoOrigin();
   uint16_t port() const noexcept { return port_; }
   uint64_t requests() const noexcept { return requests_.load(); }
+  /// Connections from now on speak TLS.
+  void use_tls(TlsSide side);
 
  private:
   void run();
@@ -99,6 +107,7 @@ class AutoOrigin {
   std::atomic<uint64_t> requests_{0};
   std::thread thread_;
   std::vector<std::thread> peers_;
+  std::optional<TlsSide> tls_;
   std::mutex mutex_;
   std::vector<int> fds_;
 };
@@ -188,6 +197,7 @@ struct Yaml {
   std::string filters;        // before the router
   std::string hcm;            // further fields of the HttpConnectionManager
   std::string listener;       // further fields of the listener
+  std::string chain;          // further fields of its filter chain
   std::string cluster;        // further fields of the cluster
   std::string more_clusters;  // list items
   std::string bootstrap;      // further top-level fields
