@@ -41,6 +41,7 @@ class H2ClientConnection final : public ClientConnection, private Multiplexer {
  public:
   H2ClientConnection(const CodecOptions& codec, const Options& options,
                      const Environment& environment, Buffer& out);
+  ~H2ClientConnection() override { abandon_streams(); }
 
   RequestWriter& start(ResponseReceiver& receiver) override;
   Result<void> decode(Buffer& in) override { return feed(in); }

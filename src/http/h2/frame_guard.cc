@@ -55,6 +55,9 @@ Violation FrameGuard::on_frame(const FrameHeader& frame, IsLive is_live, void* c
       if (ledger_.knows(frame.stream) && ledger_.state(frame.stream) == StreamLedger::State::kOpen)
         ledger_.set(frame.stream, StreamLedger::State::kFinished);
       return role_ == Role::kServer ? count_reset() : Violation{};
+    case FrameType::kPushPromise:
+      // Every request follows the SETTINGS that forbid it.
+      return {H2Error::kProtocolError, "PUSH_PROMISE"};
     case FrameType::kSettings:
       return count_settings(frame);
     case FrameType::kPing:

@@ -173,10 +173,10 @@ void HeadBlock::finish_request() {
   head_.set_stored_method(method_);
   head_.set_stored_path(path_);
   head_.set_stored_scheme("http");
-  join_cookies();
   resolve_authority();
   // Behind a limit fields are missing: what they would have said is not known.
   if (malformed_ || refused_) return;
+  join_cookies();
   resolve_target();
   if (expects_) {
     if (!chars::equals_lower(expect_, "100-continue"))

@@ -43,7 +43,9 @@ Multiplexer::Multiplexer(Role role, const CodecOptions& codec, const Options& op
   pump();
 }
 
-Multiplexer::~Multiplexer() {
+Multiplexer::~Multiplexer() = default;
+
+void Multiplexer::abandon_streams() noexcept {
   while (!open_.empty()) {
     Stream& stream = open_.front();
     stats_.pending_send_bytes.add(-static_cast<int64_t>(stream.unsent.size()));
@@ -109,7 +111,7 @@ void Multiplexer::feed_slice() {
   slice_at_ = bytes.data();
   const ssize_t read =
       nghttp2_session_mem_recv(session(), reinterpret_cast<const uint8_t*>(bytes.data()), good);
-  if (read < 0) {
+  if (read < 0 && !violation) {
     if (violation_) {
       violation = violation_;
     } else if (read == NGHTTP2_ERR_FLOODED) {
@@ -212,7 +214,6 @@ void Multiplexer::deliver(Stream& stream, EndStream end) {
 
 void Multiplexer::on_invalid_frame(int error) {
   const bool message = error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING;
-  if (error == NGHTTP2_ERR_FLOW_CONTROL) stats_.flow_control_errors.inc();
   if (message && !options_.override_stream_error_on_invalid_http_message)
     terminate({H2Error::kProtocolError, "malformed message"});
 }
@@ -309,9 +310,9 @@ void Multiplexer::on_sent(const nghttp2_frame& frame) {
   switch (frame.hd.type) {
     case NGHTTP2_GOAWAY:
       stats_.goaway_sent.inc();
+      if (frame.goaway.error_code == NGHTTP2_FLOW_CONTROL_ERROR) stats_.flow_control_errors.inc();
       if (frame.goaway.error_code != NGHTTP2_NO_ERROR && !failed_) {
         stats_.protocol_errors.inc();
-        if (frame.goaway.error_code == NGHTTP2_FLOW_CONTROL_ERROR) stats_.flow_control_errors.inc();
         fail_with(frame.goaway.opaque_data_len == 0
                       ? std::string_view("protocol error")
                       : std::string_view(reinterpret_cast<const char*>(frame.goaway.opaque_data),
@@ -321,6 +322,8 @@ void Multiplexer::on_sent(const nghttp2_frame& frame) {
     case NGHTTP2_RST_STREAM: {
       stats_.tx_reset.inc();
       if (frame.rst_stream.error_code == NGHTTP2_PROTOCOL_ERROR) stats_.rx_messaging_error.inc();
+      if (frame.rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR)
+        stats_.flow_control_errors.inc();
       const Violation violation =
           guard_.on_reset_sent(static_cast<uint32_t>(frame.hd.stream_id),
                                static_cast<H2Error>(frame.rst_stream.error_code));

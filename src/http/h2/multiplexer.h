@@ -66,6 +66,8 @@ class Multiplexer {
   }
 
   void open(Stream& stream) noexcept;
+  /// For destructors: the streams go before this base does.
+  void abandon_streams() noexcept;
   /// Takes the stream out of all lists and away from nghttp2, which may still have to reset it.
   void close(Stream& stream) noexcept;
   void reset(int32_t id, H2Error error) noexcept;

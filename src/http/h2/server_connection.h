@@ -38,6 +38,7 @@ class H2ServerConnection final : public ServerConnection, private Multiplexer {
  public:
   H2ServerConnection(const CodecOptions& codec, const Options& options,
                      const Environment& environment, ServerConnectionSink& sink, Buffer& out);
+  ~H2ServerConnection() override { abandon_streams(); }
 
   Result<void> decode(Buffer& in) override { return feed(in); }
   Result<void> on_read_end() override;
