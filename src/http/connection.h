@@ -45,7 +45,8 @@ class RequestReceiver {
   virtual HeaderMap& request_trailers() noexcept = 0;
   /// `protocol` is the message's; `wire_bytes` the size of the head as received.
   virtual void on_request_head(Protocol protocol, size_t wire_bytes, EndStream end) = 0;
-  /// Takes what it wants from `data`; the codec forgets the rest.
+  /// Takes what it wants from `data`; the codec forgets the rest. On multiplexed connections it also comes while the request is held:
+  /// as much as the client's window allows.
   virtual void on_request_body(Buffer& data, EndStream end) = 0;
   virtual void on_request_trailers() = 0;
   virtual void on_request_aborted(const Error& error) = 0;

@@ -79,7 +79,7 @@ void H2ClientConnection::on_settings() {
 }
 
 void H2ClientConnection::send_head(ClientStream& stream, const RequestHead& head) {
-  const std::string_view asked = requested_upgrade(head);
+  const std::string_view asked = stream.output_ended ? std::string_view() : requested_upgrade(head);
   if (!asked.empty() && !settings_seen_) {
     stream.waiting_ = std::make_unique<RequestHead>();
     RequestHead& copy = *stream.waiting_;
@@ -234,7 +234,6 @@ void H2ClientConnection::show_switch(ClientStream& stream) {
   constexpr int kSwitching = 101;
   ResponseHead& head = stream.receiver_->response_head();
   head.status = kSwitching;
-  head.headers.set(HeaderId::kConnection, "upgrade");
   head.headers.set(HeaderId::kUpgrade, stream.upgrade_);
   if (!stream.websocket_key_.empty())
     head.headers.set("sec-websocket-accept", websocket_accept(stream.websocket_key_));

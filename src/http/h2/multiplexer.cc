@@ -91,7 +91,7 @@ Result<void> Multiplexer::feed(Buffer& in) {
   while (!failed_) {
     Stream* const stream = received_.empty() ? nullptr : &received_.front();
     if (stream == nullptr) break;
-    deliver(*stream, EndStream::kNo);
+    deliver(*stream, stream->input_ended ? EndStream::kYes : EndStream::kNo);
   }
   if (failed_) in.clear();  // after a GOAWAY nothing is of interest
   feeding_ = false;
@@ -184,7 +184,7 @@ void Multiplexer::on_frame(const nghttp2_frame& frame) {
       if (Stream* stream = find(frame.hd.stream_id)) stream->peer_reset = true;
       break;
     case NGHTTP2_PING:
-      if ((frame.hd.flags & NGHTTP2_FLAG_ACK) != 0) ++pongs_;
+      if ((frame.hd.flags & NGHTTP2_FLAG_ACK) != 0 && frame.ping.opaque_data[0] == 0) ++pongs_;
       break;
     case NGHTTP2_SETTINGS:
       if ((frame.hd.flags & NGHTTP2_FLAG_ACK) == 0) on_settings();
@@ -210,6 +210,14 @@ void Multiplexer::deliver(Stream& stream, EndStream end) {
   if (linked<ReceivedTag>(stream)) unlink<ReceivedTag>(stream);
   Buffer data = std::move(stream.received);
   on_body(stream, data, end);
+}
+
+void Multiplexer::deliver_later(Stream& stream) {
+  if (!linked<ReceivedTag>(stream)) received_.push_back(stream);
+  if (feeding_) return;
+  constexpr std::array<uint8_t, 8> kNudge{1};  // the first byte tells it from keepalive
+  nghttp2_submit_ping(session(), NGHTTP2_FLAG_NONE, kNudge.data());
+  pump();
 }
 
 void Multiplexer::on_invalid_frame(int error) {

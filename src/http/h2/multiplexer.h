@@ -84,6 +84,10 @@ class Multiplexer {
   void hold(Stream& stream) noexcept { ++stream.holds; }
   void release(Stream& stream) noexcept;
 
+  /// Delivers what is in `received`, and the end, when feed() is entered again, which a PING sees to.
+  void deliver_later(Stream& stream);
+  size_t stream_limit() const noexcept { return stream_limit_; }
+
   void block_writes() noexcept { write_blocked_ = true; }
   void unblock_writes();
   bool send_ping();

@@ -75,9 +75,12 @@ void H2ServerConnection::on_request(int32_t id, EndStream end) {
   stream.input_ended = end == EndStream::kYes;
   stream.head_method_ = block_.request().method() == "HEAD";
   stream.upgrade_ = block_.upgrade();
-  stream.refused_ = stream.continue_sent_ = stream.closing_ = false;
+  stream.asks_ =
+      end == EndStream::kNo && (stream.upgrade_ || block_.request().method() == "CONNECT");
+  stream.tunnel_ = stream.refused_ = stream.continue_sent_ = stream.closing_ = false;
   nghttp2_session_set_stream_user_data(session(), id, static_cast<Stream*>(&stream));
   open(stream);
+  if (stream.asks_) hold(stream);
   RequestReceiver& receiver = sink_.on_new_request(stream);
   stream.receiver_ = &receiver;
   receiver.request_trailers().clear();
@@ -125,13 +128,28 @@ void H2ServerConnection::on_trailers(ServerStream& stream) {
     return reset(stream.id, H2Error::kEnhanceYourCalm);
   }
   if (stream.refused_) return;
+  if (stream.asks_ || stream.tunnel_) return reset(stream.id, H2Error::kProtocolError);
   std::swap(stream.receiver_->request_trailers(), block_.fields());
   stream.receiver_->on_request_trailers();
 }
 
 void H2ServerConnection::on_body(Stream& base, Buffer& data, EndStream end) {
   auto& stream = static_cast<ServerStream&>(base);
-  if (!stream.refused_) stream.receiver_->on_request_body(data, end);
+  if (stream.refused_) return;
+  if (!stream.asks_) return stream.receiver_->on_request_body(data, end);
+  // Bytes for a tunnel that nobody has granted yet.
+  stream.received = std::move(data);
+  if (stream.received.size() > stream_limit()) reset(stream.id, H2Error::kEnhanceYourCalm);
+}
+
+void H2ServerConnection::answer_tunnel(ServerStream& stream, int status) {
+  stream.asks_ = false;
+  stream.tunnel_ = status / 100 == 2;
+  stream.refused_ = !stream.tunnel_;
+  const bool waiting = !stream.received.empty() || stream.input_ended;
+  if (!stream.tunnel_) stream.received.clear();
+  release(stream);
+  if (stream.tunnel_ && waiting) deliver_later(stream);
 }
 
 // ---- ends --------------------------------------------------------------------------------------------------
@@ -139,6 +157,8 @@ void H2ServerConnection::on_body(Stream& base, Buffer& data, EndStream end) {
 void H2ServerConnection::on_closed(Stream& base, uint32_t) {
   auto& stream = static_cast<ServerStream&>(base);
   RequestReceiver& receiver = *stream.receiver_;
+  if (stream.tunnel_ && stream.input_ended && stream.output_ended && !stream.peer_reset)
+    return end_exchange(stream);
   receiver.on_request_aborted(
       stream.peer_reset ? Error{Code::kReset, Side::kDownstream, "stream reset by the client"}
                         : Error{Code::kProtocol, Side::kDownstream, "malformed request"});
@@ -148,6 +168,7 @@ void H2ServerConnection::on_closed(Stream& base, uint32_t) {
 
 void H2ServerConnection::on_output_sent(Stream& base) {
   auto& stream = static_cast<ServerStream&>(base);
+  if (stream.tunnel_ && !stream.input_ended) return;
   // RFC 9113 8.1: the rest of the request is not wanted.
   if (!stream.input_ended) reset(stream.id, H2Error::kNoError);
   end_exchange(stream);
@@ -207,7 +228,9 @@ void H2ServerConnection::send_head(ServerStream& stream, const ResponseHead& hea
   if (nghttp2_submit_response(session(), stream.id, fields_.data(), fields_.size(),
                               end == EndStream::kYes ? nullptr : &body) != 0)
     return abort(stream);
+  const int32_t id = stream.id;
   pump();
+  if (stream.asks_ && stream.id == id) answer_tunnel(stream, status);
 }
 
 void ServerStream::send_informational(const ResponseHead& head) {

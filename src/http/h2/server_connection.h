@@ -27,6 +27,8 @@ class ServerStream final : public Stream, public ResponseWriter {
   RequestReceiver* receiver_ = nullptr;
   bool head_method_ = false;
   bool upgrade_ = false;  // an extended CONNECT that is shown as an upgrade
+  bool asks_ = false;     // for a tunnel: nothing is delivered before the answer
+  bool tunnel_ = false;   // granted: the directions end on their own
   bool refused_ = false;  // nothing of the request is delivered
   bool continue_sent_ = false;
   bool closing_ = false;  // close_after()
@@ -69,6 +71,7 @@ class H2ServerConnection final : public ServerConnection, private Multiplexer {
   void on_request(int32_t id, EndStream end);
   void on_trailers(ServerStream& stream);
   void refuse(ServerStream& stream);
+  void answer_tunnel(ServerStream& stream, int status);
   void send_status(ServerStream& stream, int status);
   void send_head(ServerStream& stream, const ResponseHead& head, EndStream end);
   void abort(ServerStream& stream);

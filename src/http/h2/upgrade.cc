@@ -18,7 +18,6 @@ constexpr size_t kNonceSize = 16;
 void show_as_upgrade(RequestHead& head, std::string_view protocol) {
   HeaderMap& headers = head.headers;
   head.set_stored_method("GET");
-  headers.add(HeaderId::kConnection, "upgrade");
   headers.add_stored(header_name(HeaderId::kUpgrade), protocol, HeaderId::kUpgrade);
   if (chars::equals_lower(protocol, "websocket") && !headers.has(HeaderId::kSecWebsocketKey)) {
     std::array<uint8_t, kNonceSize> nonce;

@@ -299,7 +299,7 @@ TEST(H2Upgrade, IsCarriedAsExtendedConnect) {
   EXPECT_EQ(exchange.head.method(), "GET");
   EXPECT_EQ(exchange.head.path(), "/chat");
   EXPECT_EQ(exchange.head.headers.get("upgrade"), "websocket");
-  EXPECT_EQ(exchange.head.headers.get("connection"), "upgrade");
+  EXPECT_FALSE(exchange.head.headers.has(HeaderId::kConnection));
   EXPECT_EQ(exchange.head.headers.get("sec-websocket-version"), "13");
   // RFC 8441 does without the key, the HTTP/1 upstream does not.
   EXPECT_EQ(exchange.head.headers.get("sec-websocket-key")->size(), 24U);
@@ -318,11 +318,49 @@ TEST(H2Upgrade, IsCarriedAsExtendedConnect) {
   pair.run();
   EXPECT_EQ(exchange.body, "to");
   EXPECT_EQ(call.body, "fro");
+  // Each direction ends on its own.
   send(*exchange.writer, "", EndStream::kYes);
-  send(*call.writer, "", EndStream::kYes);
   pair.run();
   EXPECT_TRUE(call.ended);
+  EXPECT_FALSE(exchange.done);
+  send(*call.writer, " late", EndStream::kNo);
+  pair.run();
+  EXPECT_EQ(exchange.body, "to late");
+  send(*call.writer, "", EndStream::kYes);
+  pair.run();
+  EXPECT_TRUE(exchange.ended && exchange.done && exchange.aborted.empty());
   EXPECT_EQ(pair.client.codec->active(), 0U);
+}
+
+TEST(H2Upgrade, NothingIsDeliveredBeforeTheAnswer) {
+  for (const int status : {200, 403}) {
+    for (const EndStream end : {EndStream::kNo, EndStream::kYes}) {
+      Server server;
+      server.answers = false;
+      const wire::Fields connect{{":method", "CONNECT"}, {":authority", "h:1"}};
+      EXPECT_TRUE(server.feed(wire::headers(1, connect, 0) + wire::data(1, "ear") +
+                              wire::data(1, "ly", end == EndStream::kYes ? 1 : 0)));
+      EXPECT_EQ(server.last().bodies, 0);
+      ResponseHead head;
+      head.status = status;
+      server.last().writer->send_head(head, EndStream::kNo);
+      EXPECT_EQ(server.last().bodies, 0);  // not inside the call
+      const auto frames = server.frames();
+      if (status != 200) continue;
+      EXPECT_EQ(frames.back().type, wire::kPing);
+      server.feed(wire::frame(wire::kPing, wire::kAck, 0, frames.back().payload));
+      EXPECT_EQ(server.last().body, "early");
+      EXPECT_EQ(server.last().ended, end == EndStream::kYes);
+      EXPECT_EQ(server.codec->pongs(), 0U);
+    }
+  }
+  Server server;
+  const wire::Fields connect{{":method", "CONNECT"}, {":authority", "h:1"}};
+  EXPECT_TRUE(
+      server.feed(wire::frame(wire::kSettings, wire::kAck, 0) + wire::headers(1, connect, 0)));
+  for (int i = 0; i < 30; ++i) server.feed(wire::data(1, std::string(10000, 'x')));
+  EXPECT_EQ(server.reset(), 11);
+  EXPECT_TRUE(server.last().done);
 }
 
 TEST(H2Upgrade, ThatIsDeclinedKeepsItsAnswer) {
@@ -364,6 +402,7 @@ TEST(H2Upgrade, PlainConnect) {
   ResponseHead response;
   response.status = 200;
   pair.server.last().writer->send_head(response, EndStream::kNo);
+  pair.run();
   send(*call.writer, "x", EndStream::kNo);
   pair.run();
   EXPECT_EQ(pair.server.last().body, "x");
