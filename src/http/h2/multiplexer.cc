@@ -140,7 +140,9 @@ void Multiplexer::terminate(const Violation& violation) {
 
 void Multiplexer::begin_block(const nghttp2_frame& frame) {
   const bool first = frame.headers.cat == NGHTTP2_HCAT_REQUEST;
-  block_.begin(block_kind(find(frame.hd.stream_id), first));
+  Stream* const stream = find(frame.hd.stream_id);
+  if (stream == nullptr && !first) stats_.headers_cb_no_stream.inc();
+  block_.begin(block_kind(stream, first));
 }
 
 int Multiplexer::add_field(std::string_view name, std::string_view value) {
@@ -453,8 +455,17 @@ ssize_t Multiplexer::read_data(Stream& stream, size_t length, uint32_t& flags) {
 }
 
 void Multiplexer::send_data(Stream& stream, const uint8_t* header, size_t length) {
-  out_.append({reinterpret_cast<const char*>(header), kFrameHeaderSize});
-  stream.unsent.move_to(out_, length);
+  const std::string_view text(reinterpret_cast<const char*>(header), kFrameHeaderSize);
+  if (length < kWholeSlice) {
+    out_.append(text);
+    stream.unsent.move_to(out_, length);
+  } else {
+    // In front of a slice there is often room for the header, behind one that was moved there is none.
+    Buffer frame;
+    stream.unsent.move_to(frame, length);
+    frame.prepend(text);
+    out_.append(std::move(frame));
+  }
   appended_ += kFrameHeaderSize + length;
   stats_.pending_send_bytes.add(-static_cast<int64_t>(length));
   if (stream.told_blocked && !linked<ResumedTag>(stream) &&

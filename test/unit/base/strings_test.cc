@@ -13,6 +13,19 @@ namespace {
 
 using Parts = std::vector<std::string_view>;
 
+TEST(Base64, EncodesWhatItDecodes) {
+  EXPECT_EQ(base64_encode(""), "");
+  EXPECT_EQ(base64_encode("f"), "Zg==");
+  EXPECT_EQ(base64_encode("fo"), "Zm8=");
+  EXPECT_EQ(base64_encode("foo"), "Zm9v");
+  EXPECT_EQ(base64_encode("\xff\xfe\xfd"), "//79");
+  std::string text;
+  for (int i = 0; i < 256; ++i) {
+    EXPECT_EQ(base64_decode(base64_encode(text)), text);
+    text += static_cast<char>(i);
+  }
+}
+
 TEST(Strings, TrimsAndSplits) {
   EXPECT_EQ(trim(" \t a b \t"), "a b");
   EXPECT_EQ(trim(" \n"), "\n");

@@ -120,7 +120,9 @@ TEST(H2Client, MalformedConnections) {
     Call& call = client.call();
     const bool alive = client.feed(wire::settings() + bytes);
     EXPECT_TRUE(!alive || call.reset) << ::testing::PrintToString(bytes);
-    if (!alive) EXPECT_TRUE(client.codec->draining());
+    if (!alive) {
+      EXPECT_TRUE(client.codec->draining());
+    }
   }
 }
 

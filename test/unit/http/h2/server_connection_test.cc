@@ -167,7 +167,9 @@ TEST(H2Server, BodylessResponsesStayThat) {
     send(*server.last().writer, "0123456789", EndStream::kYes);
     EXPECT_TRUE(server.last().done);
     for (const wire::Frame& frame : server.frames())
-      if (frame.type == wire::kData) EXPECT_TRUE(frame.payload.empty());
+      if (frame.type == wire::kData) {
+        EXPECT_TRUE(frame.payload.empty());
+      }
   }
 }
 
@@ -221,7 +223,9 @@ TEST(H2Server, CallbacksMayDoAnything) {
                             (where == 2 ? wire::rst(1, 8) : wire::headers(3, wire::get()))));
     EXPECT_TRUE(server.exchanges[0]->done);
     EXPECT_EQ(server.reset(), 2);
-    if (where != 2) EXPECT_EQ(server.last().head.path(), "/");
+    if (where != 2) {
+      EXPECT_EQ(server.last().head.path(), "/");
+    }
   }
 }
 

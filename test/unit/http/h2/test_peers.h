@@ -312,7 +312,9 @@ struct Pair {
   void run(size_t piece = SIZE_MAX) {
     while (!client.out.empty() || !server.out.empty()) {
       client.out.move_to(server.in, std::min(piece, client.out.size()));
-      if (!server.in.empty()) ASSERT_TRUE(server.decode()) << server.error;
+      if (!server.in.empty()) {
+        ASSERT_TRUE(server.decode()) << server.error;
+      }
       server.out.move_to(client.in, std::min(piece, server.out.size()));
       if (client.in.empty()) continue;
       auto result = client.codec->decode(client.in);
