@@ -23,7 +23,9 @@ def functions(lines):
         match = OPENS.match(lines[at])
         if match and not re.search(r"=\s*\{$|\b(?:class|struct|enum|union|namespace)\b[^()]*\{$", lines[at]):
             end = at + 1
-            closing = re.compile(rf"^{match.group(1)}\}}")
+            # A constructor's list of initialisers stands four columns to the right of its brace.
+            indent = match.group(1)[4:] if lines[at].lstrip().startswith(": ") else match.group(1)
+            closing = re.compile(rf"^{indent}\}}")
             while end < len(lines) and not closing.match(lines[end]):
                 end += 1
             if end < len(lines) and "(" in "".join(lines[max(0, at - 4):at + 1]) and not re.search(r"^\s*\}[;,]", lines[end]):

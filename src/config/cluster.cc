@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "config/cluster_dns.h"
+#include "config/http2_options.h"
 #include "config/json_text.h"
 #include "config/parts.h"
 #include "config/tls.h"
@@ -142,16 +143,9 @@ void read_circuit_breakers(View& cluster, ClusterOptions& out) {
   }
 }
 
-void read_http1(View& explicit_config, ClusterOptions& out) {
-  explicit_config.later({"http2_protocol_options", "http3_protocol_options"});
-  const bool other = explicit_config.has("http2_protocol_options") ||
-                     explicit_config.has("http3_protocol_options");
-  auto view = explicit_config.child("http_protocol_options");
-  if (!view) {
-    if (!other)
-      explicit_config.error({}, "\"http_protocol_options\" is required; write {} for HTTP/1.1");
-    return;
-  }
+void read_http1(View& protocols, ClusterOptions& out) {
+  auto view = protocols.child("http_protocol_options");
+  if (!view) return;
   out.http.enable_trailers = view->boolean("enable_trailers", false);
   if (auto format = view->child("header_key_format")) {
     format->later({"stateful_formatter"});
@@ -162,6 +156,32 @@ void read_http1(View& explicit_config, ClusterOptions& out) {
                "ignore_http_11_upgrade"});
   view->ignore(
       {"allow_absolute_url", "accept_http_10", "default_host_for_http_10"});  // of the server role
+}
+
+void read_http2(View& protocols, ClusterOptions& out) {
+  if (auto view = protocols.child("http2_protocol_options"))
+    out.http.http2 = read_http2_options(*view);
+}
+
+/// Which protocol is spoken: one of three messages.
+void read_protocol(View& options, ClusterOptions& out) {
+  options.one_of({"explicit_http_config", "use_downstream_protocol_config", "auto_config"},
+                 View::Required::kNo);
+  if (auto config = options.child("explicit_http_config")) {
+    config->later({"http3_protocol_options"});
+    config->one_of({"http_protocol_options", "http2_protocol_options", "http3_protocol_options"},
+                   View::Required::kYes);
+    if (config->has("http2_protocol_options"))
+      out.http.protocol = upstream::UpstreamProtocol::kHttp2;
+    read_http1(*config, out);
+    read_http2(*config, out);
+  }
+  if (auto config = options.child("use_downstream_protocol_config")) {
+    config->later({"http3_protocol_options"});
+    out.http.protocol = upstream::UpstreamProtocol::kDownstream;
+    read_http1(*config, out);
+    read_http2(*config, out);
+  }
 }
 
 void read_common_options(View& options, UpstreamHttpOptions& out) {
@@ -192,11 +212,10 @@ void read_protocol_options(View& cluster, ClusterOptions& out) {
       continue;
     }
     if (key != kHttpOptions) map->error(key, "the key must be " + std::string(kHttpOptions));
-    options->later({"use_downstream_protocol_config", "auto_config",
-                    "upstream_http_protocol_options", "http_filters", "header_validation_config",
-                    "outlier_detection", "retry_policy", "request_mirror_policies", "hash_policy"});
-    if (auto explicit_config = options->child("explicit_http_config"))
-      read_http1(*explicit_config, out);
+    options->later({"auto_config", "upstream_http_protocol_options", "http_filters",
+                    "header_validation_config", "outlier_detection", "retry_policy",
+                    "request_mirror_policies", "hash_policy"});
+    read_protocol(*options, out);
     read_common_options(*options, out.http);
   }
 }

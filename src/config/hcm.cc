@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "config/access_log.h"
+#include "config/http2_options.h"
 #include "config/parts.h"
 #include "config/routes.h"
 #include "http/rules.h"
@@ -90,7 +91,6 @@ void read_target_rules(View& hcm, HcmOptions& out) {
 
 void refuse_later(View& hcm) {
   hcm.later({"upgrade_configs",
-             "http2_protocol_options",
              "http3_protocol_options",
              "rds",
              "scoped_routes",
@@ -124,9 +124,11 @@ std::shared_ptr<const HcmOptions> read_hcm(View& hcm, HcmScope& scope) {
   auto out = std::make_unique<HcmOptions>();
   out->stat_prefix = hcm.required_text("stat_prefix");
   const size_t codec = hcm.enumeration("codec_type", {"AUTO", "HTTP1", "HTTP2", "HTTP3"}, 0);
-  if (codec > 1)
-    hcm.error("codec_type",
-              codec == 2 ? "HTTP2 is not supported yet" : "HTTP3 is not supported yet");
+  if (codec > 2)
+    hcm.error("codec_type", "HTTP3 is not supported yet");
+  else
+    out->codec_type = static_cast<proxy::HttpCodec>(codec);
+  if (auto http2 = hcm.child("http2_protocol_options")) out->http2 = read_http2_options(*http2);
   read_addresses_and_ids(hcm, *out);
   read_timeouts(hcm, *out);
   read_target_rules(hcm, *out);

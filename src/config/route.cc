@@ -76,6 +76,15 @@ void read_weighted(View& action, RouteActionOptions& out, RouteScope& scope) {
   if (sum > UINT32_MAX) view->error("clusters", "the sum of the weights is beyond 4294967295");
 }
 
+router::StreamDurationOptions read_stream_duration(View& view) {
+  router::StreamDurationOptions out;
+  if (view.has("max_stream_duration")) out.max = view.millis("max_stream_duration", {});
+  if (view.has("grpc_timeout_header_max"))
+    out.grpc_max = view.millis("grpc_timeout_header_max", {});
+  out.grpc_offset = view.millis("grpc_timeout_header_offset", {});
+  return out;
+}
+
 RouteActionOptions read_action(View& action, RouteScope& scope) {
   RouteActionOptions out;
   action.later({"cluster_specifier_plugin",
@@ -92,7 +101,6 @@ RouteActionOptions read_action(View& action, RouteScope& scope) {
                 "internal_redirect_action",
                 "max_internal_redirects",
                 "metadata_match",
-                "max_stream_duration",
                 "max_grpc_timeout",
                 "grpc_timeout_offset",
                 "path_rewrite_policy",
@@ -118,6 +126,8 @@ RouteActionOptions read_action(View& action, RouteScope& scope) {
   read_rewrites(action, out);
   out.timeout = action.millis("timeout", out.timeout);
   if (action.has("idle_timeout")) out.idle_timeout = action.millis("idle_timeout", {});
+  if (auto duration = action.child("max_stream_duration"))
+    out.stream_duration = read_stream_duration(*duration);
   out.high_priority = action.enumeration("priority", {"DEFAULT", "HIGH"}, 0) == 1;
   return out;
 }

@@ -117,6 +117,8 @@ class Loop {
 
   /// Read once a turn, when the wait is over.
   MonotonicTime now() const noexcept { return now_; }
+  /// Where now() stands, for code below that knows no loop.
+  const MonotonicTime* clock() const noexcept { return &now_; }
   SystemTime system_now() const noexcept { return system_now_; }
   /// Reads the clock anew.
   void refresh_clock() noexcept;

@@ -23,6 +23,8 @@ struct ConnectionScope {
       : stats(std::move(metrics)),
         default_host(hcm.default_host_for_http_10),
         codec(hcm.codec),
+        codec_type(hcm.codec_type),
+        http2(hcm.http2),
         idle_timeout(hcm.idle_timeout),
         max_duration(hcm.max_connection_duration),
         drain_timeout(hcm.drain_timeout),
@@ -36,6 +38,8 @@ struct ConnectionScope {
   std::shared_ptr<const DownstreamStats> stats;
   std::string default_host;
   http::CodecOptions codec;
+  HttpCodec codec_type;
+  http::h2::Options http2;
   Milliseconds idle_timeout;
   Milliseconds max_duration;
   Milliseconds drain_timeout;

@@ -14,6 +14,7 @@ HcmStats::HcmStats(StatsScope& scope)
       rq_active(scope.gauge("downstream_rq_active")),
       rq_time(scope.histogram("downstream_rq_time")),
       rq_http1_total(scope.counter("downstream_rq_http1_total")),
+      rq_http2_total(scope.counter("downstream_rq_http2_total")),
       rq_rx_reset(scope.counter("downstream_rq_rx_reset")),
       rq_tx_reset(scope.counter("downstream_rq_tx_reset")),
       rq_too_large(scope.counter("downstream_rq_too_large")),
@@ -35,6 +36,7 @@ HcmStats::HcmStats(StatsScope& scope)
       cx_destroy_local_active_rq(scope.counter("downstream_cx_destroy_local_active_rq")),
       cx_destroy_remote_active_rq(scope.counter("downstream_cx_destroy_remote_active_rq")),
       cx_http1_total(scope.counter("downstream_cx_http1_total")),
+      cx_http2_total(scope.counter("downstream_cx_http2_total")),
       cx_idle_timeout(scope.counter("downstream_cx_idle_timeout")),
       cx_max_duration_reached(scope.counter("downstream_cx_max_duration_reached")),
       cx_max_requests_reached(scope.counter("downstream_cx_max_requests_reached")),
@@ -45,10 +47,12 @@ HcmStats::HcmStats(StatsScope& scope)
       cx_tx_bytes_total(scope.counter("downstream_cx_tx_bytes_total")),
       cx_active(scope.gauge("downstream_cx_active")),
       cx_http1_active(scope.gauge("downstream_cx_http1_active")),
+      cx_http2_active(scope.gauge("downstream_cx_http2_active")),
       cx_length_ms(scope.histogram("downstream_cx_length_ms")),
       flow_control_paused_reading(scope.counter("downstream_flow_control_paused_reading_total")),
       flow_control_resumed_reading(scope.counter("downstream_flow_control_resumed_reading_total")),
-      rs_too_large(scope.counter("rs_too_large")) {}
+      rs_too_large(scope.counter("rs_too_large")),
+      http2(scope) {}
 
 ListenerStats::ListenerStats(stats::Store& store, std::string_view listener_stat_prefix)
     : ListenerStats(*store.scope(base::concat("listener.", listener_stat_prefix, "."))) {}

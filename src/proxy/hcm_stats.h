@@ -6,6 +6,7 @@
 #include <string_view>
 #include <weir/stats.h>
 
+#include "http/h2/h2.h"
 #include "stats/status_classes.h"
 #include "stats/store.h"
 
@@ -21,19 +22,20 @@ struct HcmStats {
   stats::StatusClasses rq_classes;
   Gauge& rq_active;
   Histogram& rq_time;
-  Counter &rq_http1_total, &rq_rx_reset, &rq_tx_reset, &rq_too_large, &rq_timeout,
+  Counter &rq_http1_total, &rq_http2_total, &rq_rx_reset, &rq_tx_reset, &rq_too_large, &rq_timeout,
       &rq_header_timeout, &rq_idle_timeout, &rq_max_duration_reached, &rq_non_relative_path,
       &rq_response_before_rq_complete, &rq_ws_on_non_ws_route, &rq_failed_path_normalization,
       &rq_redirected_with_normalized_path;
   Counter &cx_total, &cx_destroy, &cx_destroy_local, &cx_destroy_remote, &cx_destroy_active_rq,
-      &cx_destroy_local_active_rq, &cx_destroy_remote_active_rq, &cx_http1_total, &cx_idle_timeout,
-      &cx_max_duration_reached, &cx_max_requests_reached, &cx_protocol_error, &cx_drain_close,
-      &cx_delayed_close_timeout, &cx_rx_bytes_total, &cx_tx_bytes_total;
-  Gauge &cx_active, &cx_http1_active;
+      &cx_destroy_local_active_rq, &cx_destroy_remote_active_rq, &cx_http1_total, &cx_http2_total,
+      &cx_idle_timeout, &cx_max_duration_reached, &cx_max_requests_reached, &cx_protocol_error,
+      &cx_drain_close, &cx_delayed_close_timeout, &cx_rx_bytes_total, &cx_tx_bytes_total;
+  Gauge &cx_active, &cx_http1_active, &cx_http2_active;
   Histogram& cx_length_ms;
   Counter& flow_control_paused_reading;
   Counter& flow_control_resumed_reading;
   Counter& rs_too_large;  // "rs_too_large": a buffered response over the limit
+  http::h2::Stats http2;
 };
 
 /// "listener.<address>.*".

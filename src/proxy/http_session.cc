@@ -1,9 +1,11 @@
 #include "proxy/http_session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
 #include "http/h1/h1.h"
+#include "http/h2/h2.h"
 #include "proxy/http_stream.h"
 #include "proxy/stream_pool.h"
 
@@ -12,13 +14,14 @@ namespace weir::proxy {
 namespace {
 /// Pipelined requests that are answered at once, in one turn; the rest waits for the next.
 constexpr int kRequestsPerTurn = 32;
+/// RFC 9113 section 3.4. No request of HTTP/1 begins like that.
+constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 }  // namespace
 
 HttpSession::HttpSession(SessionDeps& deps, ListenerHost& host, ChainSlot& chain,
                          AcceptedConnection&& accepted)
     : Session(deps, host, chain, std::move(accepted)),
       scope_(current()->connection_scope()),
-      codec_(http::h1::make_server_connection(scope_->codec, *this, connection_->out())),
       idle_timer_(deps.loop, &on_idle_timer, this),
       stream_idle_timer_(deps.loop, &on_stream_idle_timer, this),
       head_timer_(deps.loop, &on_head_timer, this),
@@ -26,14 +29,14 @@ HttpSession::HttpSession(SessionDeps& deps, ListenerHost& host, ChainSlot& chain
   const DownstreamStats& all = *scope_->stats;
   all.http.cx_total.inc();
   all.http.cx_active.inc();
-  all.http.cx_http1_total.inc();
-  all.http.cx_http1_active.inc();
 }
 
 HttpSession::~HttpSession() = default;
 
 void HttpSession::start() {
   connection_->set_sink(*this);
+  if (scope_->codec_type == HttpCodec::kHttp1) make_codec(Protocol::kHttp11);
+  if (scope_->codec_type == HttpCodec::kHttp2) make_codec(Protocol::kHttp2);
   if (born_draining()) start_drain();
   arm_idle();
   if (scope_->max_duration.count() > 0) duration_timer_.arm(scope_->max_duration);
@@ -45,11 +48,55 @@ void HttpSession::start() {
             {"listener", current()->listener().name}});
 }
 
+bool HttpSession::choose_codec(Buffer& in, net::ReadEnd end) {
+  const TlsInfo* tls = connection_->tls();
+  const std::string_view alpn = tls != nullptr ? tls->text(TlsText::kAlpn) : std::string_view();
+  if (alpn == "h2") {
+    make_codec(Protocol::kHttp2);
+    return true;
+  }
+  const std::string_view seen = in.linearize(kPreface.size());
+  if (alpn.empty() && kPreface.starts_with(seen)) {
+    if (seen.size() < kPreface.size() && end == net::ReadEnd::kNo) return false;
+    if (seen.size() == kPreface.size()) {
+      make_codec(Protocol::kHttp2);
+      return true;
+    }
+  }
+  make_codec(Protocol::kHttp11);
+  return true;
+}
+
+void HttpSession::make_codec(Protocol protocol) {
+  const HcmStats& stats = this->stats();
+  multiplexed_ = protocol == Protocol::kHttp2;
+  if (multiplexed_) {
+    http::h2::Environment environment;
+    environment.now = deps_.loop.clock();
+    environment.stats = &stats.http2;
+    environment.stream_buffer_limit = current()->listener().connection.buffer_limit;
+    codec_ = http::h2::make_server_connection(scope_->codec, scope_->http2, environment, *this,
+                                              connection_->out());
+    connection_->written();
+    begin_keepalive();
+  } else {
+    codec_ = http::h1::make_server_connection(scope_->codec, *this, connection_->out());
+  }
+  (multiplexed_ ? stats.cx_http2_total : stats.cx_http1_total).inc();
+  (multiplexed_ ? stats.cx_http2_active : stats.cx_http1_active).inc();
+  if (std::exchange(draining_, false)) start_drain();
+}
+
 // ---- bytes in -----------------------------------------------------------------------------------------------------------
 
 void HttpSession::on_data(Buffer& in, net::ReadEnd end) {
   if (state_ != State::kOpen) return in.clear();
   if (in.size() > kept_bytes_) stats().cx_rx_bytes_total.add(in.size() - kept_bytes_);
+  if (codec_ == nullptr && !in.empty() && !choose_codec(in, end)) {
+    kept_bytes_ = in.size();
+    return update_head_timer();
+  }
+  if (multiplexed_) return on_frames(in, end);
   backlogged_ = false;
   if (!in.empty()) decode(in);
   update_reading();
@@ -103,12 +150,15 @@ void HttpSession::on_codec_error(const Error& error) {
 
 http::RequestReceiver& HttpSession::on_new_request(http::ResponseWriter& writer) {
   ++requests_;
-  stream_ = deps_.streams.take();
+  auto stream = deps_.streams.take();
+  if (stream_ != nullptr) stream->link_before(std::move(stream_));
+  stream_ = std::move(stream);
   stream_->begin(*this, writer, current(), deps_.streams.next_id());
   return *stream_;
 }
 
-void HttpSession::on_exchange_done(http::RequestReceiver&) {
+void HttpSession::on_exchange_done(http::RequestReceiver& receiver) {
+  if (multiplexed_) return end_stream(static_cast<HttpStream&>(receiver));
   stream_->on_writer_gone();
   deps_.streams.give_back(std::move(stream_));
   if (head_timer_.armed()) head_timer_.cancel();
@@ -121,9 +171,14 @@ void HttpSession::on_exchange_done(http::RequestReceiver&) {
   maybe_close();
 }
 
-/// request_headers_timeout runs from the first byte of a request to the end of its head.
+/// request_headers_timeout runs from the first byte of a request to the end of its head; with HTTP/2 a connection without
+/// streams must not stop in the middle of its preface or of a head either.
 void HttpSession::update_head_timer() {
-  if (stream_ == nullptr || stream_->head_received() || stream_->finished()) {
+  const bool due = codec_ == nullptr ? !connection_->in().empty()
+                   : multiplexed_
+                       ? stream_ == nullptr && !codec_->idle()
+                       : stream_ != nullptr && !stream_->head_received() && !stream_->finished();
+  if (!due) {
     if (head_timer_.armed()) head_timer_.cancel();
     return;
   }
@@ -134,6 +189,7 @@ void HttpSession::update_head_timer() {
 // ---- back-pressure --------------------------------------------------------------------------------------------------------
 
 void HttpSession::on_write_blocked() {
+  if (multiplexed_) return codec_->on_write_blocked();
   if (stream_ != nullptr) stream_->on_response_blocked();
 }
 
@@ -170,6 +226,10 @@ void HttpSession::update_reading() {
 }
 
 void HttpSession::on_write_resumed() {
+  if (multiplexed_) {
+    codec_->on_write_resumed();
+    return connection_->written();
+  }
   if (std::exchange(output_held_, false)) {
     backlogged_ = true;
     connection_->offer_again();
@@ -199,12 +259,21 @@ void HttpSession::on_idle_timer(void* self) {
   if (session.state_ != State::kOpen || session.stream_ != nullptr)
     return;  // armed again when the stream ends
   session.stats().cx_idle_timeout.inc();
+  // A request that is on its way is still answered (RFC 9113 section 6.8).
+  if (session.multiplexed_ && session.scope_->drain_timeout.count() > 0) {
+    session.why_closed_ = "idle timeout";
+    return session.start_drain();
+  }
   session.close_gracefully("idle timeout");
 }
 
 void HttpSession::on_duration_timer(void* self) {
   auto& session = *static_cast<HttpSession*>(self);
   if (session.state_ != State::kOpen) return;
+  if (session.multiplexed_ && session.draining_) {
+    session.finish_drain();
+    return session.close_if_idle();
+  }
   if (!std::exchange(session.expired_, true)) {
     session.stats().cx_max_duration_reached.inc();
     session.start_drain();
@@ -217,14 +286,20 @@ void HttpSession::on_duration_timer(void* self) {
 
 void HttpSession::on_head_timer(void* self) {
   auto& session = *static_cast<HttpSession*>(self);
-  if (session.state_ == State::kOpen && session.stream_ != nullptr)
-    session.stream_->on_header_timeout();
+  if (session.state_ != State::kOpen) return;
+  if (session.stream_ != nullptr) {
+    if (!session.multiplexed_) session.stream_->on_header_timeout();
+    return;
+  }
+  session.stats().rq_header_timeout.inc();
+  if (session.multiplexed_) session.finish_drain();
+  session.close_gracefully("request_headers_timeout");
 }
 
 void HttpSession::on_stream_idle_timer(void* self) {
   auto& session = *static_cast<HttpSession*>(self);
   if (session.stream_ != nullptr) {
-    session.stream_->on_idle_timeout();
+    if (!session.multiplexed_) session.stream_->on_idle_timeout();
     return;
   }
   // The response is complete, but the client has not taken it for so long: it never will.
@@ -234,7 +309,7 @@ void HttpSession::on_stream_idle_timer(void* self) {
 }
 
 bool HttpSession::last_request() noexcept {
-  if (scope_->max_requests == 0 || requests_ < scope_->max_requests) return false;
+  if (multiplexed_ || scope_->max_requests == 0 || requests_ < scope_->max_requests) return false;
   stats().cx_max_requests_reached.inc();
   return true;
 }
@@ -242,25 +317,33 @@ bool HttpSession::last_request() noexcept {
 // ---- ends -------------------------------------------------------------------------------------------------------------------
 
 void HttpSession::start_drain() {
-  draining_ = true;
+  if (state_ != State::kOpen || (std::exchange(draining_, true) && multiplexed_)) return;
+  if (codec_ == nullptr) return;
   codec_->start_drain();
+  if (!multiplexed_) return;
+  if (!decoding_) connection_->written();
+  duration_timer_.arm(std::max(scope_->drain_timeout, Milliseconds(1)));
 }
 
 void HttpSession::close_if_idle() {
-  if (state_ != State::kOpen || stream_ != nullptr || !connection_->in().empty()) return;
+  if (multiplexed_ && state_ == State::kOpen) finish_drain();
+  if (state_ != State::kOpen || stream_ != nullptr) return;
+  if (!multiplexed_ && !connection_->in().empty()) return;
   if (draining_) stats().cx_drain_close.inc();
   close_gracefully(ending_reason());
 }
 
 void HttpSession::abort() {
   if (state_ == State::kFinished) return;
-  if (stream_ != nullptr) stream_->abort("local_connection_close");
+  for (HttpStream* stream = stream_.get(); stream != nullptr; stream = stream->next())
+    stream->abort("local_connection_close");
   connection_->close(net::Connection::How::kReset);
   finish(Ended::kLocal, "cut at the end of a drain");
 }
 
 /// Why the connection is closed between two requests, or after the last.
 const char* HttpSession::ending_reason() const noexcept {
+  if (why_closed_ != nullptr) return why_closed_;
   if (expired_) return "max_connection_duration";
   if (draining_) return "drain";
   if (scope_->max_requests > 0 && requests_ >= scope_->max_requests)
@@ -270,10 +353,10 @@ const char* HttpSession::ending_reason() const noexcept {
 
 void HttpSession::maybe_close() {
   if (state_ != State::kOpen || stream_ != nullptr) return;
-  if (codec_->must_close()) {
+  if (codec_ != nullptr && (drain_finished_ || codec_->must_close())) {
     if (draining_) stats().cx_drain_close.inc();
     close_gracefully(ending_reason());
-  } else if (remote_closed_ && connection_->in().empty()) {
+  } else if (remote_closed_ && (multiplexed_ || connection_->in().empty())) {
     close_gracefully("the client closed");
   }
 }
@@ -301,21 +384,24 @@ void HttpSession::on_error(const Error& error) {
   const bool local = state_ == State::kClosing && !remote_closed_;
   if (local && scope_->delayed_close.count() > 0 && !connection_->read_ended())
     stats().cx_delayed_close_timeout.inc();
-  if (stream_ != nullptr) stream_->on_client_gone(error.detail);
+  for (HttpStream* stream = stream_.get(); stream != nullptr; stream = stream->next())
+    stream->on_client_gone(error.detail);
   connection_->close();
   finish(local ? Ended::kLocal : Ended::kRemote, error.detail);
 }
 
 void HttpSession::on_client_gone(std::string_view details) {
-  if (stream_ != nullptr) stream_->on_client_gone(details);
+  for (HttpStream* stream = stream_.get(); stream != nullptr; stream = stream->next())
+    stream->on_client_gone(details);
   connection_->close();
   finish(Ended::kRemote, details);
 }
 
-void HttpSession::drop_stream() {
-  if (stream_ == nullptr) return;
-  stream_->on_writer_gone();
-  deps_.streams.give_back(std::move(stream_));
+void HttpSession::drop_streams() {
+  while (stream_ != nullptr) {
+    stream_->on_writer_gone();
+    deps_.streams.give_back(take_stream(*stream_));
+  }
 }
 
 void HttpSession::finish(Ended ended, std::string_view why) {
@@ -328,13 +414,14 @@ void HttpSession::finish(Ended ended, std::string_view why) {
     all.http.cx_destroy_active_rq.inc();
     (local ? all.http.cx_destroy_local_active_rq : all.http.cx_destroy_remote_active_rq).inc();
   }
-  drop_stream();
+  drop_streams();
+  if (keepalive_) keepalive_->stop();
   for (event::Timer* timer : {&idle_timer_, &stream_idle_timer_, &head_timer_, &duration_timer_})
     timer->cancel();
   const uint64_t length = age_ms();
   all.http.cx_destroy.inc();
   all.http.cx_active.dec();
-  all.http.cx_http1_active.dec();
+  if (codec_ != nullptr) (multiplexed_ ? all.http.cx_http2_active : all.http.cx_http1_active).dec();
   all.http.cx_length_ms.record(length);
   WEIR_LOG(kConnection, kDebug, "connection closed",
            {{"connection", connection_->id()},

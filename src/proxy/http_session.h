@@ -2,9 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "http/connection.h"
+#include "http/keepalive.h"
 #include "net/connection.h"
 #include "proxy/session.h"
 
@@ -13,8 +15,9 @@ namespace weir::proxy {
 class HttpStream;
 
 /// Owner: its ListenerHost. Thread: its loop's. Reads bytes from the connection into the codec, which yields exchanges; each
-/// gets an HttpStream that runs by the newest runtime. Connection-scoped options are those of the runtime at accept.
-/// Death: finish() lets go of stream and connection, then Session::end().
+/// gets an HttpStream that runs by the newest runtime: one at a time with HTTP/1, many with HTTP/2. Which of the two it is, the
+/// configuration says, or the transport (ALPN), or the first bytes. Connection-scoped options are those of the runtime at accept.
+/// Death: finish() lets go of streams and connection, then Session::end().
 class HttpSession final : public Session,
                           public net::ConnectionSink,
                           public http::ServerConnectionSink {
@@ -49,8 +52,11 @@ class HttpSession final : public Session,
     if (stream_idle_timeout_.count() > 0) stream_idle_timer_.arm(stream_idle_timeout_);
   }
   void set_stream_idle_timeout(Milliseconds timeout) noexcept;
-  /// Whether the connection ends with this response: max_requests_per_connection.
+  /// Whether the connection ends with this response: max_requests_per_connection of HTTP/1.
   bool last_request() noexcept;
+  bool multiplexed() const noexcept { return multiplexed_; }
+  /// Frames are being read: what streams write meanwhile is counted and sent when that is done.
+  bool reading_frames() const noexcept { return multiplexed_ && decoding_; }
   /// The connection is to be reset when it closes.
   void reset_on_close() noexcept { reset_due_ = true; }
 
@@ -63,12 +69,15 @@ class HttpSession final : public Session,
   static void on_stream_idle_timer(void* self);
   static void on_head_timer(void* self);
   const HcmStats& stats() const noexcept { return scope_->stats->http; }
+  /// False: the first bytes do not say yet which protocol it is.
+  bool choose_codec(Buffer& in, net::ReadEnd end);
+  void make_codec(Protocol protocol);
   void decode(Buffer& in);
   void on_codec_error(const Error& error);
   void on_client_gone(std::string_view details);
   bool output_over_limit() const noexcept;
   void update_reading();
-  void drop_stream();
+  void drop_streams();
   void arm_idle();
   void update_head_timer();
   /// Closes if the codec says so or nothing more can come.
@@ -77,9 +86,20 @@ class HttpSession final : public Session,
   void close_gracefully(const char* why);
   void finish(Ended ended, std::string_view why);
 
+  // HTTP/2 (multiplexed_session.cc).
+  void on_frames(Buffer& in, net::ReadEnd end);
+  void on_connection_error(const Error& error);
+  std::unique_ptr<HttpStream> take_stream(HttpStream& stream) noexcept;
+  void end_stream(HttpStream& stream);
+  void finish_drain();
+  void begin_keepalive();
+  static void on_ping_sent(void* self);
+  static void on_ping_unanswered(void* self);
+
   const std::shared_ptr<const ConnectionScope> scope_;
-  std::unique_ptr<http::ServerConnection> codec_;
-  std::unique_ptr<HttpStream> stream_;
+  std::unique_ptr<http::ServerConnection> codec_;  // null before the first bytes
+  std::unique_ptr<HttpStream> stream_;             // the newest; it owns the next
+  std::optional<http::KeepAlive<http::ServerConnection>> keepalive_;
   event::Timer idle_timer_;
   event::Timer stream_idle_timer_;
   event::Timer head_timer_;
@@ -89,9 +109,11 @@ class HttpSession final : public Session,
   uint64_t requests_ = 0;
   size_t kept_bytes_ = 0;  // of the input, not yet decoded
   State state_ = State::kOpen;
+  bool multiplexed_ = false;
   bool decoding_ = false;
   bool draining_ = false;
-  bool expired_ = false;  // max_connection_duration is over
+  bool drain_finished_ = false;  // HTTP/2: no further stream is taken
+  bool expired_ = false;         // max_connection_duration is over
   bool reset_due_ = false;
   // Why the socket is not read, and whether it is.
   bool codec_holds_ = false;

@@ -1,5 +1,6 @@
 #include "proxy/http_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -9,6 +10,7 @@
 #include "proxy/log_lines.h"
 #include "router/route.h"
 #include "router/route_table.h"
+#include "router/timeouts.h"
 #include "stream/local_reply.h"
 
 namespace weir::proxy {
@@ -21,6 +23,7 @@ class HttpStream::SentBytes {
         stats_(stream.runtime_->stats()),
         before_(session_.connection().unsent()) {}
   ~SentBytes() {
+    if (session_.reading_frames()) return;
     stats_.cx_tx_bytes_total.add(session_.connection().unsent() - before_);
     session_.response_written();
   }
@@ -62,9 +65,10 @@ void HttpStream::begin(HttpSession& session, http::ResponseWriter& writer,
   info.filter_chain_name = runtime_->chain().name;
   const HcmStats& stats = runtime_->stats();
   stats.rq_total.inc();
-  stats.rq_http1_total.inc();
+  (session.multiplexed() ? stats.rq_http2_total : stats.rq_http1_total).inc();
   stats.rq_active.inc();
-  session.set_stream_idle_timeout(hcm().stream_idle_timeout);
+  if (session.multiplexed() && !idle_timer_) idle_timer_.emplace(loop, &on_idle_timer, this);
+  set_idle_timeout(hcm().stream_idle_timeout);
   if (hcm().request_timeout.count() > 0)
     request_timer_.emplace(loop, &on_request_timer, this).arm(hcm().request_timeout);
   if (hcm().max_stream_duration.count() > 0)
@@ -84,8 +88,30 @@ void HttpStream::recycle() noexcept {
   runtime_ = RuntimeRef();
   session_ = nullptr;
   writer_ = nullptr;
-  route_ = nullptr;
+  route_ = timed_by_ = nullptr;
   random_drawn_ = head_received_ = request_complete_ = request_held_ = own_answer_ = false;
+}
+
+std::unique_ptr<HttpStream> HttpStream::unlink() noexcept {
+  std::unique_ptr<HttpStream> self = std::move(prev_->next_);
+  prev_->next_ = std::move(next_);
+  if (prev_->next_ != nullptr) prev_->next_->prev_ = prev_;
+  prev_ = nullptr;
+  return self;
+}
+
+void HttpStream::note_activity() noexcept {
+  if (!session_->multiplexed()) return session_->note_activity();
+  if (idle_timeout_.count() > 0) idle_timer_->arm(idle_timeout_);
+}
+
+void HttpStream::set_idle_timeout(Milliseconds timeout) noexcept {
+  if (!session_->multiplexed()) return session_->set_stream_idle_timeout(timeout);
+  idle_timeout_ = timeout;
+  if (timeout.count() > 0)
+    idle_timer_->arm(timeout);
+  else
+    idle_timer_->cancel();
 }
 
 // ---- the request ------------------------------------------------------------------------------------------------------
@@ -101,11 +127,11 @@ void HttpStream::on_request_head(Protocol protocol, size_t wire_bytes, EndStream
   const PeerFacts peer{session_->info().remote_ip, session_->info().remote_address};
   if (auto refusal = prepare_request(exchange_.request, info, *runtime_, peer, scratch_)) {
     begin_chain(0);
-    if (refusal->close) writer_->close_after();
+    if (refusal->close && !session_->multiplexed()) writer_->close_after();
     chain_.reply(std::move(refusal->reply));
     return;
   }
-  session_->note_activity();
+  note_activity();
   build_chain();
   chain_.request_head(end);
 }
@@ -113,17 +139,36 @@ void HttpStream::on_request_head(Protocol protocol, size_t wire_bytes, EndStream
 void HttpStream::on_request_body(Buffer& data, EndStream end) {
   exchange_.info.bytes_received += data.size();
   if (end == EndStream::kYes) request_ended();
-  session_->note_activity();
+  note_activity();
   if (!finished_) chain_.request_body(data, end);
 }
 
 void HttpStream::on_request_trailers() {
   request_ended();
-  session_->note_activity();
+  note_activity();
   if (!finished_) chain_.request_trailers_received();
 }
 
-void HttpStream::on_request_aborted(const Error& error) { on_client_gone(error.detail); }
+/// HTTP/2: the client has reset the stream, or the codec has, because of what came on it.
+void HttpStream::on_request_aborted(const Error& error) {
+  if (error.code == Code::kClosed) return on_client_gone(error.detail);
+  if (error.code == Code::kReset)
+    return end_early(ResponseFlag::kDownstreamRemoteReset, "http2.remote_reset", error.detail);
+  end_early(ResponseFlag::kDownstreamProtocolError, "http2.violation.of.messaging.rule",
+            error.detail);
+}
+
+void HttpStream::on_request_refused(const Error& error) {
+  exchange_.info.protocol = Protocol::kHttp2;
+  head_received_ = true;
+  request_ended();  // nothing of it is waited for
+  on_bad_request(error);
+}
+
+void HttpStream::on_response_resumed() {
+  note_activity();
+  chain_.on_response_resumed();
+}
 
 void HttpStream::request_ended() {
   request_complete_ = true;
@@ -170,8 +215,26 @@ const stream::RouteRef* HttpStream::match_route() {
   }
   info.route_name = route_->name();
   info.virtual_host_name = route_->virtual_host();
-  if (const auto idle = route_->idle_timeout()) session_->set_stream_idle_timeout(*idle);
+  if (const auto idle = route_->idle_timeout()) set_idle_timeout(*idle);
+  if (timed_by_ != nullptr || (route_->action() != nullptr && route_->action()->stream_duration))
+    apply_route_duration();
   return route_;
+}
+
+/// Once per route: it changes the request's grpc-timeout.
+void HttpStream::apply_route_duration() {
+  if (std::exchange(timed_by_, route_) == route_) return;
+  event::Loop& loop = session_->deps().loop;
+  router::StreamDurationOptions options;
+  if (const auto* action = route_->action()) options = action->stream_duration.value_or(options);
+  const auto limit = router::stream_duration(options, hcm().max_stream_duration, exchange_.request);
+  if (!limit) {
+    if (duration_timer_) duration_timer_->cancel();
+    return;
+  }
+  if (!duration_timer_) duration_timer_.emplace(loop, &on_duration_timer, this);
+  const auto used = std::chrono::duration_cast<Milliseconds>(loop.now() - exchange_.info.start);
+  duration_timer_->arm(std::max(*limit - used, Milliseconds(1)));
 }
 
 void HttpStream::hold_request() {
@@ -185,6 +248,7 @@ void HttpStream::release_request() {
   if (!std::exchange(request_held_, false) || writer_ == nullptr) return;
   runtime_->stats().flow_control_resumed_reading.inc();
   writer_->release_request();
+  if (session_->multiplexed()) session_->response_written();  // windows
 }
 
 // ---- the response -------------------------------------------------------------------------------------------------------
@@ -209,11 +273,12 @@ void HttpStream::send_response_head(EndStream end) {
     if (end == EndStream::kYes) runtime_->stats().rq_response_before_rq_complete.inc();
     // The connection ends with a response that does not wait for the request, and the client is told. A response of
     // open length may well be one half of a conversation.
-    if (end == EndStream::kYes || own_answer_ || head.headers.has(HeaderId::kContentLength))
+    if (!session_->multiplexed() &&
+        (end == EndStream::kYes || own_answer_ || head.headers.has(HeaderId::kContentLength)))
       writer_->close_after();
   }
   if (session_->last_request()) writer_->close_after();
-  session_->note_activity();
+  note_activity();
   SentBytes sent(*this);
   writer_->send_head(head, end);
 }
@@ -223,7 +288,7 @@ void HttpStream::send_response_body(Buffer& data, EndStream end) {
   exchange_.info.bytes_sent += data.size();
   if (!request_complete_ && end == EndStream::kYes)
     runtime_->stats().rq_response_before_rq_complete.inc();
-  session_->note_activity();
+  note_activity();
   SentBytes sent(*this);
   writer_->send_body(data, end);
 }
@@ -307,11 +372,22 @@ void HttpStream::on_bad_request(const Error& error) {
 }
 
 void HttpStream::on_client_gone(std::string_view details) {
+  end_early(ResponseFlag::kDownstreamConnectionTermination, "downstream_remote_disconnect",
+            details);
+}
+
+void HttpStream::on_connection_error(std::string_view details) {
+  end_early(ResponseFlag::kDownstreamProtocolError, "http2.codec_error", details);
+}
+
+/// The client is not there any more for this request.
+void HttpStream::end_early(ResponseFlag flag, std::string_view code_details,
+                           std::string_view details) {
   if (finished_) return;
   StreamInfo& info = exchange_.info;
-  info.set_flag(ResponseFlag::kDownstreamConnectionTermination);
+  info.set_flag(flag);
   info.response_code_details_text.clear();
-  info.response_code_details_static = "downstream_remote_disconnect";
+  info.response_code_details_static = code_details;
   info.connection_termination_details = details;
   runtime_->stats().rq_rx_reset.inc();
   finish();
@@ -338,6 +414,16 @@ void HttpStream::on_idle_timeout() {
   exchange_.info.set_flag(ResponseFlag::kStreamIdleTimeout);
   if (!chain_.active()) begin_chain(0);
   chain_.reply(stream::stream_idle_reply(state_of(*this)));
+}
+
+void HttpStream::on_idle_timer(void* self) {
+  auto& stream = *static_cast<HttpStream*>(self);
+  if (!stream.finished_) return stream.on_idle_timeout();
+  if (stream.writer_ == nullptr) return;
+  // The response is complete, but the client opens no window for the rest of it.
+  stream.runtime_->stats().http2.tx_flush_timeout.inc();
+  SentBytes sent(stream);
+  stream.writer_->abort();
 }
 
 void HttpStream::on_request_timer(void* self) {

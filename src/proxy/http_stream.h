@@ -1,8 +1,10 @@
 // HttpStream: one request/response exchange of a downstream connection.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "http/connection.h"
 #include "proxy/chain_runtime.h"
@@ -36,18 +38,34 @@ class HttpStream final : public http::RequestReceiver, public stream::ChainHost 
 
   // From the session.
   /// The codec has let go of the exchange: the writer is gone.
-  void on_writer_gone() noexcept { writer_ = nullptr; }
+  void on_writer_gone() noexcept {
+    writer_ = nullptr;
+    if (idle_timer_) idle_timer_->cancel();
+  }
   /// Bytes that are no request: answered if the response has not begun, else cut.
   void on_bad_request(const Error& error);
   void on_client_gone(std::string_view details);
   void on_header_timeout();
   void on_idle_timeout();
-  void on_response_blocked() override { chain_.on_response_blocked(); }
-  void on_response_resumed() override { chain_.on_response_resumed(); }
+  /// HTTP/2: the connection has ended by an error of the client's.
+  void on_connection_error(std::string_view details);
   void abort(std::string_view details);
   bool head_received() const noexcept { return head_received_; }
   bool finished() const noexcept { return finished_; }
   bool request_complete() const noexcept { return request_complete_; }
+  // The streams of a session: each owns the one that is older.
+  HttpStream* next() noexcept { return next_.get(); }
+  void link_before(std::unique_ptr<HttpStream> next) noexcept {
+    next_ = std::move(next);
+    next_->prev_ = this;
+  }
+  /// Takes this one, which follows another, out of the list.
+  std::unique_ptr<HttpStream> unlink() noexcept;
+  /// Takes the ones behind this one, which is the first, from it.
+  std::unique_ptr<HttpStream> take_next() noexcept {
+    if (next_ != nullptr) next_->prev_ = nullptr;
+    return std::move(next_);
+  }
 
   // http::RequestReceiver
   RequestHead& request_head() noexcept override { return exchange_.request; }
@@ -56,6 +74,9 @@ class HttpStream final : public http::RequestReceiver, public stream::ChainHost 
   void on_request_body(Buffer& data, EndStream end) override;
   void on_request_trailers() override;
   void on_request_aborted(const Error& error) override;
+  void on_request_refused(const Error& error) override;
+  void on_response_blocked() override { chain_.on_response_blocked(); }
+  void on_response_resumed() override;
 
   // stream::ChainHost
   const stream::RouteRef* match_route() override;
@@ -73,6 +94,11 @@ class HttpStream final : public http::RequestReceiver, public stream::ChainHost 
   class SentBytes;
   static void on_request_timer(void* self);
   static void on_duration_timer(void* self);
+  static void on_idle_timer(void* self);
+  void note_activity() noexcept;
+  void apply_route_duration();
+  void set_idle_timeout(Milliseconds timeout) noexcept;
+  void end_early(ResponseFlag flag, std::string_view code_details, std::string_view details);
   void begin_chain(size_t filters);
   void build_chain();
   void request_ended();
@@ -93,7 +119,12 @@ class HttpStream final : public http::RequestReceiver, public stream::ChainHost 
   PrepScratch scratch_;
   std::optional<event::Timer> request_timer_;
   std::optional<event::Timer> duration_timer_;
+  std::optional<event::Timer> idle_timer_;  // HTTP/2; with HTTP/1 the session's serves
+  Milliseconds idle_timeout_{0};
+  std::unique_ptr<HttpStream> next_;
+  HttpStream* prev_ = nullptr;
   const router::Route* route_ = nullptr;
+  const router::Route* timed_by_ = nullptr;  // whose max_stream_duration the timer has
   uint64_t random_ = 0;
   bool random_drawn_ = false;
   bool head_received_ = false;

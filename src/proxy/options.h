@@ -12,6 +12,7 @@
 
 #include "base/regex.h"
 #include "http/connection.h"
+#include "http/h2/h2.h"
 #include "http/rules.h"
 #include "router/options.h"
 #include "stream/format.h"
@@ -81,6 +82,9 @@ struct ConfiguredFilter {
   bool disabled = false;
 };
 
+/// "codec_type".
+enum class HttpCodec : uint8_t { kAuto, kHttp1, kHttp2 };
+
 enum class ServerHeader : uint8_t { kOverwrite, kAppendIfAbsent, kPassThrough };
 
 /// HttpConnectionManager. Fields marked C are connection-scoped: they hold for connections accepted later.
@@ -100,7 +104,9 @@ struct HcmOptions {
   std::string server_name = "weir";
   ServerHeader server_header = ServerHeader::kOverwrite;
 
-  http::CodecOptions codec;  // C
+  http::CodecOptions codec;                 // C
+  HttpCodec codec_type = HttpCodec::kAuto;  // C
+  http::h2::Options http2;                  // C
   std::string default_host_for_http_10;
   Milliseconds idle_timeout{std::chrono::hours(1)};  // C; 0 = none, as for all durations here
   Milliseconds max_connection_duration{0};           // C

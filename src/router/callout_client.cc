@@ -92,7 +92,7 @@ class CalloutClient::Call final : public event::Deferrable, private upstream::Ex
  private:
   ResponseHead& exchange_head() noexcept override { return response_.head; }
   HeaderMap& exchange_trailers() noexcept override { return response_.trailers; }
-  void on_exchange_connected(upstream::UpstreamConnection&) override {}
+  void on_exchange_connected(upstream::UpstreamStream&) override {}
   void on_exchange_informational() override {}
   void on_exchange_head(size_t, EndStream end) override {
     state_.charge_response(response_.head.status, true);

@@ -52,6 +52,14 @@ struct RegexRewrite {
   std::string substitution;  // RE2 style: \1
 };
 
+/// RouteAction.max_stream_duration.
+struct StreamDurationOptions {
+  std::optional<std::chrono::milliseconds> max;  // wins over the connection manager's; 0 = none
+  // grpc_timeout_header_max: a grpc-timeout counts, up to this much; 0 = without a bound. Not set: it does not count.
+  std::optional<std::chrono::milliseconds> grpc_max;
+  std::chrono::milliseconds grpc_offset{0};  // grpc_timeout_header_offset: so much earlier
+};
+
 struct RouteActionOptions {
   std::string cluster;  // exactly one of cluster, cluster_header, weighted
   std::string cluster_header;
@@ -64,6 +72,7 @@ struct RouteActionOptions {
   bool append_x_forwarded_host = false;
   std::chrono::milliseconds timeout{15000};  // 0 = off
   std::optional<std::chrono::milliseconds> idle_timeout;
+  std::optional<StreamDurationOptions> stream_duration;
   bool high_priority = false;
 };
 

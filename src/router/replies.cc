@@ -46,6 +46,9 @@ ResponseFlag failure_flag(FailureKind kind) noexcept {
       return ResponseFlag::kUpstreamConnectionFailure;
     case FailureKind::kConnectionTermination:
       return ResponseFlag::kUpstreamConnectionTermination;
+    case FailureKind::kRemoteReset:
+    case FailureKind::kRemoteRefused:
+      return ResponseFlag::kUpstreamRemoteReset;
     case FailureKind::kProtocolError:
       return ResponseFlag::kUpstreamProtocolError;
   }

@@ -110,7 +110,7 @@ Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end)
 
   const auto priority =
       action.high_priority ? upstream::Priority::kHigh : upstream::Priority::kDefault;
-  if (auto failure = exchange_.start(*cluster, head, end, priority)) {
+  if (auto failure = exchange_.start(*cluster, head, end, priority, info.protocol)) {
     fail_before_head(*failure);
     return Flow::kReplied;
   }
@@ -161,11 +161,11 @@ void RouterFilter::set_upstream_host(upstream::Pool& pool) {
       callbacks_->request_head()->headers.store(pool.address_text());
 }
 
-void RouterFilter::on_exchange_connected(upstream::UpstreamConnection& connection) {
+void RouterFilter::on_exchange_connected(upstream::UpstreamStream& stream) {
   StreamInfo& info = callbacks_->stream_info();
-  set_upstream_host(connection.pool());
-  info.upstream_local_address = connection.local_address_text();
-  info.upstream_protocol = protocol_name(Protocol::kHttp11);
+  set_upstream_host(stream.pool());
+  info.upstream_local_address = stream.local_address_text();
+  info.upstream_protocol = protocol_name(stream.protocol());
   info.upstream_first_tx = clusters_.loop().now();
   ++info.upstream_attempt_count;
   WEIR_LOG(kRouter, kDebug, "request sent upstream",
@@ -173,7 +173,7 @@ void RouterFilter::on_exchange_connected(upstream::UpstreamConnection& connectio
             {"stream", info.stream_id},
             {"cluster", info.upstream_cluster},
             {"upstream", info.upstream_host},
-            {"upstream_connection", connection.id()},
+            {"upstream_connection", stream.connection_id()},
             {"attempt", info.upstream_attempt_count}});
 }
 

@@ -60,7 +60,7 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   HeaderMap& exchange_trailers() noexcept override {
     return terminal_->response_trailers_storage();
   }
-  void on_exchange_connected(upstream::UpstreamConnection& connection) override;
+  void on_exchange_connected(upstream::UpstreamStream& stream) override;
   void on_exchange_informational() override;
   void on_exchange_head(size_t wire_bytes, EndStream end) override;
   void on_exchange_body(Buffer& data, EndStream end) override;

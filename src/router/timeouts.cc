@@ -25,6 +25,7 @@ constexpr std::array<std::string_view, 9> kControlHeaders{
     "x-envoy-retriable-header-names",
     "x-envoy-hedge-on-per-try-timeout",
 };
+constexpr std::string_view kGrpcTimeout = "grpc-timeout";
 constexpr uint64_t kLongest = 7ULL * 24 * 3600 * 1000;
 
 std::optional<milliseconds> parse_timeout(std::string_view text) {
@@ -65,6 +66,60 @@ milliseconds request_timeout(const RouteActionOptions& action, RequestHead& head
                      std::string_view(digits.data(), static_cast<size_t>(end.ptr - digits.data())));
   }
   return timeout;
+}
+
+std::optional<milliseconds> parse_grpc_timeout(std::string_view text) noexcept {
+  constexpr size_t kMostDigits = 8;
+  if (text.size() < 2 || text.size() > kMostDigits + 1) return std::nullopt;
+  const std::optional<uint64_t> value = base::parse_u64(text.substr(0, text.size() - 1));
+  if (!value) return std::nullopt;
+  switch (text.back()) {
+    case 'H':
+      return milliseconds(*value * 3600 * 1000);
+    case 'M':
+      return milliseconds(*value * 60 * 1000);
+    case 'S':
+      return milliseconds(*value * 1000);
+    case 'm':
+      return milliseconds(*value);
+    case 'u':
+      return milliseconds((*value + 999) / 1000);
+    case 'n':
+      return milliseconds((*value + 999999) / 1000000);
+    default:
+      return std::nullopt;
+  }
+}
+
+namespace {
+
+void set_grpc_timeout(RequestHead& head, milliseconds value) {
+  constexpr int64_t kMostDigits = 99999999;
+  const bool in_seconds = value.count() > kMostDigits;
+  std::array<char, 24> text;
+  char* end = std::to_chars(text.data(), text.data() + text.size() - 1,
+                            in_seconds ? value.count() / 1000 : value.count())
+                  .ptr;
+  *end++ = in_seconds ? 'S' : 'm';
+  head.headers.set(kGrpcTimeout,
+                   std::string_view(text.data(), static_cast<size_t>(end - text.data())));
+}
+
+}  // namespace
+
+std::optional<milliseconds> stream_duration(const StreamDurationOptions& options,
+                                            milliseconds manager, RequestHead& head) {
+  if (options.grpc_max) {
+    const auto asked = head.headers.get(kGrpcTimeout);
+    if (auto timeout = asked ? parse_grpc_timeout(*asked) : std::nullopt) {
+      if (options.grpc_max->count() > 0) timeout = std::min(*timeout, *options.grpc_max);
+      timeout = std::max(*timeout - options.grpc_offset, milliseconds(0));
+      set_grpc_timeout(head, *timeout);
+      return timeout;
+    }
+  }
+  const milliseconds limit = options.max.value_or(manager);
+  return limit.count() > 0 ? std::optional(limit) : std::nullopt;
 }
 
 }  // namespace weir::router

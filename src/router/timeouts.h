@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
+#include <string_view>
 #include <weir/message.h>
 
 #include "router/options.h"
@@ -16,5 +18,13 @@ enum class ExpectedTimeout : bool { kIgnore, kRespect };
 /// tells the next one by x-envoy-expected-rq-timeout-ms (kAdd).
 std::chrono::milliseconds request_timeout(const RouteActionOptions& action, RequestHead& head,
                                           EnvoyHeaders envoy_headers, ExpectedTimeout expected);
+
+/// The time that a stream of this route has in all, from its begin on; nullopt = no limit. A grpc-timeout that counts is
+/// replaced by what the limit makes of it.
+std::optional<std::chrono::milliseconds> stream_duration(const StreamDurationOptions& options,
+                                                         std::chrono::milliseconds manager,
+                                                         RequestHead& head);
+/// The value of grpc-timeout: up to eight digits and one of H, M, S, m, u, n. Rounded up to milliseconds; nullopt: it is none.
+std::optional<std::chrono::milliseconds> parse_grpc_timeout(std::string_view text) noexcept;
 
 }  // namespace weir::router

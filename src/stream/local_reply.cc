@@ -21,11 +21,14 @@ LocalReply fixed(int status, std::string_view body, std::string_view details) {
 
 LocalReply codec_error_reply(const Error& error, StreamInfo& info) {
   info.set_flag(ResponseFlag::kDownstreamProtocolError);
+  const bool http2 = info.protocol == Protocol::kHttp2;
   switch (error.code) {
     case Code::kHeadersTooLarge:
-      return fixed(431, "Request Header Fields Too Large", "http1.headers_too_large");
+      return fixed(431, "Request Header Fields Too Large",
+                   http2 ? "http2.headers_too_large" : "http1.headers_too_large");
     case Code::kTooManyHeaders:
-      return fixed(431, "Request Header Fields Too Large", "http1.too_many_headers");
+      return fixed(431, "Request Header Fields Too Large",
+                   http2 ? "http2.too_many_headers" : "http1.too_many_headers");
     case Code::kBadVersion:
       return fixed(426, "Upgrade Required", "low_version");
     case Code::kNotImplemented:
@@ -33,7 +36,7 @@ LocalReply codec_error_reply(const Error& error, StreamInfo& info) {
     case Code::kExpectationFailed:
       return fixed(417, "Expectation Failed", "http1.unknown_expectation");
     default:
-      return fixed(400, "Bad Request", "http1.codec_error");
+      return fixed(400, "Bad Request", http2 ? "http2.codec_error" : "http1.codec_error");
   }
 }
 
@@ -46,8 +49,10 @@ LocalReply stream_idle_reply(RequestState request) {
 }
 
 LocalReply max_duration_reply(RequestState request) {
-  return fixed(request == RequestState::kComplete ? 504 : 408, "downstream duration timeout",
-               kMaxDuration);
+  LocalReply reply = fixed(request == RequestState::kComplete ? 504 : 408,
+                           "downstream duration timeout", kMaxDuration);
+  reply.grpc_status = 4;  // DEADLINE_EXCEEDED
+  return reply;
 }
 
 bool is_grpc_request(const HeaderMap& headers) noexcept {

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/strings.h"
 #include "base/time.h"
+#include "stream/local_reply.h"
 
 namespace weir::stream {
 
@@ -211,8 +212,14 @@ ValueKind append_grpc(const Operator& item, const FormatContext& context, std::s
     text = context.response_trailers->get(HeaderId::kGrpcStatus);
   if (!text && context.response != nullptr)
     text = context.response->headers.get(HeaderId::kGrpcStatus);
-  if (!text) return ValueKind::kAbsent;
-  const auto code = base::parse_u64(*text);
+  std::optional<uint64_t> code;
+  if (text)
+    code = base::parse_u64(*text);
+  else if (context.info.response_code > 0 && context.request != nullptr &&
+           is_grpc_request(context.request->headers))
+    code = static_cast<uint64_t>(grpc_status_for(context.info.response_code));
+  else
+    return ValueKind::kAbsent;
   if (!code) return text_or_absent(*text, out);
   if (item.op == Op::kGrpcStatusNumber || item.variant == 2) return number(*code, out);
   if (*code >= kGrpcCamel.size()) return number(*code, out), ValueKind::kText;

@@ -86,27 +86,45 @@ void Cluster::refresh() {
 void Cluster::rebuild() {
   set_ = entry_.hosts();
   hosts_.clear();
+  http2_hosts_.clear();
   std::vector<uint32_t> weights;
-  for_each_host(*set_, [this, &weights](const EndpointOptions& endpoint) {
-    auto found = std::find_if(pools_.begin(), pools_.end(),
-                              [&endpoint](const auto& pool) { return pool->serves(endpoint); });
-    if (found == pools_.end()) {
-      pools_.push_back(std::make_unique<Pool>(*this, endpoint));
-      found = pools_.end() - 1;
-    }
-    (*found)->follow(endpoint);
-    (*found)->stop_draining();
-    hosts_.push_back(found->get());
+  const UpstreamProtocol protocol = options().http.protocol;
+  for_each_host(*set_, [this, protocol, &weights](const EndpointOptions& endpoint) {
+    hosts_.push_back(pool_of(endpoint, protocol == UpstreamProtocol::kHttp2
+                                           ? PoolProtocol::kHttp2
+                                           : PoolProtocol::kHttp1));
+    if (protocol == UpstreamProtocol::kDownstream)
+      http2_hosts_.push_back(pool_of(endpoint, PoolProtocol::kHttp2));
     weights.push_back(endpoint.weight);
   });
   balancer_.reset(options().lb_policy, options().least_request_choices, std::move(weights));
   for (const auto& pool : pools_)
-    if (std::find(hosts_.begin(), hosts_.end(), pool.get()) == hosts_.end()) pool->start_draining();
+    if (std::find(hosts_.begin(), hosts_.end(), pool.get()) == hosts_.end() &&
+        std::find(http2_hosts_.begin(), http2_hosts_.end(), pool.get()) == http2_hosts_.end())
+      pool->start_draining();
 }
 
-Pool* Cluster::pick() noexcept {
+/// The pool of a host and a protocol; made if there is none.
+Pool* Cluster::pool_of(const EndpointOptions& endpoint, PoolProtocol protocol) {
+  auto found = std::find_if(pools_.begin(), pools_.end(), [&endpoint, protocol](const auto& pool) {
+    return pool->protocol() == protocol && pool->serves(endpoint);
+  });
+  if (found == pools_.end()) {
+    pools_.push_back(std::make_unique<Pool>(*this, endpoint, protocol));
+    found = pools_.end() - 1;
+  }
+  (*found)->follow(endpoint);
+  (*found)->stop_draining();
+  return found->get();
+}
+
+Pool* Cluster::pick(Protocol downstream) noexcept {
   if (hosts_.empty()) return nullptr;
-  return hosts_[balancer_.pick([this](size_t host) { return hosts_[host]->load(); })];
+  if (http2_hosts_.empty())
+    return hosts_[balancer_.pick([this](size_t host) { return hosts_[host]->load(); })];
+  const size_t picked = balancer_.pick(
+      [this](size_t host) { return hosts_[host]->load() + http2_hosts_[host]->load(); });
+  return downstream == Protocol::kHttp2 ? http2_hosts_[picked] : hosts_[picked];
 }
 
 void Cluster::drain() {
@@ -144,19 +162,17 @@ std::vector<Cluster::HostDescription> Cluster::describe() const {
       host.sub_zone = locality.sub_zone;
       host.weight = endpoint.weight;
       host.priority = locality.priority;
-      const auto pool = std::find_if(pools_.begin(), pools_.end(), [&endpoint](const auto& one) {
-        return one->serves(endpoint);
-      });
-      if (pool != pools_.end()) {
-        const Pool::Totals totals = (*pool)->totals();
-        host.cx_active = (*pool)->size();
-        host.cx_total = totals.connections;
-        host.cx_connect_fail = totals.connect_failures;
-        host.rq_active = (*pool)->active_requests();
-        host.rq_total = totals.requests;
-        host.rq_success = totals.succeeded;
-        host.rq_error = totals.errored;
-        host.rq_timeout = totals.timed_out;
+      for (const auto& pool : pools_) {
+        if (!pool->serves(endpoint)) continue;
+        const Pool::Totals totals = pool->totals();
+        host.cx_active += pool->size();
+        host.cx_total += totals.connections;
+        host.cx_connect_fail += totals.connect_failures;
+        host.rq_active += pool->active_requests();
+        host.rq_total += totals.requests;
+        host.rq_success += totals.succeeded;
+        host.rq_error += totals.errored;
+        host.rq_timeout += totals.timed_out;
       }
       hosts.push_back(std::move(host));
     }

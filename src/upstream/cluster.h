@@ -58,7 +58,7 @@ class Cluster {
   /// Looks whether the hosts are others now.
   void refresh();
   /// The pool of the next host; null when the cluster has none.
-  Pool* pick() noexcept;
+  Pool* pick(Protocol downstream = Protocol::kHttp11) noexcept;
 
   const ClusterOptions& options() const noexcept { return *entry_.options; }
   ClusterSharedState& state() noexcept { return *entry_.state; }
@@ -91,6 +91,7 @@ class Cluster {
  private:
   void rebuild();
   void follow_transport();
+  Pool* pool_of(const EndpointOptions& endpoint, PoolProtocol protocol);
   void sweep_pools();
   static void on_sweep(void* self) noexcept;
   event::Loop& loop_;
@@ -98,6 +99,8 @@ class Cluster {
   std::shared_ptr<const EndpointSet> set_;    // what the hosts were made of
   std::vector<std::unique_ptr<Pool>> pools_;  // all, draining ones too
   std::vector<Pool*> hosts_;                  // what the load balancer's indices mean
+  std::vector<Pool*>
+      http2_hosts_;  // the same for clients of HTTP/2, where the protocol follows theirs
   LoadBalancer balancer_;
   std::shared_ptr<const net::tls::Stats> tls_stats_;
   event::EndOfTurn sweep_;

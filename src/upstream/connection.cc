@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "http/h1/h1.h"
+#include "http/h2/h2.h"
 #include "upstream/cluster.h"
 
 namespace weir::upstream {
@@ -19,13 +20,13 @@ http::CodecOptions codec_options(const UpstreamHttpOptions& options) {
   return codec;
 }
 
+}  // namespace
+
 Failure failure_of(const Error& error) {
   const bool cut = error.code == Code::kClosed || error.code == Code::kReset ||
                    error.code == Code::kTimeout || error.code == Code::kSystem;
   return {cut ? FailureKind::kConnectionTermination : FailureKind::kProtocolError};
 }
-
-}  // namespace
 
 std::string_view reset_reason(FailureKind kind) noexcept {
   switch (kind) {
@@ -41,6 +42,10 @@ std::string_view reset_reason(FailureKind kind) noexcept {
       return "connection timeout";
     case FailureKind::kConnectionTermination:
       return "connection termination";
+    case FailureKind::kRemoteReset:
+      return "remote reset";
+    case FailureKind::kRemoteRefused:
+      return "remote refused stream reset";
     case FailureKind::kProtocolError:
       return "protocol error";
   }
@@ -72,10 +77,9 @@ Result<std::unique_ptr<UpstreamConnection>> UpstreamConnection::connect(Pool& po
     net::TransportHints hints;
     hints.peer_name = pool.tls_name();
     hints.tls_stats = pool.cluster().tls_stats();
+    if (pool.protocol() == PoolProtocol::kHttp2) hints.alpn = {"h2"};
     connection->transport_->set_transport(options.transport->make(hints));
   }
-  connection->codec_ =
-      http::h1::make_client_connection(codec_options(options.http), connection->transport_->out());
   if (options.http.max_connection_duration.count() > 0)
     connection->expires_ = connection->connecting_since_ + options.http.max_connection_duration;
   return connection;
@@ -86,65 +90,58 @@ const std::string& UpstreamConnection::local_address_text() {
   return local_text_;
 }
 
-void UpstreamConnection::start(ConnectionUser& user) {
-  user_ = &user;
-  queued_ = 0;
-  response_ended_ = false;
-  writer_ = &codec_->start(*this);
-}
-
-void UpstreamConnection::written(size_t before) {
-  queued_ += transport_->out().size() - before;
+/// Its protocol is known now.
+void UpstreamConnection::make_codec() {
+  const UpstreamHttpOptions& options = pool_.cluster().options().http;
+  multiplexed_ = pool_.protocol() == PoolProtocol::kHttp2;
+  if (!multiplexed_) {
+    codec_ = http::h1::make_client_connection(codec_options(options), transport_->out());
+    return;
+  }
+  http::h2::Environment environment;
+  environment.now = pool_.cluster().loop().clock();
+  environment.stats = &pool_.cluster().stats().http2;
+  environment.stream_buffer_limit = pool_.cluster().options().buffer_limit;
+  codec_ = http::h2::make_client_connection(codec_options(options), options.http2, environment,
+                                            transport_->out());
   transport_->written();
+  begin_keepalive();
 }
 
-void UpstreamConnection::send_head(const RequestHead& head, EndStream end) {
-  const size_t before = transport_->out().size();
-  writer_->send_head(head, end);
-  written(before);
+void UpstreamConnection::before_stream() {
+  if (keepalive_) keepalive_->before_stream();
 }
 
-void UpstreamConnection::send_body(Buffer& data, EndStream end) {
-  const size_t before = transport_->out().size();
-  writer_->send_body(data, end);
-  written(before);
-}
-
-void UpstreamConnection::send_trailers(const HeaderMap& trailers) {
-  const size_t before = transport_->out().size();
-  writer_->send_trailers(trailers);
-  written(before);
-}
-
-void UpstreamConnection::response_ended() {
-  user_ = nullptr;
-  response_ended_ = true;
-  release_response();
-}
-
-void UpstreamConnection::abandon() {
-  user_ = nullptr;
-  if (state_ != State::kLent) return;
+void UpstreamConnection::stream_over(UpstreamStream& stream) {
+  if (multiplexed_) {
+    over_.push_back(&stream);
+    if (!decoding_) finish_streams();
+    return;
+  }
+  if (stream.phase_ != UpstreamStream::Phase::kAbandoned) return;  // after_decode() decides
   codec_->detach();
-  abandoned_ = true;
   if (!decoding_) pool_.remove(*this, Pool::ClosedBy::kLocal, kAbandoned);
 }
 
-void UpstreamConnection::hold_response() {
-  if (response_held_) return;
-  response_held_ = true;
-  pool_.cluster().stats().flow_control_paused_reading.inc();
-  transport_->hold_reading();
+void UpstreamConnection::hold(UpstreamStream& stream) {
+  if (!multiplexed_)
+    transport_->hold_reading();
+  else if (stream.writer_ != nullptr)
+    stream.writer_->hold_response();
 }
 
-void UpstreamConnection::release_response() {
-  if (!std::exchange(response_held_, false)) return;
-  pool_.cluster().stats().flow_control_resumed_reading.inc();
-  transport_->release_reading();
+void UpstreamConnection::release(UpstreamStream& stream) {
+  if (!multiplexed_) {
+    transport_->release_reading();
+  } else if (stream.writer_ != nullptr && stream.phase_ == UpstreamStream::Phase::kLent) {
+    stream.writer_->release_response();
+    transport_->written();
+  }
 }
 
 void UpstreamConnection::on_data(Buffer& in, net::ReadEnd end) {
   pool_.cluster().stats().cx_rx_bytes_total.add(in.size());
+  if (multiplexed_) return on_frames(in, end);
   if (state_ != State::kLent) {
     // Nobody has asked for anything: the other side closes, or its framing is not to be trusted.
     if (state_ != State::kClosed)
@@ -153,13 +150,14 @@ void UpstreamConnection::on_data(Buffer& in, net::ReadEnd end) {
     return;
   }
   // Came before a byte of this request was sent: what the exchange before it has left over is nobody's answer.
-  if (!in.empty() && reused() && user_ != nullptr && !codec_->response_started() && untouched()) {
+  if (!in.empty() && own_.reused() && own_.user_ != nullptr && !codec_->response_started() &&
+      own_.untouched()) {
     lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kLocal, "it speaks unasked");
     return;
   }
   decoding_ = true;
   Result<void> decoded = codec_->decode(in);
-  if (decoded && end == net::ReadEnd::kYes && !abandoned_ && !response_ended_)
+  if (decoded && end == net::ReadEnd::kYes && own_.phase_ == UpstreamStream::Phase::kLent)
     decoded = codec_->on_read_end();
   decoding_ = false;
   after_decode(decoded, in, end);
@@ -167,9 +165,9 @@ void UpstreamConnection::on_data(Buffer& in, net::ReadEnd end) {
 
 void UpstreamConnection::after_decode(const Result<void>& decoded, const Buffer& in,
                                       net::ReadEnd end) {
-  if (abandoned_) {
+  if (own_.phase_ == UpstreamStream::Phase::kAbandoned) {
     pool_.remove(*this, Pool::ClosedBy::kLocal, kAbandoned);
-  } else if (response_ended_) {
+  } else if (own_.phase_ == UpstreamStream::Phase::kEnded) {
     const bool clean =
         decoded && end == net::ReadEnd::kNo && in.empty() && transport_->unsent() == 0;
     pool_.give_back(*this, clean && codec_->reusable());
@@ -184,21 +182,32 @@ void UpstreamConnection::after_decode(const Result<void>& decoded, const Buffer&
 }
 
 void UpstreamConnection::lose(Failure failure, Pool::ClosedBy by, std::string_view why) {
-  const LossFacts facts{reused(), codec_->response_started(), untouched()};
-  ConnectionUser* user = std::exchange(user_, nullptr);
+  const LossFacts facts = own_.facts();
+  ConnectionUser* user = std::exchange(own_.user_, nullptr);
   if (failure.kind == FailureKind::kProtocolError) pool_.cluster().stats().cx_protocol_error.inc();
   pool_.remove(*this, by, why);
   if (user != nullptr) user->on_connection_lost(std::move(failure), facts);
 }
 
-void UpstreamConnection::on_connected() { pool_.on_connected(*this); }
+void UpstreamConnection::on_connected() {
+  make_codec();
+  pool_.on_connected(*this);
+}
 
 void UpstreamConnection::on_write_blocked() {
-  if (user_ != nullptr) user_->on_request_blocked();
+  if (multiplexed_)
+    codec_->on_write_blocked();
+  else if (own_.user_ != nullptr)
+    own_.user_->on_request_blocked();
 }
 
 void UpstreamConnection::on_write_resumed() {
-  if (user_ != nullptr) user_->on_request_resumed();
+  if (multiplexed_) {
+    codec_->on_write_resumed();
+    transport_->written();
+  } else if (own_.user_ != nullptr) {
+    own_.user_->on_request_resumed();
+  }
 }
 
 void UpstreamConnection::on_error(const Error& error) {
@@ -210,6 +219,9 @@ void UpstreamConnection::on_error(const Error& error) {
       pool_.remove(*this, Pool::ClosedBy::kRemote, error.detail);
       break;
     case State::kLent:
+      if (multiplexed_)
+        return lose_streams({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote,
+                            error.detail);
       lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote, error.detail);
       break;
     case State::kClosed:
@@ -220,30 +232,6 @@ void UpstreamConnection::on_error(const Error& error) {
 UpstreamConnection::Scratch& UpstreamConnection::scratch() {
   if (!scratch_) scratch_ = std::make_unique<Scratch>();
   return *scratch_;
-}
-
-ResponseHead& UpstreamConnection::response_head() noexcept {
-  return user_ != nullptr ? user_->response_head() : scratch().head;
-}
-
-HeaderMap& UpstreamConnection::response_trailers() noexcept {
-  return user_ != nullptr ? user_->response_trailers() : scratch().trailers;
-}
-
-void UpstreamConnection::on_informational() {
-  if (user_ != nullptr) user_->on_informational();
-}
-
-void UpstreamConnection::on_response_head(size_t wire_bytes, EndStream end) {
-  if (user_ != nullptr) user_->on_response_head(wire_bytes, end);
-}
-
-void UpstreamConnection::on_response_body(Buffer& data, EndStream end) {
-  if (user_ != nullptr) user_->on_response_body(data, end);
-}
-
-void UpstreamConnection::on_response_trailers() {
-  if (user_ != nullptr) user_->on_response_trailers();
 }
 
 void UpstreamConnection::arm_idle_timer() {
@@ -257,12 +245,15 @@ void UpstreamConnection::arm_idle_timer() {
   if (delay.count() > 0) idle_timer_.arm(delay);
 }
 
+bool UpstreamConnection::expired() const noexcept {
+  return expires_ != MonotonicTime{} && expires_ <= pool_.cluster().loop().now();
+}
+
 void UpstreamConnection::on_idle_timer(void* self) noexcept {
   auto& connection = *static_cast<UpstreamConnection*>(self);
   if (connection.state_ != State::kIdle) return;
   ClusterStats& stats = connection.pool_.cluster().stats();
-  const bool expired = connection.expires_ != MonotonicTime{} &&
-                       connection.expires_ <= connection.pool_.cluster().loop().now();
+  const bool expired = connection.expired();
   (expired ? stats.cx_max_duration_reached : stats.cx_idle_timeout).inc();
   connection.pool_.remove(connection, Pool::ClosedBy::kLocal,
                           expired ? "max_connection_duration" : "idle timeout");

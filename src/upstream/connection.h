@@ -3,62 +3,38 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "event/loop.h"
 #include "http/connection.h"
+#include "http/keepalive.h"
 #include "net/connection.h"
 #include "upstream/pool.h"
+#include "upstream/upstream_stream.h"
 
 namespace weir::upstream {
 
-/// What is known when a connection is lost under an exchange; decides whether the request may be sent again.
-struct LossFacts {
-  bool reused = false;            // it had served an exchange before this one
-  bool response_started = false;  // a byte of the response has arrived
-  bool untouched = false;         // not a byte of the request has been handed to the kernel
-};
-
-/// The exchange that a connection is lent to. Receives the response; on_connection_lost is last.
-class ConnectionUser : public http::ResponseReceiver {
- public:
-  virtual void on_connection_lost(Failure failure, const LossFacts& facts) noexcept = 0;
-  virtual void on_request_blocked() noexcept = 0;
-  virtual void on_request_resumed() noexcept = 0;
-};
-
 /// Owner: its Pool. Thread: the worker's.
-/// connecting -> idle <-> lent -> closed. A loan ends by response_ended() (the pool decides after the codec has unwound) or
-/// abandon() (the connection closes). It stays readable while idle: a byte or the end of the stream then closes it, so a
-/// pooled connection needs no probe before use.
-class UpstreamConnection final : public event::Deferrable,
-                                 private net::ConnectionSink,
-                                 private http::ResponseReceiver {
+/// connecting -> idle <-> lent -> closed. HTTP/1: one loan at a time, which ends by response_ended() of the stream (the pool
+/// decides after the codec has unwound) or abandon() (the connection closes); while idle it stays readable: a byte or the
+/// end of the stream then closes it, so a pooled connection needs no probe before use. HTTP/2: as many loans as the peer and
+/// the options allow; one that does not end well ends alone. A connection that has to go (GOAWAY, its age, its number of requests)
+/// takes no new ones and closes with its last.
+class UpstreamConnection final : public event::Deferrable, private net::ConnectionSink {
  public:
   static Result<std::unique_ptr<UpstreamConnection>> connect(Pool& pool, Priority priority);
   ~UpstreamConnection() override;
 
-  /// Begins an exchange. Requires: lent by the pool, idle.
-  void start(ConnectionUser& user);
-  void send_head(const RequestHead& head, EndStream end);
-  void send_body(Buffer& data, EndStream end);  // empties `data`
-  void send_trailers(const HeaderMap& trailers);
-  /// The user has seen the end of the response; it is not called any more.
-  void response_ended();
-  /// The user goes away with the response incomplete: the connection closes.
-  void abandon();
-  void hold_response();
-  void release_response();
-
-  bool reused() const noexcept { return served_ > 0; }
-  bool untouched() const noexcept { return transport_->unsent() >= queued_; }
-  bool write_blocked() const noexcept { return transport_->write_blocked(); }
   Pool& pool() noexcept { return pool_; }
   uint64_t id() const noexcept { return transport_->id(); }
   const std::string& local_address_text();
+  bool multiplexed() const noexcept { return multiplexed_; }
 
  private:
   friend class Pool;
+  friend class UpstreamStream;
   enum class State : uint8_t { kConnecting, kIdle, kLent, kClosed };
   struct Scratch {  // receives what a codec still tells after its user has gone
     ResponseHead head;
@@ -72,40 +48,52 @@ class UpstreamConnection final : public event::Deferrable,
   void on_write_resumed() override;
   void on_error(const Error& error) override;
 
-  ResponseHead& response_head() noexcept override;
-  HeaderMap& response_trailers() noexcept override;
-  void on_informational() override;
-  void on_response_head(size_t wire_bytes, EndStream end) override;
-  void on_response_body(Buffer& data, EndStream end) override;
-  void on_response_trailers() override;
-
+  void make_codec();
   void after_decode(const Result<void>& decoded, const Buffer& in, net::ReadEnd end);
   void lose(Failure failure, Pool::ClosedBy by, std::string_view why);
-  void written(size_t before);
   void arm_idle_timer();
   static void on_idle_timer(void* self) noexcept;
   Scratch& scratch();
 
+  // For the streams.
+  void before_stream();
+  void stream_over(UpstreamStream& stream);
+  void stream_reset(UpstreamStream& stream, const Error& error, bool unseen);
+  void hold(UpstreamStream& stream);
+  void release(UpstreamStream& stream);
+
+  // HTTP/2 (multiplexed.cc).
+  void on_frames(Buffer& in, net::ReadEnd end);
+  void lose_streams(const Failure& failure, Pool::ClosedBy by, std::string_view why);
+  void finish_streams();
+  /// Whether one more exchange may begin.
+  bool has_room() const noexcept;
+  /// Why no further exchange ever begins; null: it may take more.
+  const char* retirement() const noexcept;
+  bool expired() const noexcept;
+  void begin_keepalive();
+  static void on_ping_sent(void* self) noexcept;
+  static void on_ping_unanswered(void* self) noexcept;
+
   Pool& pool_;
   std::unique_ptr<net::Connection> transport_;
-  std::unique_ptr<http::ClientConnection> codec_;
-  http::RequestWriter* writer_ = nullptr;
-  ConnectionUser* user_ = nullptr;
+  std::unique_ptr<http::ClientConnection> codec_;  // once connected
+  UpstreamStream own_;                             // HTTP/1's
   std::unique_ptr<Scratch> scratch_;
   std::string local_text_;
   event::Timer idle_timer_;
   MonotonicTime connecting_since_;
   MonotonicTime expires_{};  // max_connection_duration; zero: never
-  uint64_t queued_ = 0;      // bytes written by this exchange
   uint32_t served_ = 0;
   State state_ = State::kConnecting;
+  bool multiplexed_ = false;
   bool decoding_ = false;
-  bool response_ended_ = false;
-  bool abandoned_ = false;
-  bool response_held_ = false;
+  bool listed_ = false;           // in the pool's stack
   bool stale_ = false;            // made with a transport socket that is no longer configured
   Priority connection_priority_;  // whose breaker counts the connection
-  Priority loan_priority_ = Priority::kDefault;  // whose breaker counts the request
+  std::vector<std::unique_ptr<UpstreamStream>> streams_;  // HTTP/2's
+  std::vector<UpstreamStream*> over_;                     // of these, the ones that have ended
+  std::optional<http::KeepAlive<http::ClientConnection>> keepalive_;
   // The pool's links.
   size_t index_ = 0;
   UpstreamConnection* idle_below_ = nullptr;

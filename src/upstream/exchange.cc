@@ -17,7 +17,8 @@ bool is_idempotent(std::string_view method) noexcept {
 }  // namespace
 
 std::optional<Failure> Exchange::start(Cluster& cluster, const RequestHead& head, EndStream end,
-                                       Priority priority) {
+                                       Priority priority, Protocol downstream) {
+  downstream_ = downstream;
   cluster_ = &cluster;
   head_ = &head;
   priority_ = priority;
@@ -27,7 +28,7 @@ std::optional<Failure> Exchange::start(Cluster& cluster, const RequestHead& head
 }
 
 std::optional<Failure> Exchange::acquire(Pool::Wanted wanted) {
-  pool_ = cluster_->pick();
+  pool_ = cluster_->pick(downstream_);
   if (pool_ == nullptr) {
     cluster_->stats().cx_none_healthy.inc();
     end_phase();
@@ -38,32 +39,32 @@ std::optional<Failure> Exchange::acquire(Pool::Wanted wanted) {
     end_phase();
     return std::move(acquired.failure);
   }
-  if (acquired.connection != nullptr) {
-    attach(*acquired.connection);
+  if (acquired.stream != nullptr) {
+    attach(*acquired.stream);
   } else {
     phase_ = Phase::kWaiting;
   }
   return std::nullopt;
 }
 
-void Exchange::attach(UpstreamConnection& connection) {
-  connection_ = &connection;
+void Exchange::attach(UpstreamStream& stream) {
+  stream_ = &stream;
   phase_ = Phase::kRequest;
   kept_all_ = true;
-  connection.start(*this);
-  sink_.on_exchange_connected(connection);
+  stream.start(*this);
+  sink_.on_exchange_connected(stream);
   send_request();
 }
 
 /// What is known of the request so far: head, waiting body, end.
 void Exchange::send_request() {
-  connection_->send_head(*head_, ended_ == Ended::kHead ? EndStream::kYes : EndStream::kNo);
+  stream_->send_head(*head_, ended_ == Ended::kHead ? EndStream::kYes : EndStream::kNo);
   if (!waiting_.empty() || ended_ == Ended::kBody) {
     keep(waiting_);
-    connection_->send_body(waiting_, ended_ == Ended::kBody ? EndStream::kYes : EndStream::kNo);
+    stream_->send_body(waiting_, ended_ == Ended::kBody ? EndStream::kYes : EndStream::kNo);
   }
-  if (ended_ == Ended::kTrailers) connection_->send_trailers(*trailers_);
-  if (!connection_->write_blocked()) unblock();
+  if (ended_ == Ended::kTrailers) stream_->send_trailers(*trailers_);
+  if (!stream_->write_blocked()) unblock();
 }
 
 void Exchange::send_body(Buffer& data, EndStream end) {
@@ -78,7 +79,7 @@ void Exchange::send_body(Buffer& data, EndStream end) {
       break;
     case Phase::kRequest:
       keep(data);
-      connection_->send_body(data, end);
+      stream_->send_body(data, end);
       break;
   }
 }
@@ -86,13 +87,14 @@ void Exchange::send_body(Buffer& data, EndStream end) {
 void Exchange::send_trailers(const HeaderMap& trailers) {
   ended_ = Ended::kTrailers;
   trailers_ = &trailers;
-  if (phase_ == Phase::kRequest) connection_->send_trailers(trailers);
+  if (phase_ == Phase::kRequest) stream_->send_trailers(trailers);
 }
 
-/// Keeps what goes out on a reused connection as long as it could be sent again.
+/// Keeps what goes out as long as it could be sent again.
 void Exchange::keep(const Buffer& data) {
-  if (!connection_->reused() || retried_ || !kept_all_ || response_begun_ || data.empty()) return;
-  const bool useful = idempotent_ || connection_->untouched();
+  if (!stream_->resendable() || retried_ || !kept_all_ || response_begun_ || data.empty()) return;
+  const bool useful =
+      idempotent_ || stream_->protocol() == Protocol::kHttp2 || stream_->untouched();
   if (!useful || kept_.size() + data.size() > kMaxKeptBody) {
     kept_all_ = false;
     kept_.clear();
@@ -102,11 +104,11 @@ void Exchange::keep(const Buffer& data) {
 }
 
 void Exchange::hold_response() {
-  if (connection_ != nullptr) connection_->hold_response();
+  if (stream_ != nullptr) stream_->hold_response();
 }
 
 void Exchange::release_response() {
-  if (connection_ != nullptr) connection_->release_response();
+  if (stream_ != nullptr) stream_->release_response();
 }
 
 void Exchange::cancel() noexcept {
@@ -116,7 +118,7 @@ void Exchange::cancel() noexcept {
     pool_->cancel(*this);
   } else {
     cluster_->stats().rq_tx_reset.inc();
-    connection_->abandon();
+    stream_->abandon();
   }
   end_phase();
 }
@@ -131,28 +133,32 @@ void Exchange::time_out() noexcept {
 /// Afterwards neither pool nor connection is touched: they may be gone by the next turn.
 void Exchange::end_phase() noexcept {
   phase_ = Phase::kIdle;
-  connection_ = nullptr;
+  stream_ = nullptr;
   pool_ = nullptr;
   waiting_.clear();
   kept_.clear();
 }
 
-void Exchange::on_connection_ready(UpstreamConnection& connection) noexcept { attach(connection); }
+void Exchange::on_connection_ready(UpstreamStream& stream) noexcept { attach(stream); }
 
 void Exchange::on_connection_failed(Failure failure) noexcept { fail(failure); }
 
 bool Exchange::may_retry(const LossFacts& facts) const noexcept {
-  if (retried_ || !facts.reused || facts.response_started || !kept_all_) return false;
-  return facts.untouched || idempotent_;
+  if (retried_ || facts.response_started || !kept_all_) return false;
+  if (facts.unseen) return true;
+  return facts.reused && (facts.untouched || idempotent_);
 }
 
 void Exchange::on_connection_lost(Failure failure, const LossFacts& facts) noexcept {
-  connection_ = nullptr;
-  if (failure.kind == FailureKind::kConnectionTermination) {
-    if (may_retry(facts)) {
+  stream_ = nullptr;
+  const bool cut = failure.kind == FailureKind::kConnectionTermination;
+  if (cut || facts.unseen || failure.kind == FailureKind::kRemoteReset) {
+    if ((cut || facts.unseen) && may_retry(facts)) {
       retried_ = true;
       cluster_->stats().rq_retry.inc();
-      WEIR_LOG(kUpstream, kDebug, "request is sent again: a kept connection was lost under it",
+      WEIR_LOG(kUpstream, kDebug,
+               facts.unseen ? "request is sent again: the upstream has not seen it"
+                            : "request is sent again: a kept connection was lost under it",
                {{"cluster", cluster_->options().name},
                 {"upstream", pool_->address_text()},
                 {"sent_before", !facts.untouched}});
@@ -163,7 +169,7 @@ void Exchange::on_connection_lost(Failure failure, const LossFacts& facts) noexc
     }
     cluster_->stats().rq_rx_reset.inc();
     // A response that was cut after an informational head is malformed, not absent.
-    if (informational_ > 0 && !response_begun_) failure.kind = FailureKind::kProtocolError;
+    if (cut && informational_ > 0 && !response_begun_) failure.kind = FailureKind::kProtocolError;
   }
   fail(failure);
 }
@@ -177,7 +183,7 @@ void Exchange::fail(const Failure& failure) {
 /// The response is not fit to be passed on although the codec took it.
 void Exchange::reject_response() {
   cluster_->stats().cx_protocol_error.inc();
-  connection_->abandon();
+  stream_->abandon();
   fail({FailureKind::kProtocolError});
 }
 
@@ -216,7 +222,7 @@ void Exchange::on_response_trailers() {
 
 /// Before the sink learns of the end, because it may destroy or reuse what it likes then.
 void Exchange::response_done() {
-  connection_->response_ended();
+  stream_->response_ended();
   end_phase();
   unblock();
 }

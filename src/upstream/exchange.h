@@ -7,9 +7,9 @@
 #include <weir/message.h>
 
 #include "upstream/cluster.h"
-#include "upstream/connection.h"
 #include "upstream/failure.h"
 #include "upstream/pool.h"
+#include "upstream/upstream_stream.h"
 
 namespace weir::upstream {
 
@@ -21,8 +21,8 @@ class ExchangeSink {
   virtual ~ExchangeSink() = default;
   virtual ResponseHead& exchange_head() noexcept = 0;
   virtual HeaderMap& exchange_trailers() noexcept = 0;
-  /// The request goes out on this connection; again when it is sent a second time. May come from inside start().
-  virtual void on_exchange_connected(UpstreamConnection& connection) = 0;
+  /// The request goes out on this stream; again when it is sent a second time. May come from inside start().
+  virtual void on_exchange_connected(UpstreamStream& stream) = 0;
   virtual void on_exchange_informational() = 0;
   /// Hop-by-hop fields are gone already.
   virtual void on_exchange_head(size_t wire_bytes, EndStream end) = 0;
@@ -34,12 +34,12 @@ class ExchangeSink {
   virtual void on_exchange_resumed() = 0;
 };
 
-/// Holds the lease of a pooled connection from start to the end of the response. Reuse is earned: the connection goes back
-/// to its pool only when the codec says that request and response are whole and well framed.
+/// Holds the lease of a pooled connection, or of a stream on one, from start to the end of the response. Reuse is earned: an
+/// HTTP/1 connection goes back to its pool only when the codec says that request and response are whole and well framed.
 ///
 /// A reused connection that dies before the first byte of the response may have died before the request reached anybody:
 /// the request is sent once more on a fresh connection if its method is idempotent and what was sent is still there, or if
-/// nothing had been written.
+/// nothing had been written. A stream that the upstream says it has not acted on (RFC 9113 8.7) is sent once more too.
 ///
 /// Owner: by value in the router filter or callout. Thread: the worker's. One start() per object; cancel() or
 /// destruction ends it at any time.
@@ -53,8 +53,9 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
 
   /// `head` stays where it is and as it is until the response begins or the exchange ends. A failure is returned, not
   /// told to the sink.
+  /// `downstream`: the client's protocol, for clusters that follow it.
   std::optional<Failure> start(Cluster& cluster, const RequestHead& head, EndStream end,
-                               Priority priority);
+                               Priority priority, Protocol downstream = Protocol::kHttp11);
   /// Empties `data`. After the end of the exchange the data is forgotten.
   void send_body(Buffer& data, EndStream end);
   /// `trailers` stays as `head` does.
@@ -75,7 +76,7 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   enum class Phase : uint8_t { kIdle, kWaiting, kRequest };     // kRequest: on a connection
   enum class Ended : uint8_t { kNo, kHead, kBody, kTrailers };  // what carried the request's end
 
-  void on_connection_ready(UpstreamConnection& connection) noexcept override;
+  void on_connection_ready(UpstreamStream& stream) noexcept override;
   void on_connection_failed(Failure failure) noexcept override;
   void on_connection_lost(Failure failure, const LossFacts& facts) noexcept override;
   void on_request_blocked() noexcept override { block(); }
@@ -88,7 +89,7 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   void on_response_trailers() override;
 
   std::optional<Failure> acquire(Pool::Wanted wanted);
-  void attach(UpstreamConnection& connection);
+  void attach(UpstreamStream& stream);
   void send_request();
   void keep(const Buffer& data);
   bool may_retry(const LossFacts& facts) const noexcept;
@@ -102,7 +103,7 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   ExchangeSink& sink_;
   Cluster* cluster_ = nullptr;
   Pool* pool_ = nullptr;
-  UpstreamConnection* connection_ = nullptr;
+  UpstreamStream* stream_ = nullptr;
   const RequestHead* head_ = nullptr;
   const HeaderMap* trailers_ = nullptr;
   Buffer waiting_;  // body that waits for a connection
@@ -110,6 +111,7 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   Phase phase_ = Phase::kIdle;
   Ended ended_ = Ended::kNo;
   Priority priority_ = Priority::kDefault;
+  Protocol downstream_ = Protocol::kHttp11;
   uint8_t informational_ = 0;
   bool idempotent_ = false;
   bool kept_all_ = true;

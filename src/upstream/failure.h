@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <weir/result.h>
 
 namespace weir::upstream {
 
@@ -14,6 +15,8 @@ enum class FailureKind : uint8_t {
   kRemoteConnectFailure,  // refused, unreachable
   kConnectTimeout,
   kConnectionTermination,  // closed or reset before the response was complete
+  kRemoteReset,            // the upstream has reset this stream
+  kRemoteRefused,          // … and says that it has not acted on it
   kProtocolError,          // the response is malformed
 };
 
@@ -22,6 +25,9 @@ struct Failure {
   std::string
       transport_reason{};  // "delayed connect error: Connection refused"; may be shown to the client
 };
+
+/// What an error of a codec or a connection means for an exchange.
+Failure failure_of(const Error& error);
 
 /// Envoy's words of the 503 text: "remote connection failure", "overflow" …
 std::string_view reset_reason(FailureKind kind) noexcept;

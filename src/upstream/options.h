@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "http/connection.h"
+#include "http/h2/h2.h"
 #include "net/address.h"
 #include "net/transport.h"
 #include "upstream/dns/options.h"
@@ -49,6 +50,9 @@ struct Thresholds {
   bool operator==(const Thresholds&) const = default;
 };
 
+/// What is spoken with the hosts of a cluster: explicit_http_config, use_downstream_protocol_config.
+enum class UpstreamProtocol : uint8_t { kHttp1, kHttp2, kDownstream };
+
 /// HttpProtocolOptions.common_http_protocol_options of an upstream.
 struct UpstreamHttpOptions {
   std::chrono::milliseconds idle_timeout{std::chrono::hours(1)};  // 0 = none
@@ -58,6 +62,8 @@ struct UpstreamHttpOptions {
   uint32_t max_response_headers_kb = 60;
   bool enable_trailers = false;
   bool proper_case_words = false;
+  UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
+  http::h2::Options http2;
   bool operator==(const UpstreamHttpOptions&) const = default;
 };
 

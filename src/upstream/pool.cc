@@ -1,5 +1,6 @@
 #include "upstream/pool.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -12,8 +13,9 @@ PoolWaiter::~PoolWaiter() {
   if (pool_ != nullptr) pool_->cancel(*this);
 }
 
-Pool::Pool(Cluster& cluster, const EndpointOptions& endpoint)
+Pool::Pool(Cluster& cluster, const EndpointOptions& endpoint, PoolProtocol protocol)
     : cluster_(cluster),
+      protocol_(protocol),
       address_(endpoint.address),
       address_text_(endpoint.address.to_string()),
       hostname_(endpoint.hostname),
@@ -48,10 +50,10 @@ void Pool::follow(const EndpointOptions& endpoint) {
 
 Pool::Acquired Pool::acquire(PoolWaiter& waiter, Priority priority, Wanted wanted) {
   ClusterStats& stats = cluster_.stats();
-  if (wanted == Wanted::kAny && last_idle_ != nullptr) {
-    UpstreamConnection& connection = *last_idle_;
-    if (!lend(connection, priority)) return {nullptr, true, {FailureKind::kOverflow}};
-    return {&connection};
+  if (UpstreamConnection* connection = wanted == Wanted::kAny ? available() : nullptr) {
+    UpstreamStream* stream = lend(*connection, priority);
+    if (stream == nullptr) return {nullptr, true, {FailureKind::kOverflow}};
+    return {stream};
   }
   const Thresholds& limits = cluster_.thresholds(priority);
   if (!cluster_.state().breakers(priority).pending.try_take(limits.max_pending_requests,
@@ -68,7 +70,7 @@ Pool::Acquired Pool::acquire(PoolWaiter& waiter, Priority priority, Wanted wante
             {"waiting", waiters_},
             {"connections", connections_.size()},
             {"connecting", connecting_}});
-  if (connecting_ >= waiters_ || !take_connection_slot(priority)) return {};
+  if (connecting_ >= wanted_connections() || !take_connection_slot(priority)) return {};
   if (auto connected = connect(priority); !connected && connections_.empty()) {
     // Nothing is under way that the waiter could wait for. With other connections it waits for one of them: a
     // process that is out of file descriptors still serves.
@@ -77,6 +79,20 @@ Pool::Acquired Pool::acquire(PoolWaiter& waiter, Priority priority, Wanted wante
         nullptr, true, {FailureKind::kLocalConnectFailure, std::move(connected.error().detail)}};
   }
   return {};
+}
+
+/// The connection that the next request goes to; null: none has room.
+UpstreamConnection* Pool::available() {
+  while (last_idle_ != nullptr && last_idle_->multiplexed() && !last_idle_->has_room())
+    settle(*last_idle_);
+  return last_idle_;
+}
+
+/// How many must be on their way for those that wait. The first says how many requests it really takes.
+size_t Pool::wanted_connections() const noexcept {
+  if (protocol_ == PoolProtocol::kHttp1) return waiters_;
+  const size_t streams = std::max<size_t>(cluster_.options().http.http2.max_concurrent_streams, 1);
+  return (waiters_ + streams - 1) / streams;
 }
 
 void Pool::cancel(PoolWaiter& waiter) noexcept {
@@ -114,7 +130,7 @@ Result<void> Pool::connect(Priority priority) {
     return fail(std::move(connection.error()));
   }
   stats.cx_total.inc();
-  stats.cx_http1_total.inc();
+  (protocol_ == PoolProtocol::kHttp1 ? stats.cx_http1_total : stats.cx_http2_total).inc();
   stats.cx_active.inc();
   ++total_connections_;
   ++connecting_;
@@ -127,18 +143,23 @@ Result<void> Pool::connect(Priority priority) {
   return {};
 }
 
-bool Pool::lend(UpstreamConnection& connection, Priority priority) noexcept {
+/// Null: a circuit breaker is open.
+UpstreamStream* Pool::lend(UpstreamConnection& connection, Priority priority) {
   const Thresholds& limits = cluster_.thresholds(priority);
   ClusterStats& stats = cluster_.stats();
   if (!cluster_.state().breakers(priority).requests.try_take(limits.max_requests,
                                                              limits.track_remaining)) {
     stats.rq_pending_overflow.inc();
     log_overflow("max_requests", priority, limits.max_requests);
-    return false;
+    return nullptr;
   }
-  if (connection.state_ == UpstreamConnection::State::kIdle) unlink_idle(connection);
+  UpstreamStream* stream = &connection.own_;
+  if (connection.multiplexed_)
+    stream = &add_stream(connection);
+  else
+    unlink_idle(connection);
+  stream->attach(connection, priority);
   connection.state_ = UpstreamConnection::State::kLent;
-  connection.loan_priority_ = priority;
   stats.rq_total.inc();
   stats.rq_active.inc();
   ++active_requests_;
@@ -148,13 +169,66 @@ bool Pool::lend(UpstreamConnection& connection, Priority priority) noexcept {
             {"cluster", cluster_.options().name},
             {"upstream", address_text_},
             {"served", connection.served_}});
-  return true;
+  return stream;
 }
 
-void Pool::end_loan(UpstreamConnection& connection) noexcept {
-  const Thresholds& limits = cluster_.thresholds(connection.loan_priority_);
+UpstreamStream& Pool::add_stream(UpstreamConnection& connection) {
+  auto& streams = connection.streams_;
+  if (free_streams_.empty()) {
+    streams.push_back(std::make_unique<UpstreamStream>());
+  } else {
+    streams.push_back(std::move(free_streams_.back()));
+    free_streams_.pop_back();
+  }
+  streams.back()->index_ = streams.size() - 1;
+  return *streams.back();
+}
+
+void Pool::end_stream(UpstreamConnection& connection, UpstreamStream& stream) {
+  end_loan(connection, stream);
+  auto& streams = connection.streams_;
+  const size_t index = stream.index_;
+  std::unique_ptr<UpstreamStream> gone = std::move(streams[index]);
+  if (index + 1 != streams.size()) {
+    streams[index] = std::move(streams.back());
+    streams[index]->index_ = index;
+  }
+  streams.pop_back();
+  if (free_streams_.size() < kKeptStreams) free_streams_.push_back(std::move(gone));
+}
+
+void Pool::settle(UpstreamConnection& connection) {
+  using State = UpstreamConnection::State;
+  if (connection.state_ == State::kClosed) return;
+  if (first_waiter_ != nullptr && connection.has_room()) return offer(connection);
+  const bool idle = connection.streams_.empty();
+  if (const char* why = connection.retirement()) {
+    if (idle) {
+      ClusterStats& stats = cluster_.stats();
+      if (connection.expired())
+        stats.cx_max_duration_reached.inc();
+      else if (!connection.codec_->draining())
+        stats.cx_max_requests.inc();
+      return remove(connection, ClosedBy::kLocal, why);
+    }
+    return unlink_idle(connection);
+  }
+  if (idle && (draining_ || cluster_.closes_idle()))
+    return remove(connection, ClosedBy::kLocal, "the endpoint is no longer configured");
+  if (idle && (connection.state_ == State::kLent || !connection.listed_)) {
+    connection.state_ = State::kIdle;
+    connection.arm_idle_timer();
+  }
+  if (!connection.has_room())
+    unlink_idle(connection);
+  else if (!connection.listed_)
+    push_idle(connection);
+}
+
+void Pool::end_loan(UpstreamConnection& connection, UpstreamStream& stream) noexcept {
+  const Thresholds& limits = cluster_.thresholds(stream.priority_);
   cluster_.state()
-      .breakers(connection.loan_priority_)
+      .breakers(stream.priority_)
       .requests.give_back(limits.max_requests, limits.track_remaining);
   cluster_.stats().rq_active.dec();
   --active_requests_;
@@ -201,14 +275,16 @@ void Pool::on_connect_failed(UpstreamConnection& connection, const Error& error)
 
 /// The connection has no loan: the first waiter gets it, or it becomes idle.
 void Pool::offer(UpstreamConnection& connection) {
-  while (first_waiter_ != nullptr) {
+  while (first_waiter_ != nullptr && (!connection.multiplexed_ || connection.has_room())) {
     PoolWaiter* waiter = dequeue();
-    if (lend(connection, waiter->priority_)) {
-      waiter->on_connection_ready(connection);
-      return;
+    if (UpstreamStream* stream = lend(connection, waiter->priority_)) {
+      waiter->on_connection_ready(*stream);
+      if (!connection.multiplexed_) return;
+    } else {
+      waiter->on_connection_failed({FailureKind::kOverflow});
     }
-    waiter->on_connection_failed({FailureKind::kOverflow});
   }
+  if (connection.multiplexed_) return settle(connection);
   if (draining_ || cluster_.closes_idle()) {
     remove(connection, ClosedBy::kLocal, "the endpoint is no longer configured");
     return;
@@ -219,7 +295,7 @@ void Pool::offer(UpstreamConnection& connection) {
 
 void Pool::give_back(UpstreamConnection& connection, bool reusable) {
   std::string_view why = "the exchange leaves it unfit for another";
-  end_loan(connection);
+  end_loan(connection, connection.own_);
   connection.state_ = UpstreamConnection::State::kIdle;
   const UpstreamHttpOptions& limits = cluster_.options().http;
   if (reusable && limits.max_requests_per_connection > 0 &&
@@ -263,9 +339,10 @@ void Pool::remove(UpstreamConnection& connection, ClosedBy by, std::string_view 
        {"under_way", connection.state_ == State::kLent},
        {"duration_ms", lived}});
   if (connection.state_ == State::kConnecting) --connecting_;
-  if (connection.state_ == State::kIdle) unlink_idle(connection);
+  unlink_idle(connection);
   if (connection.state_ == State::kLent) {
-    end_loan(connection);
+    if (!connection.multiplexed_) end_loan(connection, connection.own_);
+    for (const auto& stream : connection.streams_) end_loan(connection, *stream);
     stats.cx_destroy_with_active_rq.inc();
     (by == ClosedBy::kLocal ? stats.cx_destroy_local_with_active_rq
                             : stats.cx_destroy_remote_with_active_rq)
@@ -273,6 +350,7 @@ void Pool::remove(UpstreamConnection& connection, ClosedBy by, std::string_view 
   }
   connection.state_ = State::kClosed;
   connection.idle_timer_.cancel();
+  if (connection.keepalive_) connection.keepalive_->stop();
   connection.transport_->close();
   stats.cx_destroy.inc();
   (by == ClosedBy::kLocal ? stats.cx_destroy_local : stats.cx_destroy_remote).inc();
@@ -300,7 +378,7 @@ void Pool::on_end_of_turn(void* self) noexcept {
 }
 
 void Pool::connect_for_waiters() {
-  while (connecting_ < waiters_) {
+  while (connecting_ < wanted_connections()) {
     const Priority priority = first_waiter_->priority_;
     if (!take_connection_slot(priority)) return;
     auto connected = connect(priority);
@@ -331,8 +409,12 @@ void Pool::retire_connections() {
 }
 
 void Pool::close_idle() {
-  while (last_idle_ != nullptr)
-    remove(*last_idle_, ClosedBy::kLocal, "the endpoint is no longer configured");
+  for (UpstreamConnection* next = last_idle_; next != nullptr;) {
+    UpstreamConnection& connection = *next;
+    next = connection.idle_below_;
+    if (connection.state_ == UpstreamConnection::State::kIdle)
+      remove(connection, ClosedBy::kLocal, "the endpoint is no longer configured");
+  }
 }
 
 void Pool::log_overflow(std::string_view limit, Priority priority, uint32_t max) const {
@@ -375,7 +457,7 @@ void Pool::unlink(PoolWaiter& waiter) noexcept {
 }
 
 void Pool::push_idle(UpstreamConnection& connection) noexcept {
-  connection.state_ = UpstreamConnection::State::kIdle;
+  connection.listed_ = true;
   connection.idle_below_ = last_idle_;
   connection.idle_above_ = nullptr;
   if (last_idle_ != nullptr) last_idle_->idle_above_ = &connection;
@@ -383,9 +465,8 @@ void Pool::push_idle(UpstreamConnection& connection) noexcept {
   ++idle_count_;
 }
 
-/// Also for a connection that is between loans and not on the stack yet: then there is nothing to unlink.
 void Pool::unlink_idle(UpstreamConnection& connection) noexcept {
-  if (last_idle_ != &connection && connection.idle_above_ == nullptr) return;
+  if (!std::exchange(connection.listed_, false)) return;
   if (connection.idle_above_ != nullptr)
     connection.idle_above_->idle_below_ = connection.idle_below_;
   if (connection.idle_below_ != nullptr)

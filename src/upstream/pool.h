@@ -18,6 +18,10 @@ namespace weir::upstream {
 class Cluster;
 class Pool;
 class UpstreamConnection;
+class UpstreamStream;
+
+/// What the connections of a pool speak.
+enum class PoolProtocol : uint8_t { kHttp1, kHttp2 };
 
 /// Who wants a connection. At most one of the two calls comes, from the loop; after cancel (Pool::cancel or destruction) none.
 class PoolWaiter {
@@ -25,8 +29,8 @@ class PoolWaiter {
   PoolWaiter() = default;
   PoolWaiter(const PoolWaiter&) = delete;
   PoolWaiter& operator=(const PoolWaiter&) = delete;
-  /// The connection is the waiter's; it starts its exchange now.
-  virtual void on_connection_ready(UpstreamConnection& connection) noexcept = 0;
+  /// The stream is the waiter's; it starts its exchange now.
+  virtual void on_connection_ready(UpstreamStream& stream) noexcept = 0;
   virtual void on_connection_failed(Failure failure) noexcept = 0;
   bool waiting() const noexcept { return pool_ != nullptr; }
 
@@ -42,18 +46,18 @@ class PoolWaiter {
 };
 
 /// Owner: its Cluster. Thread: the worker's. Dies when it is draining and nothing is left in it.
-/// A connection carries one exchange at a time; the one that was used last is used next, so that surplus ones reach
-/// their idle timeout.
+/// An HTTP/1 connection carries one exchange at a time, an HTTP/2 connection as many as both sides allow: usually one is enough.
+/// The one that was used last is used next, so that surplus ones reach their idle timeout.
 class Pool {
  public:
-  Pool(Cluster& cluster, const EndpointOptions& endpoint);
+  Pool(Cluster& cluster, const EndpointOptions& endpoint, PoolProtocol protocol);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
-  enum class Wanted : uint8_t { kAny, kFresh };  // kFresh: not one that has been idle
+  enum class Wanted : uint8_t { kAny, kFresh };  // kFresh: not one that has been used
   struct Acquired {
-    UpstreamConnection* connection = nullptr;  // the caller's; null: waits, or failed
+    UpstreamStream* stream = nullptr;  // the caller's; null: waits, or failed
     bool failed = false;
     Failure failure{};
   };
@@ -79,6 +83,7 @@ class Pool {
     return connections_.empty() && first_waiter_ == nullptr && active_requests_ == 0;
   }
 
+  PoolProtocol protocol() const noexcept { return protocol_; }
   const net::Address& address() const noexcept { return address_; }
   /// For TLS: the endpoint's host name, or its IP address.
   std::string tls_name() const;
@@ -104,15 +109,22 @@ class Pool {
   void on_connect_failed(UpstreamConnection& connection, const Error& error);
   /// The exchange on it is over. It is pooled, or closed when it has not earned that.
   void give_back(UpstreamConnection& connection, bool reusable);
+  /// HTTP/2: the loan of one stream is over / what has become of the connection is to be looked at.
+  void end_stream(UpstreamConnection& connection, UpstreamStream& stream);
+  void settle(UpstreamConnection& connection);
   /// Forgets it; it is destroyed at the end of the turn. `why` is for the log.
   enum class ClosedBy : uint8_t { kLocal, kRemote };
   void remove(UpstreamConnection& connection, ClosedBy by, std::string_view why);
 
  private:
+  static constexpr size_t kKeptStreams = 256;
   Result<void> connect(Priority priority);
   bool take_connection_slot(Priority priority);
-  bool lend(UpstreamConnection& connection, Priority priority) noexcept;
-  void end_loan(UpstreamConnection& connection) noexcept;
+  UpstreamConnection* available();
+  UpstreamStream* lend(UpstreamConnection& connection, Priority priority);
+  UpstreamStream& add_stream(UpstreamConnection& connection);
+  void end_loan(UpstreamConnection& connection, UpstreamStream& stream) noexcept;
+  size_t wanted_connections() const noexcept;
   void offer(UpstreamConnection& connection);
   void enqueue(PoolWaiter& waiter, Priority priority);
   PoolWaiter* dequeue() noexcept;
@@ -125,14 +137,16 @@ class Pool {
   static void on_end_of_turn(void* self) noexcept;
 
   Cluster& cluster_;
+  const PoolProtocol protocol_;
   net::Address address_;
   std::string address_text_;
   std::string hostname_;
   std::string name_;  // of a host that moves from address to address; empty: it does not
   uint16_t port_ = 0;
   std::vector<std::unique_ptr<UpstreamConnection>> connections_;  // a connection knows its index
-  UpstreamConnection* last_idle_ = nullptr;                       // a stack, linked both ways
+  UpstreamConnection* last_idle_ = nullptr;  // a stack of those with room, linked both ways
   size_t idle_count_ = 0;
+  std::vector<std::unique_ptr<UpstreamStream>> free_streams_;  // to be used again
   size_t connecting_ = 0;
   PoolWaiter* first_waiter_ = nullptr;
   PoolWaiter* last_waiter_ = nullptr;

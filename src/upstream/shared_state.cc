@@ -21,6 +21,7 @@ std::string stat_prefix(std::string_view stat_name) {
 ClusterStats::ClusterStats(StatsScope& scope)
     : cx_total(scope.counter("upstream_cx_total")),
       cx_http1_total(scope.counter("upstream_cx_http1_total")),
+      cx_http2_total(scope.counter("upstream_cx_http2_total")),
       cx_connect_fail(scope.counter("upstream_cx_connect_fail")),
       cx_connect_timeout(scope.counter("upstream_cx_connect_timeout")),
       cx_overflow(scope.counter("upstream_cx_overflow")),
@@ -57,7 +58,8 @@ ClusterStats::ClusterStats(StatsScope& scope)
       rq_time(scope.histogram("upstream_rq_time")),
       membership_total(scope.gauge("membership_total")),
       membership_healthy(scope.gauge("membership_healthy")),
-      membership_change(scope.counter("membership_change")) {}
+      membership_change(scope.counter("membership_change")),
+      http2(scope) {}
 
 Breaker::Breaker(StatsScope& scope, std::string_view open_name, std::string_view remaining_name)
     : open_(scope.gauge(open_name)), remaining_(scope.gauge(remaining_name)) {}

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <weir/stats.h>
 
+#include "http/h2/h2.h"
 #include "net/tls/stats.h"
 #include "stats/status_classes.h"
 #include "stats/store.h"
@@ -21,8 +22,8 @@ namespace weir::upstream {
 /// Stats of a cluster under Envoy's names, resolved once.
 struct ClusterStats {
   explicit ClusterStats(StatsScope& scope);
-  Counter &cx_total, &cx_http1_total, &cx_connect_fail, &cx_connect_timeout, &cx_overflow,
-      &cx_destroy, &cx_destroy_local, &cx_destroy_remote, &cx_destroy_with_active_rq,
+  Counter &cx_total, &cx_http1_total, &cx_http2_total, &cx_connect_fail, &cx_connect_timeout,
+      &cx_overflow, &cx_destroy, &cx_destroy_local, &cx_destroy_remote, &cx_destroy_with_active_rq,
       &cx_destroy_local_with_active_rq, &cx_destroy_remote_with_active_rq, &cx_idle_timeout,
       &cx_max_requests, &cx_max_duration_reached, &cx_protocol_error, &cx_none_healthy,
       &cx_rx_bytes_total, &flow_control_paused_reading, &flow_control_resumed_reading;
@@ -35,6 +36,7 @@ struct ClusterStats {
   Histogram& rq_time;
   Gauge &membership_total, &membership_healthy;
   Counter& membership_change;
+  http::h2::Stats http2;
 };
 
 /// One limit of a circuit breaker, shared by all workers: relaxed atomics, never above the maximum.

@@ -13,6 +13,7 @@
 #include <memory>
 #include <sstream>
 
+#include "support/h2_peer.h"
 #include "support/test_proxy.h"
 
 namespace weir::test {
@@ -634,6 +635,44 @@ TEST_F(Examples, weighted_clusters) {
   EXPECT_LT(seen["next"], 60);
   EXPECT_EQ(seen["next"] + seen["stable"], 300);
   EXPECT_EQ(ask("/", "x-canary: yes\r\n").header("x-version"), "next");
+}
+
+TEST_F(Examples, http2) {
+  AutoH2Origin origin(
+      [](H2Origin& self, H2Request& request) { self.respond(request, 200, request.head.path()); });
+  std::string text = example("http2");
+  replace_all(text, std::to_string(upstream_.port()), std::to_string(origin.port()));
+  start_text(text);
+  H2Client client(proxy_->connect());
+  EXPECT_EQ(client.get("/both").body, "/both");
+  EXPECT_EQ(ask("/up").body, "/up");
+  EXPECT_EQ(proxy_->counter("cluster.upstream.upstream_cx_http2_total"), 1u);
+}
+
+TEST_F(Examples, grpc) {
+  AutoH2Origin origin([](H2Origin& self, H2Request& request) {
+    if (request.head.path() == "/s/Slow") return;  // never answers
+    self.send_head(request, 200, EndStream::kNo, {{"content-type", "application/grpc"}});
+    self.send_body(request, "deadline " + request.header("grpc-timeout"), EndStream::kNo);
+    self.send_trailers(request, {{"grpc-status", "0"}});
+  });
+  std::string text = example("grpc");
+  replace_all(text, std::to_string(upstream_.port()), std::to_string(origin.port()));
+  start_text(text);
+  H2Client client(proxy_->connect());
+  const auto call = [&client](std::string_view path, const std::string& timeout) -> H2Exchange& {
+    H2Exchange& exchange = client.start(
+        "POST", path, EndStream::kYes,
+        {{"content-type", "application/grpc"}, {"te", "trailers"}, {"grpc-timeout", timeout}});
+    client.wait(exchange);
+    return exchange;
+  };
+  H2Exchange& good = call("/s/Quick", "2M");
+  EXPECT_EQ(good.body, "deadline 60000m");
+  EXPECT_EQ(good.trailer("grpc-status"), "0");
+  H2Exchange& late = call("/s/Slow", "30m");
+  EXPECT_EQ(late.status, 200);
+  EXPECT_EQ(late.header("grpc-status"), "4");
 }
 
 TEST(ExampleFiles, EachHasATestOfItsName) {

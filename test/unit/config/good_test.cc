@@ -126,47 +126,64 @@ TEST_F(LoaderTest, ReadsListener) {
 }
 
 TEST_F(LoaderTest, ReadsConnectionManager) {
-  auto configuration =
-      good(with_hcm("stat_prefix: in\n"
-                    "codec_type: HTTP1\n"
-                    "use_remote_address: true\n"
-                    "xff_num_trusted_hops: 2\n"
-                    "skip_xff_append: true\n"
-                    "via: weir\n"
-                    "generate_request_id: false\n"
-                    "preserve_external_request_id: true\n"
-                    "always_set_request_id_in_response: true\n"
-                    "server_name: gate\n"
-                    "server_header_transformation: PASS_THROUGH\n"
-                    "stream_idle_timeout: 0s\n"
-                    "request_timeout: 1h\n"
-                    "request_headers_timeout: 0.0001s\n"
-                    "drain_timeout: 2s\n"
-                    "delayed_close_timeout: 250ms\n"
-                    "max_request_headers_kb: 8\n"
-                    "normalize_path: false\n"
-                    "merge_slashes: true\n"
-                    "path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD\n"
-                    "strip_any_host_port: true\n"
-                    "strip_trailing_host_dot: true\n"
-                    "proxy_100_continue: true\n"
-                    "add_user_agent: false\n"
-                    "upgrade_configs: []\n"
-                    "common_http_protocol_options:\n"
-                    "  idle_timeout: 30s\n"
-                    "  max_connection_duration: 10m\n"
-                    "  max_stream_duration: 20s\n"
-                    "  max_headers_count: 50\n"
-                    "  max_requests_per_connection: 9\n"
-                    "  headers_with_underscores_action: REJECT_REQUEST\n"
-                    "http_protocol_options:\n"
-                    "  allow_absolute_url: false\n"
-                    "  accept_http_10: false\n"
-                    "  default_host_for_http_10: a-rather-long-default-host.example.com\n"
-                    "  enable_trailers: true\n"
-                    "  header_key_format: {proper_case_words: {}}\n"
-                    "http_filters:\n" +
-                    kRouter + "route_config: {name: r}\n"));
+  auto configuration = good(
+      with_hcm("stat_prefix: in\n"
+               "codec_type: HTTP2\n"
+               "http2_protocol_options:\n"
+               "  hpack_table_size: 1\n"
+               "  max_concurrent_streams: 2\n"
+               "  initial_stream_window_size: 65535\n"
+               "  initial_connection_window_size: 65536\n"
+               "  allow_connect: true\n"
+               "  max_outbound_frames: 5\n"
+               "  max_outbound_control_frames: 6\n"
+               "  max_consecutive_inbound_frames_with_empty_payload: 7\n"
+               "  max_inbound_priority_frames_per_stream: 8\n"
+               "  max_inbound_window_update_frames_per_data_frame_sent: 9\n"
+               "  stream_reset_burst: 10\n"
+               "  stream_reset_rate: 11\n"
+               "  override_stream_error_on_invalid_http_message: false\n"
+               "  connection_keepalive:\n"
+               "    {interval: 1s, timeout: 2s, connection_idle_interval: 3s, interval_jitter: "
+               "{value: 50}}\n"
+               "use_remote_address: true\n"
+               "xff_num_trusted_hops: 2\n"
+               "skip_xff_append: true\n"
+               "via: weir\n"
+               "generate_request_id: false\n"
+               "preserve_external_request_id: true\n"
+               "always_set_request_id_in_response: true\n"
+               "server_name: gate\n"
+               "server_header_transformation: PASS_THROUGH\n"
+               "stream_idle_timeout: 0s\n"
+               "request_timeout: 1h\n"
+               "request_headers_timeout: 0.0001s\n"
+               "drain_timeout: 2s\n"
+               "delayed_close_timeout: 250ms\n"
+               "max_request_headers_kb: 8\n"
+               "normalize_path: false\n"
+               "merge_slashes: true\n"
+               "path_with_escaped_slashes_action: UNESCAPE_AND_FORWARD\n"
+               "strip_any_host_port: true\n"
+               "strip_trailing_host_dot: true\n"
+               "proxy_100_continue: true\n"
+               "add_user_agent: false\n"
+               "upgrade_configs: []\n"
+               "common_http_protocol_options:\n"
+               "  idle_timeout: 30s\n"
+               "  max_connection_duration: 10m\n"
+               "  max_stream_duration: 20s\n"
+               "  max_headers_count: 50\n"
+               "  max_requests_per_connection: 9\n"
+               "  headers_with_underscores_action: REJECT_REQUEST\n"
+               "http_protocol_options:\n"
+               "  allow_absolute_url: false\n"
+               "  accept_http_10: false\n"
+               "  default_host_for_http_10: a-rather-long-default-host.example.com\n"
+               "  enable_trailers: true\n"
+               "  header_key_format: {proper_case_words: {}}\n"
+               "http_filters:\n" +
+               kRouter + "route_config: {name: r}\n"));
   const proxy::HcmOptions& hcm = *configuration->listeners.at(0)->filter_chains.at(0)->hcm;
   EXPECT_TRUE(hcm.use_remote_address);
   EXPECT_EQ(hcm.xff_num_trusted_hops, 2u);
@@ -191,6 +208,13 @@ TEST_F(LoaderTest, ReadsConnectionManager) {
   EXPECT_EQ(hcm.idle_timeout, seconds(30));
   EXPECT_EQ(hcm.max_connection_duration, seconds(600));
   EXPECT_EQ(hcm.max_stream_duration, seconds(20));
+  EXPECT_EQ(hcm.codec_type, proxy::HttpCodec::kHttp2);
+  http::h2::Options http2{1, 2, 65535, 65536, true, 5, 6, 7, 8, 9, 10, 11, false};
+  http2.keepalive_interval = seconds(1);
+  http2.keepalive_timeout = seconds(2);
+  http2.keepalive_idle_interval = seconds(3);
+  http2.keepalive_jitter = 0.5;
+  EXPECT_EQ(hcm.http2, http2);
   EXPECT_EQ(hcm.codec.max_header_count, 50u);
   EXPECT_EQ(hcm.max_requests_per_connection, 9u);
   EXPECT_EQ(hcm.codec.underscores, http::UnderscoreAction::kRejectRequest);

@@ -19,9 +19,9 @@ class RecordingSink : public upstream::ExchangeSink {
  public:
   ResponseHead& exchange_head() noexcept override { return head; }
   HeaderMap& exchange_trailers() noexcept override { return trailers; }
-  void on_exchange_connected(upstream::UpstreamConnection& connection) override {
+  void on_exchange_connected(upstream::UpstreamStream& stream) override {
     ++attempts;
-    connection_id = connection.id();
+    connection_id = stream.connection_id();
   }
   void on_exchange_informational() override { log += std::to_string(head.status) + "? "; }
   void on_exchange_head(size_t, EndStream end) override {

@@ -1,0 +1,86 @@
+// HttpSession with HTTP/2: several streams at once.
+#include <utility>
+
+#include "base/log.h"
+#include "proxy/http_session.h"
+#include "proxy/http_stream.h"
+#include "proxy/stream_pool.h"
+
+namespace weir::proxy {
+
+void HttpSession::on_frames(Buffer& in, net::ReadEnd end) {
+  if (keepalive_ && !in.empty()) keepalive_->on_input();
+  const size_t before = connection_->unsent();
+  decoding_ = true;
+  const Result<void> decoded = in.empty() ? Result<void>() : codec_->decode(in);
+  decoding_ = false;
+  kept_bytes_ = in.size();
+  if (connection_->unsent() > before) stats().cx_tx_bytes_total.add(connection_->unsent() - before);
+  if (connection_->unsent() > 0) connection_->written();
+  if (state_ != State::kOpen) return;
+  if (!decoded) return on_connection_error(decoded.error());
+  update_reading();
+  if (end == net::ReadEnd::kYes) {
+    remote_closed_ = true;
+    if (stream_ != nullptr) return on_client_gone("downstream closed before the response");
+  }
+  update_head_timer();
+  maybe_close();
+}
+
+/// The codec has said why by GOAWAY.
+void HttpSession::on_connection_error(const Error& error) {
+  if (error.code == Code::kClosed) return on_client_gone(error.detail);
+  stats().cx_protocol_error.inc();
+  WEIR_LOG(
+      kHttp, kDebug, "the client breaks HTTP/2",
+      {{"connection", connection_->id()}, {"remote", info_.remote_address}, {"why", error.detail}});
+  for (HttpStream* stream = stream_.get(); stream != nullptr; stream = stream->next())
+    stream->on_connection_error(error.detail);
+  drop_streams();
+  close_gracefully("protocol error");
+}
+
+std::unique_ptr<HttpStream> HttpSession::take_stream(HttpStream& stream) noexcept {
+  if (&stream != stream_.get()) return stream.unlink();
+  std::unique_ptr<HttpStream> rest = stream.take_next();
+  return std::exchange(stream_, std::move(rest));
+}
+
+void HttpSession::end_stream(HttpStream& stream) {
+  stream.on_writer_gone();
+  deps_.streams.give_back(take_stream(stream));
+  if (stream_ != nullptr) return;
+  arm_idle();
+  // A client that does not take what is left is cut in time.
+  if (connection_->unsent() > 0) set_stream_idle_timeout(current()->hcm().stream_idle_timeout);
+  if (!decoding_) maybe_close();
+}
+
+void HttpSession::finish_drain() {
+  if (state_ != State::kOpen || std::exchange(drain_finished_, true)) return;
+  codec_->finish_drain();
+  if (!decoding_) connection_->written();
+}
+
+void HttpSession::begin_keepalive() {
+  if (!http::KeepAlive<http::ServerConnection>::wanted(scope_->http2)) return;
+  keepalive_.emplace(deps_.loop, *codec_, scope_->http2, &on_ping_sent, &on_ping_unanswered, this);
+  keepalive_->start();
+}
+
+void HttpSession::on_ping_sent(void* self) {
+  static_cast<HttpSession*>(self)->connection_->written();
+}
+
+void HttpSession::on_ping_unanswered(void* self) {
+  auto& session = *static_cast<HttpSession*>(self);
+  if (session.state_ == State::kFinished) return;
+  session.stats().http2.keepalive_timeout.inc();
+  for (HttpStream* stream = session.stream_.get(); stream != nullptr; stream = stream->next())
+    stream->on_client_gone("keepalive timeout");
+  session.connection_->close(net::Connection::How::kReset);
+  session.finish(Ended::kLocal, "a PING was not answered in time");
+}
+
+}  // namespace weir::proxy
