@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -29,7 +30,18 @@ enum class TlsText : uint8_t {
   kValidFromPeer,         // "2026-11-21T00:00:00.000Z"
   kValidUntilPeer,
 };
-enum class TlsNames : uint8_t { kDnsPeer, kUriPeer, kEmailPeer, kIpPeer, kDnsLocal, kUriLocal };
+inline constexpr size_t kTlsTexts = static_cast<size_t>(TlsText::kValidUntilPeer) + 1;
+enum class TlsNames : uint8_t {
+  kDnsPeer,
+  kUriPeer,
+  kEmailPeer,
+  kIpPeer,
+  kDnsLocal,
+  kUriLocal,
+  kEmailLocal,
+  kIpLocal
+};
+inline constexpr size_t kTlsNameKinds = static_cast<size_t>(TlsNames::kIpLocal) + 1;
 
 /// Facts of one side of a TLS connection. Owner: its transport. Thread: the connection's. Computed when they are asked for;
 /// the views live as long as the transport.

@@ -84,6 +84,8 @@ struct StreamInfo {
   std::string_view filter_chain_name;
   std::string_view upstream_protocol;
   std::string upstream_transport_failure_reason;
+  std::shared_ptr<const TlsInfo>
+      upstream_tls;  // of the connection to upstream_host; null without TLS
   uint32_t upstream_attempt_count = 0;
 
   int response_code = 0;                          // 0 until a response head exists

@@ -30,6 +30,7 @@ class Backend {
   virtual std::string listeners_text() = 0;  // "name::address:port" a line
   virtual std::string listeners_json() = 0;
   virtual std::string memory_json() = 0;
+  virtual std::string certs_json() = 0;
   virtual std::string wasm_json() = 0;
   /// {"generation", "since", "state", "errors": [{file, line, column, path, message}]}
   virtual std::string reload_json() = 0;

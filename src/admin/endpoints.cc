@@ -166,8 +166,11 @@ void server_info(Backend& b, const Request&, const Answer& answer) {
 
 void wasm(Backend& b, const Request&, const Answer& answer) { answer(json(b.wasm_json())); }
 
+void certs(Backend& b, const Request&, const Answer& answer) { answer(json(b.certs_json())); }
+
 constexpr std::array kEndpoints = {
     Endpoint{"/", Method::kGet, "this page", &index},
+    Endpoint{"/certs", Method::kGet, "certificates and when they expire", &certs},
     Endpoint{"/clusters", Method::kGet, "upstream clusters and their hosts (format=json)",
              &clusters},
     Endpoint{"/config_dump", Method::kGet, "the serving configuration, secrets redacted",

@@ -31,8 +31,11 @@ void read_transport(View& chain, FilterChainOptions& out, HcmScope& scope) {
   const std::string type = config->type();
   if (type == kRawBuffer) return;
   if (type == kDownstreamTls) {
-    out.transport =
-        read_downstream_tls(*config, std::string(scope.listener) + "|" + out.key, scope.loading);
+    // Not by place: an edit that moves the chain keeps its context.
+    const Node* match = chain.raw("filter_chain_match");
+    const std::string chain_scope = std::string(scope.listener) + "|" + out.name + "|" +
+                                    (match == nullptr ? std::string() : canonical_json(*match));
+    out.transport = read_downstream_tls(*config, chain_scope, scope.loading);
     return;
   }
   take_everything(*config);

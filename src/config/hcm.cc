@@ -66,6 +66,19 @@ void read_addresses_and_ids(View& hcm, HcmOptions& out) {
   }
 }
 
+void read_client_cert(View& hcm, HcmOptions& out) {
+  out.forward_client_cert = static_cast<proxy::ForwardClientCert>(hcm.enumeration(
+      "forward_client_cert_details",
+      {"SANITIZE", "FORWARD_ONLY", "APPEND_FORWARD", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY"}, 0));
+  auto details = hcm.child("set_current_client_cert_details");
+  if (!details) return;
+  out.client_cert_details.subject = details->boolean("subject", false);
+  out.client_cert_details.cert = details->boolean("cert", false);
+  out.client_cert_details.chain = details->boolean("chain", false);
+  out.client_cert_details.dns = details->boolean("dns", false);
+  out.client_cert_details.uri = details->boolean("uri", false);
+}
+
 void read_timeouts(View& hcm, HcmOptions& out) {
   out.stream_idle_timeout = hcm.millis("stream_idle_timeout", out.stream_idle_timeout);
   out.request_timeout = hcm.millis("request_timeout", out.request_timeout);
@@ -98,8 +111,6 @@ void refuse_later(View& hcm) {
              "add_user_agent",
              "access_log_options",
              "internal_address_config",
-             "forward_client_cert_details",
-             "set_current_client_cert_details",
              "request_id_extension",
              "stream_error_on_invalid_http_message",
              "stream_flush_timeout",
@@ -130,6 +141,7 @@ std::shared_ptr<const HcmOptions> read_hcm(View& hcm, HcmScope& scope) {
     out->codec_type = static_cast<proxy::HttpCodec>(codec);
   if (auto http2 = hcm.child("http2_protocol_options")) out->http2 = read_http2_options(*http2);
   read_addresses_and_ids(hcm, *out);
+  read_client_cert(hcm, *out);
   read_timeouts(hcm, *out);
   read_target_rules(hcm, *out);
   out->host.listener_port = scope.listener_port;

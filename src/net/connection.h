@@ -73,6 +73,9 @@ class Connection : public event::Deferrable {
   const TlsInfo* tls() const noexcept {
     return transport_ == nullptr || handshaking_ ? nullptr : transport_->tls();
   }
+  std::shared_ptr<const TlsInfo> share_tls() const {
+    return transport_ == nullptr || handshaking_ ? nullptr : transport_->share_tls();
+  }
   /// Puts a filter between this and the owner; it outlives this. Requires: before start().
   void set_byte_filter(ByteFilter& filter);
   /// For the byte filter: bytes for the owner, who gets them with this on_bytes_in or at the end of the turn.

@@ -52,6 +52,8 @@ class Transport {
   virtual bool ready() const noexcept { return true; }
   /// Null without TLS; of use once ready().
   virtual const TlsInfo* tls() const noexcept { return nullptr; }
+  /// The same for those who outlive the connection.
+  virtual std::shared_ptr<const TlsInfo> share_tls() const { return nullptr; }
 };
 
 /// What a client's transport needs to know of the connection that it is made for.

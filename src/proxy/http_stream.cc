@@ -124,7 +124,8 @@ void HttpStream::on_request_head(Protocol protocol, size_t wire_bytes, EndStream
   if (end == EndStream::kYes) request_ended();
   if (base::log_enabled(base::Component::kHttp, base::Level::kDebug)) [[unlikely]]
     log_begin();
-  const PeerFacts peer{session_->info().remote_ip, session_->info().remote_address};
+  const PeerFacts peer{session_->info().remote_ip, session_->info().remote_address,
+                       session_->info().tls};
   if (auto refusal = prepare_request(exchange_.request, info, *runtime_, peer, scratch_)) {
     begin_chain(0);
     if (refusal->close && !session_->multiplexed()) writer_->close_after();

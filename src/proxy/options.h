@@ -14,6 +14,7 @@
 #include "http/connection.h"
 #include "http/h2/h2.h"
 #include "http/rules.h"
+#include "proxy/client_cert.h"
 #include "router/options.h"
 #include "stream/format.h"
 #include "stream/header_ops.h"
@@ -96,6 +97,8 @@ struct HcmOptions {
 
   bool use_remote_address = false;
   uint32_t xff_num_trusted_hops = 0;
+  ForwardClientCert forward_client_cert = ForwardClientCert::kSanitize;
+  ClientCertDetails client_cert_details;
   bool skip_xff_append = false;
   std::string via;
   bool generate_request_id = true;

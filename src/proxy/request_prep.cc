@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "base/time.h"
 #include "http/rules.h"
+#include "proxy/client_cert.h"
 
 namespace weir::proxy {
 
@@ -57,9 +58,11 @@ bool host_needs_work(std::string_view host, const http::HostOptions& options) no
 }
 
 std::optional<Refusal> check_target(RequestHead& head, StreamInfo& info,
-                                    const ChainRuntime& runtime, std::string& scratch) {
+                                    const ChainRuntime& runtime, bool secure,
+                                    std::string& scratch) {
   // Only an absolute target says so, and this connection is not what it names (RFC 9110 4.2.2).
-  if (head.scheme() == "https") return refuse(403, "Forbidden", "http1.invalid_scheme", true);
+  if (head.scheme() == "https" && !secure)
+    return refuse(403, "Forbidden", "http1.invalid_scheme", true);
   if (head.authority().empty()) return refuse(400, "", "missing_host_header", true);
   if (!http::valid_authority(head.authority())) return refuse(400, "", "invalid_authority", true);
   if (host_needs_work(head.authority(), runtime.host_options()))
@@ -143,7 +146,7 @@ std::string_view forwarded_fields(RequestHead& head, const Seen& seen, StreamInf
       headers.set(HeaderId::kXForwardedFor, scratch.text);
     }
   }
-  constexpr std::string_view kProto = "http";  // of the connection: there is no TLS here
+  const std::string_view proto_here = peer.tls != nullptr ? "https" : "http";
   const bool believed =
       seen.has(HeaderId::kXForwardedProto) && (!edge || hcm.xff_num_trusted_hops > 0);
   if (believed) {
@@ -151,10 +154,10 @@ std::string_view forwarded_fields(RequestHead& head, const Seen& seen, StreamInf
     if (proto && known_scheme(*proto))
       head.set_stored_scheme(*proto == "https" ? "https" : "http");
     else
-      head.set_stored_scheme(kProto);
+      head.set_stored_scheme(proto_here);
   } else {
-    headers.set(HeaderId::kXForwardedProto, kProto);
-    head.set_stored_scheme(kProto);
+    headers.set(HeaderId::kXForwardedProto, proto_here);
+    head.set_stored_scheme(proto_here);
   }
   return trusted;
 }
@@ -203,9 +206,6 @@ void sanitize(RequestHead& head, const Seen& seen, bool edge, bool keep_expect) 
     head.headers.remove_if([edge](const HeaderMap::Entry& entry) {
       return internal_name(entry.name) && must_go(entry.name, edge);
     });
-  // SANITIZE: there is no mutual TLS that could vouch for it.
-  if (seen.has(HeaderId::kXForwardedClientCert))
-    head.headers.remove(HeaderId::kXForwardedClientCert);
   if (seen.has(HeaderId::kExpect) && !keep_expect)
     head.headers.remove(HeaderId::kExpect);  // the codec has answered it
   if (seen.has(HeaderId::kReferer)) {
@@ -247,7 +247,8 @@ std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info,
                                        PrepScratch& scratch) {
   const HcmOptions& hcm = runtime.hcm();
   info.downstream_remote_address = peer.remote_text;
-  if (auto refusal = check_target(head, info, runtime, scratch.text)) return refusal;
+  if (auto refusal = check_target(head, info, runtime, peer.tls != nullptr, scratch.text))
+    return refusal;
 
   const Seen seen = look(head.headers);
   // The codec leaves only what is really an upgrade, and never h2c: this asks for a tunnel that is not configured.
@@ -266,6 +267,9 @@ std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info,
     }
   }
   sanitize(head, seen, hcm.use_remote_address, hcm.proxy_100_continue);
+  if (seen.has(HeaderId::kXForwardedClientCert) || peer.tls != nullptr)
+    forward_client_cert(head.headers, peer.tls, hcm.forward_client_cert, hcm.client_cert_details,
+                        scratch.text);
   const std::string_view client = forwarded_fields(head, seen, info, hcm, peer, scratch);
   if (hcm.use_remote_address && !client.empty())
     head.headers.add(HeaderId::kXEnvoyExternalAddress, client);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <weir/connection_info.h>
 #include <weir/http_filter.h>
 
 #include "net/address.h"
@@ -15,6 +16,7 @@ namespace weir::proxy {
 struct PeerFacts {
   std::string_view remote_ip;    // of the socket
   std::string_view remote_text;  // "ip:port"
+  const TlsInfo* tls = nullptr;  // null: the bytes came as they are
 };
 
 /// Strings that preparation uses again for every request of a stream object.

@@ -165,6 +165,7 @@ void RouterFilter::on_exchange_connected(upstream::UpstreamStream& stream) {
   StreamInfo& info = callbacks_->stream_info();
   set_upstream_host(stream.pool());
   info.upstream_local_address = stream.local_address_text();
+  info.upstream_tls = stream.tls();
   info.upstream_protocol = protocol_name(stream.protocol());
   info.upstream_first_tx = clusters_.loop().now();
   ++info.upstream_attempt_count;

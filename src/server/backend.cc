@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "base/time.h"
+#include "server/certificates.h"
 #include "server/server.h"
 
 namespace weir::server {
@@ -147,6 +148,12 @@ std::string ServerBackend::config_dump_json() {
   json.key("configuration").raw(snapshot->configuration->dump_json).end_object();
   auto pretty = base::json_pretty(out);
   return (pretty ? *pretty : out) + "\n";
+}
+
+std::string ServerBackend::certs_json() {
+  const Snapshot* snapshot = server_.reloader().current();
+  return certificates_json(snapshot == nullptr ? nullptr : snapshot->configuration.get(),
+                           std::chrono::system_clock::now());
 }
 
 std::string ServerBackend::clusters_text() {

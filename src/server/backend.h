@@ -27,6 +27,7 @@ class ServerBackend final : public admin::Backend {
   std::string listeners_text() override;
   std::string listeners_json() override;
   std::string memory_json() override;
+  std::string certs_json() override;
   std::string wasm_json() override;
   std::string reload_json() override;
   void reload(std::function<void(std::string json, bool taken)> done) override;

@@ -12,6 +12,7 @@
 #include "filters/builtin.h"
 #include "router/factory.h"
 #include "server/backend.h"
+#include "server/certificates.h"
 #include "wasm/plugin.h"
 
 namespace weir::server {
@@ -291,6 +292,10 @@ void Server::publish_gauges() {
   store_.gauge("server.live").set(state() == admin::Backend::State::kLive ? 1 : 0);
   store_.gauge("server.state").set(static_cast<int64_t>(state()));
   store_.gauge("server.concurrency").set(static_cast<int64_t>(workers_.size()));
+  const Snapshot* snapshot = reloader_ ? reloader_->current() : nullptr;
+  store_.gauge("server.days_until_first_cert_expiring")
+      .set(days_until_first_expiry(snapshot == nullptr ? nullptr : snapshot->configuration.get(),
+                                   loop_.system_now()));
   if (wasm_) wasm_->publish_gauges();
   store_.gauge("server.envoy_bug_failures").set(static_cast<int64_t>(base::bug_count()));
 }

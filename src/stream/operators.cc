@@ -235,6 +235,26 @@ const std::string& host_name() {
   return name;
 }
 
+/// Null without TLS on that side.
+const TlsInfo* tls_of(const Operator& item, const StreamInfo& info) noexcept {
+  if (item.peer == Peer::kUpstreamRemote) return info.upstream_tls.get();
+  return info.connection == nullptr ? nullptr : info.connection->tls;
+}
+
+ValueKind append_tls(const Operator& item, const StreamInfo& info, std::string& out) {
+  const TlsInfo* tls = tls_of(item, info);
+  if (tls == nullptr) return ValueKind::kAbsent;
+  if (item.op == Op::kTlsText) return text_or_absent(tls->text(TlsText{item.variant}), out);
+  if (item.op == Op::kTlsNames) {
+    return text_or_absent(base::join(tls->names(TlsNames{item.variant}), ","), out);
+  }
+  const int64_t seconds = TlsText{item.variant} == TlsText::kValidFromPeer
+                              ? tls->peer_valid_from()
+                              : tls->peer_valid_until();
+  if (seconds == 0) return ValueKind::kAbsent;
+  return append_time(item, SystemTime(std::chrono::seconds(seconds)), false, out);
+}
+
 /// Numbers and constant texts of StreamInfo.
 ValueKind append_fact(const Operator& item, const FormatContext& context, std::string& out) {
   const StreamInfo& info = context.info;
@@ -282,6 +302,14 @@ ValueKind append_fact(const Operator& item, const FormatContext& context, std::s
       return text_or_absent(info.listener_name, out);
     case Op::kTransportFailure:
       return text_or_absent(info.upstream_transport_failure_reason, out);
+    case Op::kDownstreamTransportFailure:
+      return info.connection == nullptr
+                 ? ValueKind::kAbsent
+                 : text_or_absent(info.connection->transport_failure_reason, out);
+    case Op::kRequestedServerName:
+      return info.connection == nullptr
+                 ? ValueKind::kAbsent
+                 : text_or_absent(info.connection->requested_server_name, out);
     case Op::kConnectionId:
       return number(info.connection_id, out);
     case Op::kStreamId:
@@ -337,6 +365,10 @@ ValueKind append_value(const Operator& item, const FormatContext& context, std::
     case Op::kQueryParam:
     case Op::kQueryParams:
       return append_query(item, context, out);
+    case Op::kTlsText:
+    case Op::kTlsTime:
+    case Op::kTlsNames:
+      return append_tls(item, info, out);
     case Op::kAddress:
     case Op::kAddressHost:
     case Op::kAddressPort:

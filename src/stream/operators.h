@@ -59,6 +59,12 @@ enum class Op : uint8_t {
   kAddressHost,
   kAddressPort,
   kTransportFailure,
+  kDownstreamTransportFailure,
+  // TLS: `peer` says of which side, `variant` which TlsText or TlsNames
+  kRequestedServerName,
+  kTlsText,
+  kTlsTime,
+  kTlsNames,
   kConnectionId,
   kStreamId,
   // data
@@ -82,7 +88,7 @@ enum class Peer : uint8_t {
 struct Operator {
   Op op = Op::kLiteral;
   Peer peer = Peer::kDownstreamRemote;
-  uint8_t variant = 0;       // of grpc status texts, path kinds, duration units
+  uint8_t variant = 0;       // of grpc status texts, path kinds, duration units, facts of TLS
   uint8_t from = 0, to = 0;  // points of COMMON_DURATION
   std::string text;          // literal, header name, time format, key; for kEnvironment the value
   std::string alternative;   // second header name

@@ -29,6 +29,7 @@ class UpstreamConnection final : public event::Deferrable, private net::Connecti
 
   Pool& pool() noexcept { return pool_; }
   uint64_t id() const noexcept { return transport_->id(); }
+  std::shared_ptr<const TlsInfo> tls() const { return transport_->share_tls(); }
   const std::string& local_address_text();
   bool multiplexed() const noexcept { return multiplexed_; }
 

@@ -102,6 +102,8 @@ Protocol UpstreamStream::protocol() const noexcept {
 
 uint64_t UpstreamStream::connection_id() const noexcept { return connection_->id(); }
 
+std::shared_ptr<const TlsInfo> UpstreamStream::tls() const { return connection_->tls(); }
+
 const std::string& UpstreamStream::local_address_text() {
   return connection_->local_address_text();
 }

@@ -60,6 +60,8 @@ class UpstreamStream final : private http::ResponseReceiver {
   Protocol protocol() const noexcept;
   uint64_t connection_id() const noexcept;
   const std::string& local_address_text();
+  /// Of its connection; null without TLS.
+  std::shared_ptr<const TlsInfo> tls() const;
 
  private:
   friend class Pool;

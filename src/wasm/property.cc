@@ -3,6 +3,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <span>
 
 #include "base/strings.h"
 #include "wasm/pairs.h"
@@ -175,11 +176,36 @@ Status read_address(std::string_view address, std::string_view name, std::string
   return name == "port" ? put_port(out, address) : Status::kNotFound;
 }
 
-Status read_connection(const StreamInfo& info, std::string_view name, std::string& out) {
-  if (name == "id") return put_number(out, info.connection_id);
-  if (name == "mtls") return put_bool(out, false);
-  if (name == "termination_details") return put_some(out, info.connection_termination_details);
+Status put_first(std::string& out, std::span<const std::string> names) {
+  return names.empty() ? Status::kNotFound : put_text(out, names.front());
+}
+
+/// What `connection` and `upstream` have in common.
+Status read_tls(const TlsInfo* tls, std::string_view name, std::string& out) {
+  if (tls == nullptr) return Status::kNotFound;
+  if (name == "tls_version") return put_some(out, tls->text(TlsText::kVersion));
+  if (name == "subject_local_certificate") return put_some(out, tls->text(TlsText::kSubjectLocal));
+  if (name == "subject_peer_certificate") return put_some(out, tls->text(TlsText::kSubjectPeer));
+  if (name == "dns_san_local_certificate") return put_first(out, tls->names(TlsNames::kDnsLocal));
+  if (name == "dns_san_peer_certificate") return put_first(out, tls->names(TlsNames::kDnsPeer));
+  if (name == "uri_san_local_certificate") return put_first(out, tls->names(TlsNames::kUriLocal));
+  if (name == "uri_san_peer_certificate") return put_first(out, tls->names(TlsNames::kUriPeer));
+  if (name == "sha256_peer_certificate_digest")
+    return put_some(out, tls->text(TlsText::kSha256Peer));
   return Status::kNotFound;
+}
+
+Status read_connection(const StreamInfo& info, std::string_view name, std::string& out) {
+  const ConnectionInfo* connection = info.connection;
+  if (name == "id") return put_number(out, info.connection_id);
+  if (name == "termination_details") return put_some(out, info.connection_termination_details);
+  const TlsInfo* tls = connection == nullptr ? nullptr : connection->tls;
+  if (name == "mtls") return put_bool(out, tls != nullptr && tls->peer_presented());
+  if (connection == nullptr) return Status::kNotFound;
+  if (name == "requested_server_name") return put_some(out, connection->requested_server_name);
+  if (name == "transport_failure_reason")
+    return put_some(out, connection->transport_failure_reason);
+  return read_tls(tls, name, out);
 }
 
 Status read_upstream(const StreamInfo& info, std::string_view name, std::string& out) {
@@ -188,7 +214,7 @@ Status read_upstream(const StreamInfo& info, std::string_view name, std::string&
   if (name == "transport_failure_reason")
     return put_some(out, info.upstream_transport_failure_reason);
   if (name == "request_attempt_count") return put_number(out, info.upstream_attempt_count);
-  return Status::kNotFound;
+  return read_tls(info.upstream_tls.get(), name, out);
 }
 
 Status read_filter_state(const StreamInfo& info, const PropertyPath& path, std::string& out) {

@@ -54,18 +54,16 @@ class Examples : public ::testing::Test {
     EXPECT_FALSE(text.empty()) << name;
     const std::string upstream =
         name == "quickstart_upstream" ? "0" : std::to_string(upstream_.port());
-    const std::map<std::string, std::string> ports = {{"9901", "0"},
-                                                      {"9902", "0"},
-                                                      {"10000", "0"},
-                                                      {"10001", "0"},
-                                                      {"10002", "0"},
-                                                      {"10080", upstream},
-                                                      {"10081", std::to_string(other_.port())}};
+    const std::map<std::string, std::string> ports = {
+        {"9901", "0"},  {"9902", "0"},       {"10000", "0"},
+        {"10001", "0"}, {"10002", "0"},      {"10443", "0"},
+        {"10444", "0"}, {"10080", upstream}, {"10081", std::to_string(other_.port())}};
     for (const auto& [from, to] : ports)
       replace_all(text, "port_value: " + from + " ", "port_value: " + to + " ");
     replace_all(text, "/tmp/weir-", folder_.path() + "/weir-");
     replace_all(text, "filters/out/", std::string(WEIR_BINARY_DIR) + "/filters/");
     replace_all(text, "filename: config/pages/", "filename: " + folder_.path() + "/");
+    replace_all(text, "filename: config/certs/", "filename: " + source_path("config/certs/"));
     for (const auto& page : std::filesystem::directory_iterator(source_path("config/pages")))
       folder_.write(page.path().filename(), text_of(page.path()));
     return text;
@@ -539,6 +537,30 @@ TEST_F(Examples, timeouts) {
   Peer slowloris = proxy_->connect();
   slowloris.send("GET / HTTP/1.1\r\n");
   EXPECT_EQ(slowloris.read_message().status(), 408);
+}
+
+TEST_F(Examples, tls) {
+  const auto pem = [](const std::string& name) {
+    return text_of(source_path("config/certs/" + name));
+  };
+  TlsSide origin;
+  origin.certificate = {pem("a.example.com.crt"), pem("a.example.com.key")};
+  upstream_.use_tls(origin);
+  start("tls");
+  TlsSide client;
+  client.ca = pem("ca.crt");
+  client.sni = "b.example.com";
+  Peer peer = proxy_->connect("public");
+  peer.start_tls(PeerTls::Role::kClient, client);
+  EXPECT_EQ(peer.tls().peer_name(), "b.example.com");
+  EXPECT_TRUE(contains(exchange(peer, "/").body, "x-forwarded-proto: https\r\n"));
+  client.certificate = {pem("client.crt"), pem("client.key")};
+  Peer partner = proxy_->connect("partners");
+  partner.start_tls(PeerTls::Role::kClient, client);
+  const Peer::Message answer = exchange(partner, "/", "x-forwarded-client-cert: By=me\r\n");
+  EXPECT_TRUE(contains(answer.body, ";DNS=client;DNS=localhost\r\n")) << answer.body;
+  EXPECT_FALSE(contains(answer.body, "By=me"));
+  EXPECT_TRUE(contains(proxy_->admin("/certs"), "config/certs/a.example.com.rsa.crt"));
 }
 
 TEST_F(Examples, unix_socket) {

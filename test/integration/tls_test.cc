@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
+#include <fstream>
+
 #include "support/tls_yaml.h"
 
 namespace weir::test {
@@ -104,6 +106,89 @@ TEST_F(Tls, RequestBodyThatIsCutIsNoRequest) {
                  [&] { return proxy.counter("http.ingress.downstream_cx_destroy_remote") == 1; });
   EXPECT_EQ(proxy.counter("http.ingress.downstream_rq_total"), 1u);
   EXPECT_EQ(proxy.counter("http.ingress.downstream_rq_2xx"), 0u);
+}
+
+TEST_F(Tls, KeyUpdatesAreBounded) {
+  TestProxy proxy(yaml_.text());
+  Peer peer = connect(proxy);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(peer.tls().update_key());
+  peer.send(get());
+  EXPECT_EQ(peer.read_message().body, "ok");
+  for (int i = 0; i < 100; ++i) static_cast<void>(peer.tls().update_key());
+  proxy.wait_for("the end", [&] { return proxy.gauge("http.ingress.downstream_cx_active") == 0; });
+}
+
+// --- what is known of a connection ------------------------------------------------------------------------------------
+
+TEST_F(Tls, RequestsAreOfTheSchemeHttps) {
+  AutoOrigin echo([](const Peer::Message& request) { return response(request.head); });
+  yaml_.origin_port = echo.port();
+  TestProxy proxy(yaml_.text());
+  Peer peer = connect(proxy);
+  peer.send(get());
+  EXPECT_TRUE(peer.read_message().body.find("x-forwarded-proto: https\r\n") != std::string::npos);
+  peer.send("GET https://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  EXPECT_EQ(peer.read_message().status(), 200);
+}
+
+TEST_F(Tls, ClientCertificatesAreToldOf) {
+  AutoOrigin echo([](const Peer::Message& request) { return response(request.head); });
+  yaml_.origin_port = echo.port();
+  yaml_.chain = downstream_tls(
+      "tls_certificates: [" + pair_yaml(folder_, "server") + "], " + trusting(folder_),
+      "require_client_certificate: true");
+  const std::string log = folder_.path() + "/access.log";
+  yaml_.hcm =
+      "forward_client_cert_details: SANITIZE_SET\n"
+      "set_current_client_cert_details: {subject: true, uri: true, dns: true}\n"
+      "access_log:\n- name: file\n  typed_config:\n"
+      "    \"@type\": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog\n"
+      "    path: " +
+      log +
+      "\n"
+      "    log_format: {text_format_source: {inline_string: \"%DOWNSTREAM_TLS_VERSION% "
+      "%DOWNSTREAM_PEER_SUBJECT% "
+      "%DOWNSTREAM_PEER_URI_SAN% %REQUESTED_SERVER_NAME% %DOWNSTREAM_LOCAL_DNS_SAN% "
+      "%UPSTREAM_TLS_VERSION% "
+      "%DOWNSTREAM_PEER_CERT_V_END(%Y)%\\n\"}}\n";
+  std::string line;
+  {
+    TestProxy proxy(yaml_.text());
+    TlsSide side = client();
+    side.certificate = ca_.issue("URI:spiffe://partner,DNS:partner.test");
+    Peer peer = connect(proxy, side);
+    peer.send("GET / HTTP/1.1\r\nHost: localhost\r\nx-forwarded-client-cert: By=evil\r\n\r\n");
+    const std::string head = peer.read_message().body;
+    EXPECT_NE(head.find(";Subject=\"CN=leaf\";URI=spiffe://partner;DNS=partner.test\r\n"),
+              std::string::npos)
+        << head;
+    EXPECT_EQ(head.find("evil"), std::string::npos);
+    Peer without = proxy.connect();
+    EXPECT_THROW(
+        {
+          without.start_tls(Role::kClient, client());
+          without.send(get());
+          without.read_head();
+        },
+        std::runtime_error);
+    proxy.wait_for("the refusal",
+                   [&] { return proxy.counter(ssl(proxy, "fail_verify_no_cert")) == 1; });
+  }
+  std::ifstream file(log);
+  std::getline(file, line);
+  EXPECT_TRUE(line.starts_with("TLSv1.3 CN=leaf spiffe://partner localhost localhost - 20"))
+      << line;
+}
+
+TEST_F(Tls, AdminTellsOfCertificates) {
+  TestProxy proxy(yaml_.text());
+  const std::string certs = proxy.admin("/certs");
+  EXPECT_NE(certs.find("\"path\": \"" + folder_.path() + "/server.pem\""), std::string::npos)
+      << certs;
+  EXPECT_NE(certs.find("\"dns\": \"localhost\""), std::string::npos) << certs;
+  EXPECT_NE(certs.find("\"days_until_expiration\": \"30\""), std::string::npos) << certs;
+  proxy.wait_for("the gauge",
+                 [&] { return proxy.gauge("server.days_until_first_cert_expiring") == 30; });
 }
 
 // --- upstream --------------------------------------------------------------------------------------------------------

@@ -30,8 +30,8 @@ class TestCa {
     std::string names = "DNS:localhost";  // as in openssl.cnf: "DNS:a,URI:spiffe://b,IP:127.0.0.1"
     std::string common_name = "leaf";
     KeyKind kind = KeyKind::kEcdsa;
-    long from_s = -3600;  // from now
-    long until_s = 30 * 86400;
+    long from_s = -3600;                     // from now
+    long until_s = 30 * 86400 + 43200;       // "30 days left", whenever one asks
     bool own_key = false;                    // a key that no other certificate has
     std::string extension_nid_tlsfeature{};  // "status_request": must-staple
   };

@@ -58,7 +58,7 @@ class Peer {
   int fd() const noexcept { return fd_; }
   /// From here on everything goes through TLS. Throws when the handshake fails.
   void start_tls(PeerTls::Role role, const TlsSide& side);
-  const PeerTls& tls() const { return *tls_; }
+  PeerTls& tls() { return *tls_; }
 
  private:
   bool fill();  // false at end of stream

@@ -102,6 +102,13 @@ void PeerTls::say_goodbye() {
   ERR_clear_error();
 }
 
+bool PeerTls::update_key() {
+  const bool sent = SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+                    SSL_do_handshake(ssl_.get()) == 1;
+  ERR_clear_error();
+  return sent;
+}
+
 bool PeerTls::ended_orderly() const {
   return (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
 }

@@ -39,6 +39,8 @@ class PeerTls {
   long read(char* to, size_t size);
   bool pending() const;
   void say_goodbye();
+  /// Sends a TLS 1.3 KeyUpdate; false when that fails.
+  bool update_key();
   /// The end was announced (close_notify).
   bool ended_orderly() const;
   std::string alpn() const;

@@ -1,9 +1,10 @@
-// What a TlsTransport tells of its handshake.
-#include <openssl/sha.h>
+#include "net/tls/info.h"
+
+#include <array>
+#include <optional>
 
 #include "base/strings.h"
 #include "net/tls/certificate.h"
-#include "net/tls/transport.h"
 
 namespace weir::net::tls {
 namespace {
@@ -42,45 +43,73 @@ std::string digest_text(const X509& certificate, const EVP_MD* digest) {
   return hex(bytes, size);
 }
 
-}  // namespace
-
-bool TlsTransport::peer_presented() const noexcept {
-  return SSL_get0_peer_certificate(ssl_.get()) != nullptr;
-}
-
-bool TlsTransport::peer_validated() const noexcept {
-  return peer_presented() && SSL_get_verify_mode(ssl_.get()) != SSL_VERIFY_NONE &&
-         SSL_get_verify_result(ssl_.get()) == X509_V_OK;
-}
-
-int64_t TlsTransport::peer_valid_from() const noexcept {
-  const X509* peer = SSL_get0_peer_certificate(ssl_.get());
-  return peer == nullptr ? 0 : epoch_of(X509_get0_notBefore(peer));
-}
-
-int64_t TlsTransport::peer_valid_until() const noexcept {
-  const X509* peer = SSL_get0_peer_certificate(ssl_.get());
-  return peer == nullptr ? 0 : epoch_of(X509_get0_notAfter(peer));
-}
-
-bool TlsTransport::session_reused() const noexcept { return SSL_session_reused(ssl_.get()) == 1; }
-
-std::string_view TlsTransport::text(TlsText what) const {
-  // OpenSSL's own texts, which need no copy.
-  if (what == TlsText::kVersion) return SSL_get_version(ssl_.get());
-  if (what == TlsText::kCipher) {
-    const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl_.get());
-    return cipher == nullptr ? std::string_view() : SSL_CIPHER_get_name(cipher);
-  }
-  if (what == TlsText::kAlpn) {
+/// Holds what OpenSSL counts references of; everything else is made of that when somebody asks.
+class Info final : public TlsInfo {
+ public:
+  explicit Info(SSL& ssl)
+      : version_(SSL_get_version(&ssl)),
+        cipher_(SSL_CIPHER_get_name(SSL_get_current_cipher(&ssl))),
+        old_version_(SSL_version(&ssl) < TLS1_3_VERSION),
+        server_(SSL_is_server(&ssl) == 1),
+        reused_(SSL_session_reused(&ssl) == 1),
+        validated_(SSL_get_verify_mode(&ssl) != SSL_VERIFY_NONE &&
+                   SSL_get_verify_result(&ssl) == X509_V_OK),
+        peer_(SSL_get1_peer_certificate(&ssl)),
+        session_(SSL_get1_session(&ssl)) {
+    if (peer_) chain_.reset(X509_chain_up_ref(SSL_get_peer_cert_chain(&ssl)));
+    if (X509* local = SSL_get_certificate(&ssl)) {
+      X509_up_ref(local);
+      local_.reset(local);
+    }
     const unsigned char* bytes = nullptr;
     unsigned size = 0;
-    SSL_get0_alpn_selected(ssl_.get(), &bytes, &size);
-    return {reinterpret_cast<const char*>(bytes), size};
+    SSL_get0_alpn_selected(&ssl, &bytes, &size);
+    alpn_.assign(reinterpret_cast<const char*>(bytes), size);
+    if (const char* name = SSL_get_servername(&ssl, TLSEXT_NAMETYPE_host_name)) server_name_ = name;
   }
-  if (what == TlsText::kServerName) {
-    const char* name = SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name);
-    return name == nullptr ? std::string_view() : name;
+
+  std::string_view text(TlsText what) const override;
+  std::span<const std::string> names(TlsNames kind) const override;
+  bool peer_presented() const noexcept override { return peer_ != nullptr; }
+  bool peer_validated() const noexcept override { return peer_ != nullptr && validated_; }
+  int64_t peer_valid_from() const noexcept override {
+    return peer_ ? epoch_of(X509_get0_notBefore(peer_.get())) : 0;
+  }
+  int64_t peer_valid_until() const noexcept override {
+    return peer_ ? epoch_of(X509_get0_notAfter(peer_.get())) : 0;
+  }
+  bool session_reused() const noexcept override { return reused_; }
+
+ private:
+  struct Asked {
+    std::array<std::optional<std::string>, kTlsTexts> texts;
+    std::array<std::optional<std::vector<std::string>>, kTlsNameKinds> names;
+  };
+  std::string compute(TlsText what) const;
+  std::string compute_of_peer(TlsText what) const;
+
+  const char* version_;
+  const char* cipher_;
+  bool old_version_, server_, reused_, validated_;
+  X509Ptr peer_, local_;
+  ChainPtr chain_;
+  SessionPtr session_;
+  std::string alpn_, server_name_;
+  mutable std::unique_ptr<Asked> asked_;
+};
+
+std::string_view Info::text(TlsText what) const {
+  switch (what) {
+    case TlsText::kVersion:
+      return version_;
+    case TlsText::kCipher:
+      return cipher_ == nullptr ? "" : cipher_;
+    case TlsText::kAlpn:
+      return alpn_;
+    case TlsText::kServerName:
+      return server_name_;
+    default:
+      break;
   }
   if (!asked_) asked_ = std::make_unique<Asked>();
   auto& text = asked_->texts[static_cast<size_t>(what)];
@@ -88,64 +117,67 @@ std::string_view TlsTransport::text(TlsText what) const {
   return *text;
 }
 
-std::string TlsTransport::compute(TlsText what) const {
+std::string Info::compute(TlsText what) const {
   if (what == TlsText::kSessionId) {
-    const SSL_SESSION* session = SSL_get_session(ssl_.get());
-    if (session == nullptr || SSL_version(ssl_.get()) >= TLS1_3_VERSION) return {};
+    if (!session_ || !old_version_) return {};
     unsigned size = 0;
-    const unsigned char* id = SSL_SESSION_get_id(session, &size);
+    const unsigned char* id = SSL_SESSION_get_id(session_.get(), &size);
     return hex(id, size);
   }
-  if (what == TlsText::kSubjectLocal) {
-    const X509* local = SSL_get_certificate(ssl_.get());
-    return local == nullptr ? std::string() : name_text(X509_get_subject_name(local));
-  }
-  const X509* peer = SSL_get0_peer_certificate(ssl_.get());
-  if (peer == nullptr) return {};
+  if (what == TlsText::kSubjectLocal)
+    return local_ ? name_text(X509_get_subject_name(local_.get())) : std::string();
+  return peer_ ? compute_of_peer(what) : std::string();
+}
+
+std::string Info::compute_of_peer(TlsText what) const {
+  const X509& peer = *peer_;
   switch (what) {
     case TlsText::kSubjectPeer:
-      return name_text(X509_get_subject_name(peer));
+      return name_text(X509_get_subject_name(&peer));
     case TlsText::kIssuerPeer:
-      return name_text(X509_get_issuer_name(peer));
+      return name_text(X509_get_issuer_name(&peer));
     case TlsText::kSerialPeer:
-      return serial_text(*peer);
+      return serial_text(peer);
     case TlsText::kSha256Peer:
-      return digest_text(*peer, EVP_sha256());
+      return digest_text(peer, EVP_sha256());
     case TlsText::kSha1Peer:
-      return digest_text(*peer, EVP_sha1());
+      return digest_text(peer, EVP_sha1());
     case TlsText::kCertificatePeer:
-      return url_encoded(pem_text(*peer));
+      return url_encoded(pem_text(peer));
     case TlsText::kCertificateChainPeer: {
-      // A client sees the leaf in the chain, a server does not.
-      std::string all;
-      const STACK_OF(X509)* chain = SSL_get_peer_cert_chain(ssl_.get());
-      if (SSL_is_server(ssl_.get()) == 1) all = pem_text(*peer);
-      for (int i = 0; i < sk_X509_num(chain); ++i) all += pem_text(*sk_X509_value(chain, i));
+      // A client's chain has the leaf in it, a server's has not.
+      std::string all = server_ || !chain_ ? pem_text(peer) : std::string();
+      for (int i = 0; chain_ && i < sk_X509_num(chain_.get()); ++i)
+        all += pem_text(*sk_X509_value(chain_.get(), i));
       return url_encoded(all);
     }
     case TlsText::kValidFromPeer:
-      return iso_time(X509_get0_notBefore(peer));
+      return iso_time(X509_get0_notBefore(&peer));
     case TlsText::kValidUntilPeer:
-      return iso_time(X509_get0_notAfter(peer));
+      return iso_time(X509_get0_notAfter(&peer));
     default:
       return {};
   }
 }
 
-std::span<const std::string> TlsTransport::names(TlsNames kind) const {
+std::span<const std::string> Info::names(TlsNames kind) const {
   if (!asked_) asked_ = std::make_unique<Asked>();
   auto& names = asked_->names[static_cast<size_t>(kind)];
   if (!names) {
-    const bool local = kind == TlsNames::kDnsLocal || kind == TlsNames::kUriLocal;
-    const X509* from =
-        local ? SSL_get_certificate(ssl_.get()) : SSL_get0_peer_certificate(ssl_.get());
+    const bool local = kind == TlsNames::kDnsLocal || kind == TlsNames::kUriLocal ||
+                       kind == TlsNames::kIpLocal || kind == TlsNames::kEmailLocal;
+    const X509* from = local ? local_.get() : peer_.get();
     int type = GEN_DNS;
     if (kind == TlsNames::kUriPeer || kind == TlsNames::kUriLocal) type = GEN_URI;
-    if (kind == TlsNames::kEmailPeer) type = GEN_EMAIL;
-    if (kind == TlsNames::kIpPeer) type = GEN_IPADD;
+    if (kind == TlsNames::kEmailPeer || kind == TlsNames::kEmailLocal) type = GEN_EMAIL;
+    if (kind == TlsNames::kIpPeer || kind == TlsNames::kIpLocal) type = GEN_IPADD;
     names = from == nullptr ? std::vector<std::string>() : alternative_names(*from, type);
   }
   return *names;
 }
+
+}  // namespace
+
+std::shared_ptr<const TlsInfo> make_info(SSL& ssl) { return std::make_shared<const Info>(ssl); }
 
 }  // namespace weir::net::tls

@@ -21,6 +21,9 @@ struct Freed {
     Free(object);
   }
 };
+struct FreedChain {
+  void operator()(STACK_OF(X509) * chain) const noexcept { sk_X509_pop_free(chain, &X509_free); }
+};
 using SslPtr = std::unique_ptr<SSL, Freed<&SSL_free>>;
 using SslContextPtr = std::unique_ptr<SSL_CTX, Freed<&SSL_CTX_free>>;
 using SessionPtr = std::unique_ptr<SSL_SESSION, Freed<&SSL_SESSION_free>>;
@@ -28,6 +31,7 @@ using BioPtr = std::unique_ptr<BIO, Freed<&BIO_free_all>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Freed<&EVP_PKEY_free>>;
 using X509Ptr = std::unique_ptr<X509, Freed<&X509_free>>;
 using CrlPtr = std::unique_ptr<X509_CRL, Freed<&X509_CRL_free>>;
+using ChainPtr = std::unique_ptr<STACK_OF(X509), FreedChain>;
 using NamesPtr = std::unique_ptr<GENERAL_NAMES, Freed<&GENERAL_NAMES_free>>;
 
 /// A reader of the bytes, which must outlive it.

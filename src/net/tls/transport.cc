@@ -9,6 +9,7 @@
 
 #include "base/strings.h"
 #include "net/tls/bio.h"
+#include "net/tls/info.h"
 
 namespace weir::net::tls {
 namespace {
@@ -109,14 +110,15 @@ void TlsTransport::shaken() {
   ready_ = true;
   read_wants_write_ = write_wants_read_ = false;
   handshake_->problem.clear();  // of a certificate that was let in all the same
-  if (session_reused()) remember_renewed(*ssl_, *handshake_);
+  info_ = make_info(*ssl_);
+  if (info_->session_reused()) remember_renewed(*ssl_, *handshake_);
   const Stats* stats = handshake_->stats.get();
   if (stats == nullptr) return;
   stats->handshake.inc();
-  if (session_reused()) stats->session_reused.inc();
-  if (!peer_presented()) stats->no_certificate.inc();
-  stats->count("ciphers.", text(TlsText::kCipher));
-  stats->count("versions.", text(TlsText::kVersion));
+  if (info_->session_reused()) stats->session_reused.inc();
+  if (!info_->peer_presented()) stats->no_certificate.inc();
+  stats->count("ciphers.", info_->text(TlsText::kCipher));
+  stats->count("versions.", info_->text(TlsText::kVersion));
 }
 
 IoResult TlsTransport::read(int fd, Buffer& in, size_t max) {

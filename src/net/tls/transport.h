@@ -1,12 +1,9 @@
 // TlsTransport: TLS of one connection, of either role.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <string>
-#include <vector>
 
 #include "net/tls/context.h"
 #include "net/tls/handshake.h"
@@ -26,7 +23,7 @@ struct SocketIo {
 
 /// Owner: its connection. Thread: the connection's. The end of the stream without close_notify is an error. Records are small
 /// at first and after a pause, so that the beginning can be read before much has arrived; then as large as they can be.
-class TlsTransport final : public Transport, public TlsInfo {
+class TlsTransport final : public Transport {
  public:
   enum class Role : uint8_t { kServer, kClient };
   TlsTransport(SslPtr ssl, Role role, std::unique_ptr<Handshake> handshake,
@@ -44,35 +41,22 @@ class TlsTransport final : public Transport, public TlsInfo {
   std::string_view failure() const noexcept override { return failure_; }
   Code failure_code() const noexcept override { return failure_code_; }
   bool ready() const noexcept override { return ready_; }
-  const TlsInfo* tls() const noexcept override { return this; }
-
-  std::string_view text(TlsText what) const override;
-  std::span<const std::string> names(TlsNames kind) const override;
-  bool peer_presented() const noexcept override;
-  bool peer_validated() const noexcept override;
-  int64_t peer_valid_from() const noexcept override;
-  int64_t peer_valid_until() const noexcept override;
-  bool session_reused() const noexcept override;
+  const TlsInfo* tls() const noexcept override { return info_.get(); }
+  std::shared_ptr<const TlsInfo> share_tls() const override { return info_; }
 
  private:
-  // What filters and logs have asked for.
-  struct Asked {
-    std::array<std::optional<std::string>, 15> texts;
-    std::array<std::optional<std::vector<std::string>>, 6> names;
-  };
   IoStatus shake_hands();
   void shaken();
   IoStatus fail_from(int result, bool reading);
   IoStatus fail_with(Code code, std::string text);
   size_t record_size() noexcept;
-  std::string compute(TlsText what) const;
 
   SslPtr ssl_;
   std::unique_ptr<Handshake> handshake_;
   std::shared_ptr<const Context> context_;  // its verifier and keys are called back
   SocketIo io_;
   std::string failure_;
-  mutable std::unique_ptr<Asked> asked_;
+  std::shared_ptr<const TlsInfo> info_;  // null until the handshake is done
   std::chrono::steady_clock::time_point last_write_{};
   size_t burst_ = 0;       // bytes sent since the last pause
   size_t unfinished_ = 0;  // bytes of a record that the socket has not taken wholly

@@ -55,10 +55,10 @@ class EndpointsTest : public ::testing::Test {
   FakeBackend backend_;
 };
 
-constexpr std::string_view kReading[] = {"/",           "/clusters", "/config_dump",      "/help",
-                                         "/listeners",  "/logging",  "/memory",           "/reload",
-                                         "/ready",      "/stats",    "/stats/prometheus", "/wasm",
-                                         "/server_info"};
+constexpr std::string_view kReading[] = {"/",       "/certs",      "/clusters", "/config_dump",
+                                         "/help",   "/listeners",  "/logging",  "/memory",
+                                         "/reload", "/ready",      "/stats",    "/stats/prometheus",
+                                         "/wasm",   "/server_info"};
 constexpr std::string_view kChanging[] = {"/drain_listeners", "/healthcheck/fail",
                                           "/healthcheck/ok",  "/quitquitquit",
                                           "/reopen_logs",     "/reset_counters"};

@@ -18,6 +18,7 @@ class FakeBackend final : public Backend {
   std::string listeners_text() override { return "listeners text"; }
   std::string listeners_json() override { return "listeners json"; }
   std::string memory_json() override { return "memory json"; }
+  std::string certs_json() override { return "certs json"; }
   std::string wasm_json() override { return "wasm json"; }
   std::string reload_json() override { return "reload json"; }
   void reload(std::function<void(std::string json, bool taken)> done) override {

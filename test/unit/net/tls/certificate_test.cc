@@ -93,7 +93,7 @@ TEST(TlsCertificateTest, FactsForPeople) {
   EXPECT_EQ(facts[0].dns_names, std::vector<std::string>{"a.test"});
   EXPECT_EQ(facts[0].uris, std::vector<std::string>{"spiffe://a"});
   EXPECT_EQ(facts[0].ip_addresses, std::vector<std::string>{"127.0.0.1"});
-  EXPECT_EQ(facts[0].valid_until - facts[0].valid_from, 30 * 86400 + 3600);
+  EXPECT_EQ(facts[0].valid_until - facts[0].valid_from, 30 * 86400 + 43200 + 3600);
 }
 
 }  // namespace

@@ -383,7 +383,7 @@ TEST_F(TlsTest, RequiredClientCertificate) {
   EXPECT_EQ(tls.text(TlsText::kIssuerPeer), "CN=test CA");
   EXPECT_EQ(tls.text(TlsText::kSha256Peer).size(), 64u);
   EXPECT_TRUE(tls.text(TlsText::kCertificatePeer).starts_with("-----BEGIN%20CERTIFICATE-----%0A"));
-  EXPECT_EQ(tls.peer_valid_until() - tls.peer_valid_from(), 30 * 86400 + 3600);
+  EXPECT_EQ(tls.peer_valid_until() - tls.peer_valid_from(), 30 * 86400 + 43200 + 3600);
 }
 
 TEST_F(TlsTest, OptionalClientCertificateMayBeAbsentButNotWrong) {
