@@ -29,6 +29,8 @@ class HttpFilterFactory {
   virtual bool terminal() const noexcept { return false; }
 };
 
+class FilterRegistry;
+
 /// What a factory may use while it is made. Thread: main.
 struct FactoryContext {
   StatsScope& stats;                   // "http.<stat_prefix>."
@@ -37,6 +39,7 @@ struct FactoryContext {
   void* host = nullptr;  // for weir's own terminal and Wasm filters (router::FilterHost)
   StatsScope* root_stats =
       nullptr;  // names from the root, for filters with a stat_prefix of their own; null: `stats`
+  const FilterRegistry* registry = nullptr;  // for filters that have filters; null: there are none
 };
 
 /// For network filters FactoryContext::stats has names from the root, and `name` is the filter's.

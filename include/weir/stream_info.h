@@ -50,6 +50,13 @@ enum class ResponseFlag : uint8_t {
 using MonotonicTime = std::chrono::steady_clock::time_point;
 using SystemTime = std::chrono::system_clock::time_point;
 
+/// Whether a request is one for a tunnel: an upgrade (with an "upgrade" field) or a CONNECT.
+enum class Tunnel : uint8_t {
+  kNone,
+  kAsked,  // the request does not end with its head, but nothing of it comes before the answer
+  kOpen,  // granted (101, 2xx to CONNECT): the bodies are the bytes of the two directions, each with its own end
+};
+
 /// Facts of one stream. Owner: the stream. Filters read it; only the driver, the router and the session
 /// write the fields, filters may write filter_state, details and flags.
 /// Views and `const std::string*` fields point into the snapshot or the session, which outlive the stream.
@@ -96,6 +103,7 @@ struct StreamInfo {
   uint32_t flags = 0;
   bool health_check = false;  // set by the health_check filter
   bool response_from_upstream = false;
+  Tunnel tunnel = Tunnel::kNone;
 
   void set_flag(ResponseFlag flag) noexcept { flags |= 1u << static_cast<unsigned>(flag); }
   bool has_flag(ResponseFlag flag) const noexcept {

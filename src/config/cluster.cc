@@ -9,6 +9,7 @@
 #include "config/json_text.h"
 #include "config/parts.h"
 #include "config/tls.h"
+#include "router/upstream_filters.h"
 
 namespace weir::config {
 namespace {
@@ -198,7 +199,17 @@ void read_common_options(View& options, UpstreamHttpOptions& out) {
   view->later({"max_stream_duration", "headers_with_underscores_action"});
 }
 
-void read_protocol_options(View& cluster, ClusterOptions& out) {
+void read_http_filters(View& options, ClusterOptions& out, Loading& loading) {
+  const std::string& name = out.alt_stat_name.empty() ? out.name : out.alt_stat_name;
+  auto stats = loading.context.stats.scope("cluster." + name + ".");
+  auto root_stats = loading.context.stats.scope({});
+  FactoryContext context{*stats,           {},
+                         "UNSPECIFIED",    &loading.context.host,
+                         root_stats.get(), &loading.context.registry};
+  out.http_filters = router::read_upstream_filters(options, "http_filters", context);
+}
+
+void read_protocol_options(View& cluster, ClusterOptions& out, Loading& loading) {
   auto map = cluster.child("typed_extension_protocol_options");
   if (!map) return;
   for (const std::string& key : map->keys()) {
@@ -212,11 +223,11 @@ void read_protocol_options(View& cluster, ClusterOptions& out) {
       continue;
     }
     if (key != kHttpOptions) map->error(key, "the key must be " + std::string(kHttpOptions));
-    options->later({"auto_config", "upstream_http_protocol_options", "http_filters",
-                    "header_validation_config", "outlier_detection", "retry_policy",
-                    "request_mirror_policies", "hash_policy"});
+    options->later({"auto_config", "upstream_http_protocol_options", "header_validation_config",
+                    "outlier_detection", "retry_policy", "request_mirror_policies", "hash_policy"});
     read_protocol(*options, out);
     read_common_options(*options, out.http);
+    read_http_filters(*options, out, loading);
   }
 }
 
@@ -325,7 +336,7 @@ std::shared_ptr<const ClusterOptions> read_cluster(View& cluster, Loading& loadi
   read_load_balancing(cluster, *out);
   // Deprecated in the schema, but common.
   out->http.max_requests_per_connection = cluster.uint32("max_requests_per_connection", 0);
-  read_protocol_options(cluster, *out);
+  read_protocol_options(cluster, *out, loading);
   read_circuit_breakers(cluster, *out);
   refuse_later(cluster);
   read_assignment(cluster, *out);

@@ -1,11 +1,13 @@
 #include "config/hcm.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "config/access_log.h"
 #include "config/http2_options.h"
 #include "config/parts.h"
 #include "config/routes.h"
+#include "config/upgrades.h"
 #include "http/rules.h"
 
 namespace weir::config {
@@ -103,8 +105,7 @@ void read_target_rules(View& hcm, HcmOptions& out) {
 }
 
 void refuse_later(View& hcm) {
-  hcm.later({"upgrade_configs",
-             "http3_protocol_options",
+  hcm.later({"http3_protocol_options",
              "rds",
              "scoped_routes",
              "tracing",
@@ -127,6 +128,25 @@ void refuse_later(View& hcm) {
              "represent_ipv4_remote_address_as_ipv4_mapped_ipv6",
              "access_log_flush_interval",
              "flush_access_log_on_new_request"});
+}
+
+// What routes may name: the filters of all chains. One name is one filter, or several of the same type.
+std::vector<proxy::ConfiguredFilter> all_filters(View& hcm, const HcmOptions& options) {
+  std::vector<proxy::ConfiguredFilter> all = options.filters;
+  for (const proxy::UpgradeOptions& upgrade : options.upgrades) {
+    for (const proxy::ConfiguredFilter& filter : upgrade.filters) {
+      const auto same = std::find_if(
+          all.begin(), all.end(),
+          [&filter](const proxy::ConfiguredFilter& other) { return other.name == filter.name; });
+      if (same == all.end()) {
+        all.push_back(filter);
+      } else if (same->type != filter.type) {
+        hcm.error("upgrade_configs", "the filter " + quote(filter.name) +
+                                         " has another type than one of the same name before");
+      }
+    }
+  }
+  return all;
 }
 
 }  // namespace
@@ -153,10 +173,12 @@ std::shared_ptr<const HcmOptions> read_hcm(View& hcm, HcmScope& scope) {
   out->access_logs = read_access_logs(hcm, "access_log");
   out->local_reply = read_local_reply(hcm, "local_reply_config");
   refuse_later(hcm);
-  out->filters = read_http_filters(hcm, out->stat_prefix, scope);
+  out->filters = read_http_filters(hcm, "http_filters", out->stat_prefix, scope);
+  out->upgrades = read_upgrades(hcm, out->stat_prefix, scope);
   if (!hcm.has("rds") && !hcm.has("scoped_routes") && !hcm.has("route_config"))
     hcm.missing("route_config");
-  RouteScope routes{scope.loading, out->filters};
+  const std::vector<proxy::ConfiguredFilter> named = all_filters(hcm, *out);
+  RouteScope routes{scope.loading, named};
   out->routes = read_routes(hcm, "route_config", routes);
   // The codec's view points into the finished object, which does not move any more.
   out->codec.default_host_for_http_10 = out->default_host_for_http_10;

@@ -25,8 +25,9 @@ struct HcmScope {
 /// The view is the message, its @type already read. Never null; worthless if an error was reported.
 std::shared_ptr<const proxy::HcmOptions> read_hcm(View& hcm, HcmScope& scope);
 
-/// The list http_filters: makes each filter's factory.
-std::vector<proxy::ConfiguredFilter> read_http_filters(View& hcm, std::string_view stat_prefix,
+/// The list `field` of a chain's filters: makes each filter's factory.
+std::vector<proxy::ConfiguredFilter> read_http_filters(View& parent, std::string_view field,
+                                                       std::string_view stat_prefix,
                                                        HcmScope& scope);
 
 }  // namespace weir::config

@@ -35,8 +35,12 @@ std::shared_ptr<const HttpFilterFactory> make_factory(View& config, ConfiguredFi
     take_everything(config);
     return nullptr;
   }
-  FactoryContext context{chain.stats, filter.name, chain.scope.traffic_direction,
-                         &chain.scope.loading.context.host, &chain.root_stats};
+  FactoryContext context{chain.stats,
+                         filter.name,
+                         chain.scope.traffic_direction,
+                         &chain.scope.loading.context.host,
+                         &chain.root_stats,
+                         &registry};
   auto factory = maker(config, context);
   if (!factory && !config.failed()) config.error({}, "the filter refuses this configuration");
   return factory;
@@ -64,11 +68,11 @@ ReadFilter read_filter(View& view, Chain& chain) {
 }
 
 // A terminal filter ends the chain: exactly the last one is. Judged only where the filters themselves are right.
-void judge_order(View& view, const ConfiguredFilter& filter, bool last) {
+void judge_order(View& view, std::string_view list, const ConfiguredFilter& filter, bool last) {
   if (filter.factory == nullptr) return;
   if (filter.factory->terminal() && !last) {
-    view.error(
-        {}, "the terminal filter " + quote(filter.name) + " must be the last of \"http_filters\"");
+    view.error({},
+               "the terminal filter " + quote(filter.name) + " must be the last of " + quote(list));
   }
   if (!filter.factory->terminal() && last) {
     view.error({}, "the last filter must be a terminal one, such as envoy.filters.http.router; " +
@@ -80,21 +84,21 @@ void judge_order(View& view, const ConfiguredFilter& filter, bool last) {
 
 }  // namespace
 
-std::vector<ConfiguredFilter> read_http_filters(View& hcm, std::string_view stat_prefix,
-                                                HcmScope& scope) {
+std::vector<ConfiguredFilter> read_http_filters(View& parent, std::string_view field,
+                                                std::string_view stat_prefix, HcmScope& scope) {
   std::vector<ConfiguredFilter> out;
   auto stats = scope.loading.context.stats.scope("http." + std::string(stat_prefix) + ".");
   auto root_stats = scope.loading.context.stats.scope({});
   Chain chain{scope, *stats, *root_stats};
-  auto views = hcm.children("http_filters");
-  if (hcm.no_items("http_filters")) {
-    hcm.error(
-        hcm.has("http_filters") ? "http_filters" : "",
-        "\"http_filters\" must end with a terminal filter, such as envoy.filters.http.router");
+  auto views = parent.children(field);
+  if (parent.no_items(field)) {
+    parent.error(
+        parent.has(field) ? field : std::string_view(),
+        quote(field) + " must end with a terminal filter, such as envoy.filters.http.router");
   }
   for (size_t i = 0; i < views.size(); ++i) {
     ReadFilter next = read_filter(*views[i], chain);
-    judge_order(*views[i], next.filter, i + 1 == views.size());
+    judge_order(*views[i], field, next.filter, i + 1 == views.size());
     if (!next.skipped) out.push_back(std::move(next.filter));
   }
   return out;

@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "config/parts.h"
 #include "config/routes.h"
+#include "config/upgrades.h"
 #include "http/rules.h"
 
 namespace weir::config {
@@ -96,7 +97,6 @@ RouteActionOptions read_action(View& action, RouteScope& scope) {
                 "hedge_policy",
                 "rate_limits",
                 "include_vh_rate_limits",
-                "upgrade_configs",
                 "internal_redirect_policy",
                 "internal_redirect_action",
                 "max_internal_redirects",
@@ -129,6 +129,7 @@ RouteActionOptions read_action(View& action, RouteScope& scope) {
   if (auto duration = action.child("max_stream_duration"))
     out.stream_duration = read_stream_duration(*duration);
   out.high_priority = action.enumeration("priority", {"DEFAULT", "HIGH"}, 0) == 1;
+  out.upgrades = read_route_upgrades(action);
   return out;
 }
 
@@ -185,13 +186,18 @@ router::QueryMatch read_query_match(View& matcher) {
 
 RouteMatchOptions read_route_match(View& match) {
   RouteMatchOptions out;
-  match.later({"connect_matcher", "path_match_policy", "cookies", "grpc", "tls_context",
-               "dynamic_metadata", "filter_state"});
-  const bool other = match.has("connect_matcher") || match.has("path_match_policy");
+  match.later(
+      {"path_match_policy", "cookies", "grpc", "tls_context", "dynamic_metadata", "filter_state"});
+  const bool other = match.has("path_match_policy");
   const std::string_view kind =
-      match.one_of({"prefix", "path", "safe_regex", "path_separated_prefix"},
+      match.one_of({"prefix", "path", "safe_regex", "path_separated_prefix", "connect_matcher"},
                    other ? View::Required::kNo : View::Required::kYes);
-  if (!kind.empty()) read_path(match, kind, out);
+  if (kind == "connect_matcher") {
+    match.child(kind);  // an empty message
+    out.kind = Path::kConnect;
+  } else if (!kind.empty()) {
+    read_path(match, kind, out);
+  }
   out.case_sensitive = match.boolean("case_sensitive", true);
   out.headers = HeaderMatchers::read(match, "headers");
   for (auto& query : match.children("query_parameters"))

@@ -179,7 +179,7 @@ bool valid_authority(std::string_view authority) noexcept {
   return colon == std::string_view::npos || valid_port(authority.substr(colon + 1));
 }
 
-Result<void> strip_hop_by_hop(HeaderMap& headers) {
+Result<void> strip_hop_by_hop(HeaderMap& headers, UpgradeField upgrade) {
   Nominations nominated;
   bool any = false;
   bool trailers = false;
@@ -194,7 +194,9 @@ Result<void> strip_hop_by_hop(HeaderMap& headers) {
     any = any || always_hop_by_hop(entry.id);
   }
   if (!any) return {};
-  headers.remove_if([&nominated](const HeaderMap::Entry& entry) {
+  const bool keep_upgrade = upgrade == UpgradeField::kKeep;
+  headers.remove_if([&nominated, keep_upgrade](const HeaderMap::Entry& entry) {
+    if (entry.id == HeaderId::kUpgrade && keep_upgrade) return false;
     if (always_hop_by_hop(entry.id) || entry.id == HeaderId::kTe) return true;
     for (size_t i = 0; i < nominated.count; ++i) {
       if (chars::equals_lower(nominated.names[i], entry.name)) return true;

@@ -26,8 +26,9 @@ bool forbidden_in_trailers(HeaderId id, std::string_view name) noexcept;
 /// Removes Connection and the fields that it names, Keep-Alive, Proxy-Connection, Transfer-Encoding, Upgrade, TE except
 /// "trailers", http2-settings (RFC 9110 7.6.1). Error if Connection names what is no field name, too many fields, or
 /// one that must not be removed, because the message would mean another thing without it (host, content-length,
-/// x-forwarded-*).
-Result<void> strip_hop_by_hop(HeaderMap& headers);
+/// x-forwarded-*). kKeep: of an upgrade and its 101, where "upgrade" is the one field of this hop that all layers see.
+enum class UpgradeField : bool { kDrop, kKeep };
+Result<void> strip_hop_by_hop(HeaderMap& headers, UpgradeField upgrade = UpgradeField::kDrop);
 
 enum class EscapedSlashes : uint8_t {
   kKeepUnchanged,

@@ -52,6 +52,8 @@ HcmStats::HcmStats(StatsScope& scope)
       flow_control_paused_reading(scope.counter("downstream_flow_control_paused_reading_total")),
       flow_control_resumed_reading(scope.counter("downstream_flow_control_resumed_reading_total")),
       rs_too_large(scope.counter("rs_too_large")),
+      cx_upgrades_total(scope.counter("downstream_cx_upgrades_total")),
+      cx_upgrades_active(scope.gauge("downstream_cx_upgrades_active")),
       http2(scope) {}
 
 ListenerStats::ListenerStats(stats::Store& store, std::string_view listener_stat_prefix)

@@ -35,6 +35,8 @@ struct HcmStats {
   Counter& flow_control_paused_reading;
   Counter& flow_control_resumed_reading;
   Counter& rs_too_large;  // "rs_too_large": a buffered response over the limit
+  Counter& cx_upgrades_total;
+  Gauge& cx_upgrades_active;
   http::h2::Stats http2;
 };
 

@@ -103,6 +103,9 @@ void HttpSession::on_data(Buffer& in, net::ReadEnd end) {
   kept_bytes_ = in.size();
   if (state_ != State::kOpen) return;
   if (end == net::ReadEnd::kYes) remote_closed_ = true;
+  // Each direction of a tunnel ends by itself.
+  if (remote_closed_ && stream_ != nullptr && codec_->tunnel())
+    return static_cast<void>(codec_->on_read_end());
   // A client that closes its sending side has gone, as Envoy and nginx see it: nobody waits for an upstream in vain.
   if (remote_closed_ && stream_ != nullptr)
     return on_client_gone("downstream closed before the response");
@@ -202,6 +205,8 @@ void HttpSession::on_hold_reading() {
   codec_holds_ = true;
   update_reading();
 }
+
+void HttpSession::on_response_half_closed() { connection_->half_close(); }
 
 /// Between two pipelined requests nothing is read: each exchange would add a read to what waits already.
 void HttpSession::on_release_reading() {

@@ -43,6 +43,7 @@ class HttpSession final : public Session,
   void on_exchange_done(http::RequestReceiver& receiver) override;
   void on_hold_reading() override;
   void on_release_reading() override;
+  void on_response_half_closed() override;
 
   // For HttpStream.
   /// Response bytes stand in connection().out(): have them sent at the end of the turn.

@@ -90,6 +90,7 @@ void HttpStream::recycle() noexcept {
   writer_ = nullptr;
   route_ = timed_by_ = nullptr;
   random_drawn_ = head_received_ = request_complete_ = request_held_ = own_answer_ = false;
+  upgrade_counted_ = false;
 }
 
 std::unique_ptr<HttpStream> HttpStream::unlink() noexcept {
@@ -133,7 +134,9 @@ void HttpStream::on_request_head(Protocol protocol, size_t wire_bytes, EndStream
     return;
   }
   note_activity();
-  build_chain();
+  if (info.tunnel != Tunnel::kNone) [[unlikely]]
+    return begin_tunnel(end);
+  build_chain(hcm().filters);
   chain_.request_head(end);
 }
 
@@ -185,8 +188,7 @@ void HttpStream::begin_chain(size_t filters) {
   chain_.begin(*this, exchange_, environment, filters);
 }
 
-void HttpStream::build_chain() {
-  const auto& filters = hcm().filters;
+void HttpStream::build_chain(const std::vector<ConfiguredFilter>& filters) {
   begin_chain(filters.size());
   const unsigned worker = session_->deps().worker;
   // Matched before the first filter: filters may be disabled on a route. The router alone matches when it is asked.
@@ -270,7 +272,10 @@ void HttpStream::send_response_head(EndStream end) {
   info.response_headers_bytes = head.headers.byte_size();
   info.first_tx = loop.now();
   count_response();
-  if (!request_complete_) {
+  if (info.tunnel == Tunnel::kAsked) [[unlikely]]
+    answer_tunnel(end);
+  const bool tunnel = info.tunnel == Tunnel::kOpen;
+  if (!request_complete_ && !tunnel) {
     if (end == EndStream::kYes) runtime_->stats().rq_response_before_rq_complete.inc();
     // The connection ends with a response that does not wait for the request, and the client is told. A response of
     // open length may well be one half of a conversation.
@@ -278,7 +283,7 @@ void HttpStream::send_response_head(EndStream end) {
         (end == EndStream::kYes || own_answer_ || head.headers.has(HeaderId::kContentLength)))
       writer_->close_after();
   }
-  if (session_->last_request()) writer_->close_after();
+  if (!tunnel && session_->last_request()) writer_->close_after();
   note_activity();
   SentBytes sent(*this);
   writer_->send_head(head, end);
@@ -287,7 +292,7 @@ void HttpStream::send_response_head(EndStream end) {
 void HttpStream::send_response_body(Buffer& data, EndStream end) {
   if (writer_ == nullptr) return data.clear();
   exchange_.info.bytes_sent += data.size();
-  if (!request_complete_ && end == EndStream::kYes)
+  if (!request_complete_ && end == EndStream::kYes && exchange_.info.tunnel == Tunnel::kNone)
     runtime_->stats().rq_response_before_rq_complete.inc();
   note_activity();
   SentBytes sent(*this);
@@ -357,9 +362,10 @@ void HttpStream::abort_response(std::string_view details) {
   exchange_.info.connection_termination_details = details;
   runtime_->stats().rq_tx_reset.inc();
   if (writer_ == nullptr) return;
-  // A body that ends with the connection must not seem to have ended.
-  if (exchange_.info.protocol == Protocol::kHttp10 && chain_.response_started())
-    session_->reset_on_close();
+  // What ends with the connection must not seem to have ended.
+  const bool unframed =
+      exchange_.info.protocol == Protocol::kHttp10 || exchange_.info.tunnel == Tunnel::kOpen;
+  if (unframed && chain_.response_started()) session_->reset_on_close();
   SentBytes sent(*this);
   writer_->abort();
 }
@@ -476,6 +482,8 @@ void HttpStream::finish() {
   chain_.end();
   const HcmStats& stats = runtime_->stats();
   stats.rq_active.dec();
+  if (upgrade_counted_) [[unlikely]]
+    stats.cx_upgrades_active.dec();
   if (!info.health_check)
     stats.rq_time.record(static_cast<uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(info.end - info.start).count()));

@@ -100,7 +100,12 @@ class HttpStream final : public http::RequestReceiver, public stream::ChainHost 
   void set_idle_timeout(Milliseconds timeout) noexcept;
   void end_early(ResponseFlag flag, std::string_view code_details, std::string_view details);
   void begin_chain(size_t filters);
-  void build_chain();
+  void build_chain(const std::vector<ConfiguredFilter>& filters);
+  // Upgrades and CONNECT (tunnels.cc).
+  void begin_tunnel(EndStream end);
+  bool offers(std::string_view protocol, const UpgradeOptions*& configured) const;
+  void refuse_tunnel();
+  void answer_tunnel(EndStream end);
   void request_ended();
   void finish();
   void count_response();
@@ -131,6 +136,7 @@ class HttpStream final : public http::RequestReceiver, public stream::ChainHost 
   bool request_complete_ = false;
   bool request_held_ = false;
   bool own_answer_ = false;  // the response is a local reply
+  bool upgrade_counted_ = false;
   bool finished_ = true;
 };
 

@@ -86,6 +86,13 @@ struct ConfiguredFilter {
 /// "codec_type".
 enum class HttpCodec : uint8_t { kAuto, kHttp1, kHttp2 };
 
+/// HttpConnectionManager.upgrade_configs: one protocol (lower-case; "connect" for CONNECT).
+struct UpgradeOptions {
+  std::string type;
+  bool enabled = true;                    // routes may still say otherwise
+  std::vector<ConfiguredFilter> filters;  // empty: those of the connection manager
+};
+
 enum class ServerHeader : uint8_t { kOverwrite, kAppendIfAbsent, kPassThrough };
 
 /// HttpConnectionManager. Fields marked C are connection-scoped: they hold for connections accepted later.
@@ -93,6 +100,7 @@ struct HcmOptions {
   std::string stat_prefix;
   std::shared_ptr<const router::RouteTable> routes;
   std::vector<ConfiguredFilter> filters;
+  std::vector<UpgradeOptions> upgrades;
   std::vector<AccessLogOptions> access_logs;
 
   bool use_remote_address = false;

@@ -67,9 +67,9 @@ std::optional<Refusal> check_target(RequestHead& head, StreamInfo& info,
   if (!http::valid_authority(head.authority())) return refuse(400, "", "invalid_authority", true);
   if (host_needs_work(head.authority(), runtime.host_options()))
     head.set_authority(http::normalize_host(head.authority(), runtime.host_options()));
-  if (head.method() == "CONNECT") {  // no route can match it: there is no connect_matcher
-    info.set_flag(ResponseFlag::kNoRouteFound);
-    return refuse(404, "", "route_not_found", true);
+  if (head.method() == "CONNECT") {  // it has no path
+    info.tunnel = Tunnel::kAsked;
+    return std::nullopt;
   }
   const std::string_view path = head.path();
   if (path.empty()) return refuse(404, "", "missing_path_rejected", false);
@@ -251,17 +251,16 @@ std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info,
     return refusal;
 
   const Seen seen = look(head.headers);
-  // The codec leaves only what is really an upgrade, and never h2c: this asks for a tunnel that is not configured.
-  if (seen.has(HeaderId::kUpgrade)) {
-    runtime.stats().rq_ws_on_non_ws_route.inc();
-    return refuse(403, "", "upgrade_failed", true);
-  }
+  // The codec leaves only what is really an upgrade, and never h2c.
+  const bool upgrade = seen.has(HeaderId::kUpgrade);
+  if (upgrade) info.tunnel = Tunnel::kAsked;
   constexpr uint64_t kHopByHop = bit(HeaderId::kConnection) | bit(HeaderId::kKeepAlive) |
                                  bit(HeaderId::kProxyConnection) |
                                  bit(HeaderId::kTransferEncoding) | bit(HeaderId::kUpgrade) |
                                  bit(HeaderId::kHttp2Settings) | bit(HeaderId::kTe);
   if ((seen.ids & kHopByHop) != 0) {
-    if (auto stripped = http::strip_hop_by_hop(head.headers); !stripped) {
+    const auto keep = upgrade ? http::UpgradeField::kKeep : http::UpgradeField::kDrop;
+    if (auto stripped = http::strip_hop_by_hop(head.headers, keep); !stripped) {
       info.set_flag(ResponseFlag::kDownstreamProtocolError);
       return refuse(400, "Bad Request", "http1.connection_header_rejected", true);
     }
@@ -281,8 +280,9 @@ std::optional<Refusal> prepare_request(RequestHead& head, StreamInfo& info,
 void prepare_response(ResponseHead& head, const RequestHead& request, const HcmOptions& hcm,
                       SystemTime now, std::string& scratch) {
   HeaderMap& headers = head.headers;
+  const auto upgrade = head.status == 101 ? http::UpgradeField::kKeep : http::UpgradeField::kDrop;
   if (!http::strip_hop_by_hop(
-          headers)) {  // a Connection field that lies: only the list itself goes
+          headers, upgrade)) {  // a Connection field that lies: only the list itself goes
     for (const HeaderId id :
          {HeaderId::kConnection, HeaderId::kKeepAlive, HeaderId::kProxyConnection,
           HeaderId::kTransferEncoding, HeaderId::kUpgrade})

@@ -1,14 +1,18 @@
 #include "router/factory.h"
 
+#include <utility>
+
 #include "router/router_filter.h"
+#include "router/upstream_filters.h"
 
 namespace weir::router {
 namespace {
 
 class RouterFactory final : public HttpFilterFactory {
  public:
-  RouterFactory(const RouterOptions& options, FactoryContext& context)
-      : settings_{options, RouterStats(context.stats)},
+  RouterFactory(const RouterOptions& options, upstream::HttpFilters filters,
+                FactoryContext& context)
+      : settings_{options, std::move(filters), RouterStats(context.stats)},
         host_(static_cast<FilterHost*>(context.host)) {}
   std::unique_ptr<HttpFilter> create(unsigned worker) const override {
     return std::make_unique<RouterFilter>(settings_, host_->clusters(worker));
@@ -41,9 +45,9 @@ std::shared_ptr<const HttpFilterFactory> make_router_factory(ConfigView& config,
   config.unsupported("strict_check_headers", "strict_check_headers is not supported");
   config.unsupported("upstream_log", "upstream access logs are not supported");
   config.unsupported("upstream_log_options", "upstream access logs are not supported");
-  config.unsupported("upstream_http_filters", "upstream filters are not supported");
+  upstream::HttpFilters filters = read_upstream_filters(config, "upstream_http_filters", context);
   if (config.failed()) return nullptr;
-  return std::make_unique<RouterFactory>(options, context);
+  return std::make_unique<RouterFactory>(options, std::move(filters), context);
 }
 
 }  // namespace weir::router

@@ -22,7 +22,7 @@ struct QueryMatch {
 };
 
 struct RouteMatchOptions {
-  enum class Path : uint8_t { kPrefix, kExact, kRegex, kSeparatedPrefix };
+  enum class Path : uint8_t { kPrefix, kExact, kRegex, kSeparatedPrefix, kConnect };
   Path kind = Path::kPrefix;
   std::string path;
   std::optional<base::Regex> regex;  // full match on the path without query
@@ -60,6 +60,12 @@ struct StreamDurationOptions {
   std::chrono::milliseconds grpc_offset{0};  // grpc_timeout_header_offset: so much earlier
 };
 
+/// RouteAction.upgrade_configs: what this route says of one protocol (lower-case; "connect" for CONNECT).
+struct RouteUpgrade {
+  std::string type;
+  bool enabled = true;
+};
+
 struct RouteActionOptions {
   std::string cluster;  // exactly one of cluster, cluster_header, weighted
   std::string cluster_header;
@@ -74,6 +80,7 @@ struct RouteActionOptions {
   std::optional<std::chrono::milliseconds> idle_timeout;
   std::optional<StreamDurationOptions> stream_duration;
   bool high_priority = false;
+  std::vector<RouteUpgrade> upgrades;
 };
 
 struct RedirectOptions {

@@ -11,6 +11,7 @@ PathIndex::PathIndex(const std::vector<RouteOptions>& routes) {
   for (size_t i = 0; i < routes.size(); ++i) {
     const RouteMatchOptions& match = routes[i].match;
     const auto route = static_cast<int32_t>(i);
+    if (match.kind == Path::kConnect) continue;
     if (match.kind == Path::kRegex) {
       patterns_.push_back({&*match.regex, route});
     } else if (match.case_sensitive) {

@@ -13,7 +13,7 @@ namespace weir::router {
 
 /// Built once from the routes of a virtual host in their order; then immutable and used by all workers.
 ///
-/// Exact paths and prefixes hang in one hash table under their length and hash. A look-up hashes the path once from
+/// CONNECT routes are not in it: they have no path. Exact paths and prefixes hang in one hash table under their length and hash. A look-up hashes the path once from
 /// its start and asks the table at each length that some route has, so that its cost depends on the number of different
 /// lengths and not of routes; regexes are tried one by one. Among all that fit, the lowest number wins.
 class PathIndex {
@@ -86,6 +86,7 @@ class PathIndex {
       case Path::kSeparatedPrefix:
         return path.size() == length || path[length] == '/';
       case Path::kRegex:
+      case Path::kConnect:
         return false;
     }
     return false;

@@ -17,6 +17,13 @@ LocalReply no_route_reply(StreamInfo& info) {
   return reply;
 }
 
+LocalReply upgrade_refused_reply() {
+  LocalReply reply;
+  reply.status = 403;
+  reply.details = "upgrade_failed";
+  return reply;
+}
+
 LocalReply no_cluster_reply(StreamInfo& info, int status) {
   info.set_flag(ResponseFlag::kNoClusterFound);
   LocalReply reply;

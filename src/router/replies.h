@@ -14,6 +14,8 @@ namespace weir::router {
 
 /// Each sets the stream's flag and returns the answer.
 LocalReply no_route_reply(StreamInfo& info);
+/// An upgrade or CONNECT that is not allowed here.
+LocalReply upgrade_refused_reply();
 LocalReply no_cluster_reply(StreamInfo& info, int status);
 LocalReply timeout_reply(StreamInfo& info);
 enum class Attempt : uint8_t { kFirst, kRetry };

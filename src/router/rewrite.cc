@@ -29,6 +29,7 @@ void rewrite_host(const Route& route, RequestHead& head, EnvoyHeaders envoy_head
 void rewrite_path(const Route& route, RequestHead& head, EnvoyHeaders envoy_headers) {
   const RouteActionOptions& action = *route.action();
   if (action.prefix_rewrite.empty() && !action.regex_rewrite) return;
+  if (head.path().empty()) return;  // CONNECT
   const std::string path =
       rewritten_path(route.matcher(), action.prefix_rewrite, action.regex_rewrite, head.path());
   if (path == head.path()) return;

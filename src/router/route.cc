@@ -1,5 +1,7 @@
 #include "router/route.h"
 
+#include "base/strings.h"
+
 namespace weir::router {
 namespace {
 
@@ -60,6 +62,13 @@ void Route::finalize_response(HeaderMap& headers, const stream::FormatContext& c
 
 void Route::apply_request_ops(HeaderMap& headers, const stream::FormatContext& context) const {
   for (size_t i = 0; i < request_ops_.count; ++i) request_ops_.ops[i]->apply(headers, context);
+}
+
+const RouteUpgrade* Route::upgrade(std::string_view type) const noexcept {
+  if (!route_.route) return nullptr;
+  for (const RouteUpgrade& upgrade : route_.route->upgrades)
+    if (base::iequals(upgrade.type, type)) return &upgrade;
+  return nullptr;
 }
 
 std::optional<std::chrono::milliseconds> Route::idle_timeout() const {

@@ -54,6 +54,8 @@ class Route final : public stream::RouteRef {
            : route_.route ? route_.route->host_rewrite_literal
                           : kNone;
   }
+  /// What the route says of an upgrade to `type` (in any case; "CONNECT" for CONNECT); null: nothing.
+  const RouteUpgrade* upgrade(std::string_view type) const noexcept;
   bool include_attempt_count() const noexcept { return host_.include_attempt_count; }
 
  private:

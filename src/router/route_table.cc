@@ -52,6 +52,8 @@ struct RouteTable::VirtualHost {
 
   explicit VirtualHost(const VirtualHostOptions& host) : options(host), index(host.routes) {}
   const Route* match(const RequestHead& head, uint64_t random) const;
+  /// CONNECT has no path, and what has none matches no other route.
+  int32_t find_connect(const RequestHead& head, uint64_t random) const;
   bool accepts(const Entry& entry, const RequestHead& head, std::string_view query,
                uint64_t random) const;
 
@@ -71,12 +73,25 @@ bool RouteTable::VirtualHost::accepts(const Entry& entry, const RequestHead& hea
   return !match.fraction || chosen(*match.fraction, random);
 }
 
+int32_t RouteTable::VirtualHost::find_connect(const RequestHead& head, uint64_t random) const {
+  if (head.method() != "CONNECT") return -1;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (entries[i].options->match.kind == RouteMatchOptions::Path::kConnect &&
+        accepts(entries[i], head, {}, random))
+      return static_cast<int32_t>(i);
+  }
+  return -1;
+}
+
 const Route* RouteTable::VirtualHost::match(const RequestHead& head, uint64_t random) const {
   if (tls_route != nullptr && head.scheme() != "https") return tls_route;
   const SplitPath split = split_path(head.path());
-  const int32_t found = index.find(split.path, [this, &head, &split, random](int32_t number) {
-    return accepts(entries[static_cast<size_t>(number)], head, split.query, random);
-  });
+  const int32_t found =
+      split.path.empty()
+          ? find_connect(head, random)
+          : index.find(split.path, [this, &head, &split, random](int32_t number) {
+              return accepts(entries[static_cast<size_t>(number)], head, split.query, random);
+            });
   if (found < 0) return nullptr;
   const Entry& entry = entries[static_cast<size_t>(found)];
   if (entry.route != nullptr) return entry.route;

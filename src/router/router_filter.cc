@@ -10,6 +10,7 @@
 #include "http/rules.h"
 #include "router/redirect.h"
 #include "router/replies.h"
+#include "router/upstream_filters.h"
 
 namespace weir::router {
 namespace {
@@ -75,6 +76,12 @@ Flow RouterFilter::on_request_head(RequestHead& head, EndStream end) {
   return forward(*route_, head, end);
 }
 
+bool RouterFilter::refuses_tunnel(const Route& route, const RequestHead& head) {
+  const auto protocol = head.headers.get(HeaderId::kUpgrade);
+  const RouteUpgrade* upgrade = route.upgrade(protocol ? *protocol : head.method());
+  return upgrade != nullptr && !upgrade->enabled;
+}
+
 upstream::Cluster* RouterFilter::choose_cluster(const Route& route, const RequestHead& head) {
   StreamInfo& info = callbacks_->stream_info();
   const std::string& named = route.cluster();
@@ -92,6 +99,9 @@ upstream::Cluster* RouterFilter::choose_cluster(const Route& route, const Reques
 Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end) {
   StreamInfo& info = callbacks_->stream_info();
   const RouteActionOptions& action = *route.action();
+  // A filter may have led it to another route than the one that let it in.
+  if (info.tunnel != Tunnel::kNone && refuses_tunnel(route, head)) [[unlikely]]
+    return answer(upgrade_refused_reply());
   upstream::Cluster* cluster = choose_cluster(route, head);
   if (cluster == nullptr) {
     settings_.stats.no_cluster.inc();
@@ -110,6 +120,12 @@ Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end)
 
   const auto priority =
       action.high_priority ? upstream::Priority::kHigh : upstream::Priority::kDefault;
+  if (!settings_.upstream_filters.empty() || !cluster->options().http_filters.empty())
+      [[unlikely]] {
+    start_filtered(*cluster, priority, end);
+    if (end == EndStream::kYes) request_done();
+    return Flow::kContinue;
+  }
   if (auto failure = exchange_.start(*cluster, head, end, priority, info.protocol)) {
     fail_before_head(*failure);
     return Flow::kReplied;
@@ -119,22 +135,36 @@ Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end)
   return Flow::kContinue;
 }
 
+/// A cluster's own filters take the place of the router's.
+void RouterFilter::start_filtered(upstream::Cluster& cluster, upstream::Priority priority,
+                                  EndStream end) {
+  const upstream::HttpFilters& own = cluster.options().http_filters;
+  auto chain =
+      std::make_unique<UpstreamChain>(UpstreamChainDeps{*this, *terminal_, *callbacks_, clusters_});
+  UpstreamChain& started = *chain;
+  carrier_ = std::move(chain);
+  // The router's filters live as long as the stream's configuration, a cluster may be edited under it.
+  started.start(own.empty() ? settings_.upstream_filters : own, cluster.shared_options(), priority,
+                end);
+}
+
 Flow RouterFilter::on_request_body(Buffer& data, EndStream end) {
-  exchange_.send_body(data, end);
+  carrier_ != nullptr ? carrier_->send_body(data, end) : exchange_.send_body(data, end);
   if (end == EndStream::kYes) request_done();
   return Flow::kContinue;
 }
 
 Flow RouterFilter::on_request_trailers(HeaderMap& trailers) {
-  exchange_.send_trailers(trailers);
+  carrier_ != nullptr ? carrier_->send_trailers(trailers) : exchange_.send_trailers(trailers);
   request_done();
   return Flow::kContinue;
 }
 
-/// The time for the response runs from here.
+/// The time for the response runs from here. What goes through a tunnel is no response.
 void RouterFilter::request_done() {
+  if (callbacks_->stream_info().tunnel != Tunnel::kNone) return;
   request_done_ = clusters_.loop().now();
-  if (timeout_after_.count() > 0 && exchange_.active()) timeout_.arm(timeout_after_);
+  if (timeout_after_.count() > 0 && active()) timeout_.arm(timeout_after_);
 }
 
 void RouterFilter::response_done() {
@@ -149,7 +179,7 @@ void RouterFilter::response_done() {
 void RouterFilter::on_stream_end(const StreamInfo&) noexcept { abandon(); }
 
 void RouterFilter::abandon() noexcept {
-  exchange_.cancel();
+  carrier_ != nullptr ? carrier_->cancel() : exchange_.cancel();
   timeout_.cancel();
 }
 
@@ -244,22 +274,22 @@ void RouterFilter::log_failure(std::string_view what, std::string_view why,
             {"upstream", info.upstream_host},
             {"why", why},
             {"transport", transport},
-            {"retried", exchange_.retried()}});
+            {"retried", retried()}});
 }
 
 void RouterFilter::fail_before_head(const upstream::Failure& failure) {
   log_failure("upstream failed", reset_reason(failure.kind), failure.transport_reason);
-  LocalReply reply = failure_reply(callbacks_->stream_info(), failure,
-                                   exchange_.retried() ? Attempt::kRetry : Attempt::kFirst,
-                                   settings_.options.envoy_headers);
+  LocalReply reply =
+      failure_reply(callbacks_->stream_info(), failure,
+                    retried() ? Attempt::kRetry : Attempt::kFirst, settings_.options.envoy_headers);
   cluster_state_->charge_response(reply.status, settings_.options.dynamic_stats);
   callbacks_->reply(std::move(reply));
 }
 
 void RouterFilter::on_timeout(void* self) noexcept {
   auto& router = *static_cast<RouterFilter*>(self);
-  if (!router.exchange_.active()) return;
-  router.exchange_.time_out();
+  if (!router.active()) return;
+  router.carrier_ != nullptr ? router.carrier_->time_out() : router.exchange_.time_out();
   router.log_failure("upstream failed", "no complete response in time", {});
   StreamInfo& info = router.callbacks_->stream_info();
   LocalReply reply = timeout_reply(info);

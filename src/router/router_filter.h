@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "event/loop.h"
+#include "router/carrier.h"
 #include "router/filter_host.h"
 #include "router/rewrite.h"
 #include "router/route.h"
@@ -32,6 +33,7 @@ struct RouterOptions {
 /// What all routers of one configured place share. Owner: the factory.
 struct RouterSettings {
   RouterOptions options;
+  upstream::HttpFilters upstream_filters;  // for clusters without filters of their own
   mutable RouterStats stats;
 };
 
@@ -46,8 +48,12 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   static void operator delete(void* memory) noexcept;
 
   void attach_terminal(stream::TerminalCallbacks& callbacks) override { terminal_ = &callbacks; }
-  void on_response_blocked() override { exchange_.hold_response(); }
-  void on_response_resumed() override { exchange_.release_response(); }
+  void on_response_blocked() override {
+    carrier_ != nullptr ? carrier_->hold_response() : exchange_.hold_response();
+  }
+  void on_response_resumed() override {
+    carrier_ != nullptr ? carrier_->release_response() : exchange_.release_response();
+  }
   void on_local_reply() override { abandon(); }
 
   Flow on_request_head(RequestHead& head, EndStream end) override;
@@ -70,7 +76,15 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   void on_exchange_resumed() override { terminal_->release_request(); }
 
   Flow forward(const Route& route, RequestHead& head, EndStream end);
+  static bool refuses_tunnel(const Route& route, const RequestHead& head);
   upstream::Cluster* choose_cluster(const Route& route, const RequestHead& head);
+  void start_filtered(upstream::Cluster& cluster, upstream::Priority priority, EndStream end);
+  bool active() const noexcept {
+    return carrier_ != nullptr ? carrier_->active() : exchange_.active();
+  }
+  bool retried() const noexcept {
+    return carrier_ != nullptr ? carrier_->retried() : exchange_.retried();
+  }
   Flow answer(LocalReply reply);
   void fail_before_head(const upstream::Failure& failure);
   void log_failure(std::string_view what, std::string_view why, std::string_view transport) const;
@@ -87,6 +101,7 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   const Route* route_ = nullptr;
   upstream::ClusterSharedState* cluster_state_ = nullptr;  // outlives every cluster
   upstream::Exchange exchange_;
+  std::unique_ptr<Carrier> carrier_;  // instead of exchange_, where there is more to it
   event::Timer timeout_;
   std::chrono::milliseconds timeout_after_{0};
   MonotonicTime request_done_{};

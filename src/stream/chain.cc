@@ -150,7 +150,7 @@ void FilterChain::clear() noexcept {
   request_epoch_ = response_epoch_ = 0;
   active_ = ended_ = done_ = done_told_ = pending_ = reset_due_ = replied_ = route_matched_ = false;
   request_dead_ = request_complete_ = response_head_seen_ = response_head_sent_ = false;
-  request_trailers_seen_ = response_trailers_seen_ = false;
+  request_trailers_seen_ = response_trailers_seen_ = request_over_ = response_over_ = false;
 }
 
 // ---- the request, from the host ----------------------------------------------------------------------------------------
@@ -337,6 +337,17 @@ void FilterChain::do_reset() {
   kill<Direction::kResponse>();
   host_->abort_response(info.response_code_details());
   finish();
+}
+
+/// The two directions of a tunnel end each by itself; any other exchange ends with its response.
+void FilterChain::response_over() {
+  response_over_ = true;
+  if (exchange_->info.tunnel != Tunnel::kOpen || request_over_) finish();
+}
+
+void FilterChain::request_over() {
+  request_over_ = true;
+  if (response_over_) finish();
 }
 
 void FilterChain::finish() {

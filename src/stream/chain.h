@@ -106,6 +106,8 @@ class FilterChain final : public TerminalCallbacks {
   void hold_request() override;
   void release_request() override;
   bool request_ended() const noexcept override { return request_complete_; }
+  Exchange& exchange() noexcept override { return *exchange_; }
+  const ChainEnvironment& environment() const noexcept override { return environment_; }
 
  private:
   /// Why a lane lets nothing pass. kAll: what is held was not shown to the filter yet; else it was.
@@ -202,6 +204,8 @@ class FilterChain final : public TerminalCallbacks {
   void run_deferred();
   void do_reply();
   void do_reset();
+  void response_over();
+  void request_over();
   void finish();
   static void on_end_of_turn(void* self);
 
@@ -243,6 +247,8 @@ class FilterChain final : public TerminalCallbacks {
   bool route_matched_ = false;
   bool request_dead_ = false;
   bool request_complete_ = false;
+  bool request_over_ = false;  // its end has reached the terminal filter
+  bool response_over_ = false;
   bool response_head_seen_ = false;
   bool response_head_sent_ = false;
   bool request_trailers_seen_ = false;

@@ -282,6 +282,7 @@ void FilterChain::exit_head(EndStream end) {
       reply_due_ = std::move(reply);
       return do_reply();
     }
+    if (end == EndStream::kYes) request_over_ = true;
     call_head<D>(count_ - 1, end);
     entered_ = count_ - 1;  // the terminal filter has no response callbacks
     if (pending_) after_callback<D>(count_ - 1);
@@ -289,7 +290,7 @@ void FilterChain::exit_head(EndStream end) {
     exchange_->info.response_code = exchange_->response.status;
     response_head_sent_ = true;
     host_->send_response_head(end);
-    if (end == EndStream::kYes) finish();
+    if (end == EndStream::kYes) response_over();
   }
 }
 
@@ -298,10 +299,11 @@ void FilterChain::exit_body(Buffer& data, EndStream end) {
   if (length_holds<D>(data.size(), end == EndStream::kYes)) {
     if constexpr (D == Direction::kRequest) {
       call_body<D>(count_ - 1, data, end);
+      if (end == EndStream::kYes) request_over();
       if (pending_) after_callback<D>(count_ - 1);
     } else {
       host_->send_response_body(data, end);
-      if (end == EndStream::kYes) finish();
+      if (end == EndStream::kYes) response_over();
     }
   }
   data.clear();
@@ -312,10 +314,11 @@ void FilterChain::exit_trailers() {
   if (!length_holds<D>(0, true)) return;
   if constexpr (D == Direction::kRequest) {
     call_trailers<D>(count_ - 1);
+    request_over();
     if (pending_) after_callback<D>(count_ - 1);
   } else {
     host_->send_response_trailers();
-    finish();
+    response_over();
   }
 }
 

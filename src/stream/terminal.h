@@ -11,6 +11,8 @@ class Loop;
 
 namespace weir::stream {
 
+struct ChainEnvironment;
+struct Exchange;
 struct FormatContext;
 
 /// A matched route as the layers below the router see it. Owner: the snapshot's route table.
@@ -65,6 +67,9 @@ class TerminalCallbacks {
   virtual void release_request() = 0;
   /// The request has been received completely.
   virtual bool request_ended() const noexcept = 0;
+  /// For a further chain behind this one, on the same messages.
+  virtual Exchange& exchange() noexcept = 0;
+  virtual const ChainEnvironment& environment() const noexcept = 0;
 };
 
 /// The router as the driver sees it, beside HttpFilter.

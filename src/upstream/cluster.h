@@ -61,6 +61,9 @@ class Cluster {
   Pool* pick(Protocol downstream = Protocol::kHttp11) noexcept;
 
   const ClusterOptions& options() const noexcept { return *entry_.options; }
+  const std::shared_ptr<const ClusterOptions>& shared_options() const noexcept {
+    return entry_.options;
+  }
   ClusterSharedState& state() noexcept { return *entry_.state; }
   const EndpointCell* endpoints() const noexcept { return entry_.endpoints.get(); }
   ClusterStats& stats() noexcept { return entry_.state->stats(); }

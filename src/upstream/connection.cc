@@ -118,7 +118,11 @@ void UpstreamConnection::stream_over(UpstreamStream& stream) {
     if (!decoding_) finish_streams();
     return;
   }
-  if (stream.phase_ != UpstreamStream::Phase::kAbandoned) return;  // after_decode() decides
+  if (stream.phase_ != UpstreamStream::Phase::kAbandoned) {
+    // Within decode() after_decode() decides. Only a tunnel ends with its request.
+    if (!decoding_) finish_tunnel();
+    return;
+  }
   codec_->detach();
   if (!decoding_) pool_.remove(*this, Pool::ClosedBy::kLocal, kAbandoned);
 }
@@ -168,6 +172,7 @@ void UpstreamConnection::after_decode(const Result<void>& decoded, const Buffer&
   if (own_.phase_ == UpstreamStream::Phase::kAbandoned) {
     pool_.remove(*this, Pool::ClosedBy::kLocal, kAbandoned);
   } else if (own_.phase_ == UpstreamStream::Phase::kEnded) {
+    if (codec_->tunnel()) return finish_tunnel();
     const bool clean =
         decoded && end == net::ReadEnd::kNo && in.empty() && transport_->unsent() == 0;
     pool_.give_back(*this, clean && codec_->reusable());
@@ -175,10 +180,16 @@ void UpstreamConnection::after_decode(const Result<void>& decoded, const Buffer&
     const bool cut = end == net::ReadEnd::kYes && decoded.error().code == Code::kClosed;
     lose(failure_of(decoded.error()), cut ? Pool::ClosedBy::kRemote : Pool::ClosedBy::kLocal,
          decoded.error().detail);
-  } else if (end == net::ReadEnd::kYes) {
+  } else if (end == net::ReadEnd::kYes && !codec_->tunnel()) {
     lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote,
          "closed before the response was complete");
   }
+}
+
+/// Both directions have ended; what was written is still sent.
+void UpstreamConnection::finish_tunnel() {
+  if (transport_->unsent() == 0) return pool_.give_back(*this, false);
+  transport_->close_gracefully(std::chrono::milliseconds(0));  // on_error() says when
 }
 
 void UpstreamConnection::lose(Failure failure, Pool::ClosedBy by, std::string_view why) {
@@ -222,6 +233,8 @@ void UpstreamConnection::on_error(const Error& error) {
       if (multiplexed_)
         return lose_streams({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote,
                             error.detail);
+      if (own_.phase_ == UpstreamStream::Phase::kEnded)
+        return pool_.remove(*this, Pool::ClosedBy::kLocal, "its tunnel has ended");
       lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote, error.detail);
       break;
     case State::kClosed:

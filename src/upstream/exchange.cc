@@ -24,6 +24,8 @@ std::optional<Failure> Exchange::start(Cluster& cluster, const RequestHead& head
   priority_ = priority;
   idempotent_ = is_idempotent(head.method());
   ended_ = end == EndStream::kYes ? Ended::kHead : Ended::kNo;
+  if (end == EndStream::kNo && (head.method() == "CONNECT" || head.headers.has(HeaderId::kUpgrade)))
+    tunnel_ = Tunnel::kAsked;
   return acquire(Pool::Wanted::kAny);
 }
 
@@ -59,6 +61,7 @@ void Exchange::attach(UpstreamStream& stream) {
 /// What is known of the request so far: head, waiting body, end.
 void Exchange::send_request() {
   stream_->send_head(*head_, ended_ == Ended::kHead ? EndStream::kYes : EndStream::kNo);
+  if (tunnel_ != Tunnel::kNone) return waiting_.empty() ? unblock() : block();
   if (!waiting_.empty() || ended_ == Ended::kBody) {
     keep(waiting_);
     stream_->send_body(waiting_, ended_ == Ended::kBody ? EndStream::kYes : EndStream::kNo);
@@ -78,16 +81,26 @@ void Exchange::send_body(Buffer& data, EndStream end) {
       if (waiting_.size() > cluster_->options().buffer_limit) block();
       break;
     case Phase::kRequest:
+      if (tunnel_ == Tunnel::kAsked || refused_) return hold_back(data);
       keep(data);
       stream_->send_body(data, end);
+      if (response_over_ && end == EndStream::kYes) response_done();
       break;
   }
+}
+
+/// Nothing goes into a tunnel before it stands.
+void Exchange::hold_back(Buffer& data) {
+  if (refused_) return data.clear();
+  waiting_.append(std::move(data));
+  if (!waiting_.empty()) block();
 }
 
 void Exchange::send_trailers(const HeaderMap& trailers) {
   ended_ = Ended::kTrailers;
   trailers_ = &trailers;
-  if (phase_ == Phase::kRequest) stream_->send_trailers(trailers);
+  if (phase_ == Phase::kRequest && tunnel_ == Tunnel::kNone && !refused_)
+    stream_->send_trailers(trailers);
 }
 
 /// Keeps what goes out as long as it could be sent again.
@@ -162,7 +175,7 @@ void Exchange::on_connection_lost(Failure failure, const LossFacts& facts) noexc
                {{"cluster", cluster_->options().name},
                 {"upstream", pool_->address_text()},
                 {"sent_before", !facts.untouched}});
-      waiting_ = std::move(kept_);
+      if (tunnel_ == Tunnel::kNone) waiting_ = std::move(kept_);
       // On failure the first connection's end is as good a reason as any, but the second's says what is wrong now.
       if (auto second = acquire(Pool::Wanted::kFresh)) fail(*second);
       return;
@@ -199,19 +212,42 @@ void Exchange::on_response_head(size_t wire_bytes, EndStream end) {
   response_begun_ = true;
   kept_.clear();
   ResponseHead& head = sink_.exchange_head();
+  const bool granted = grants(head, end);
+  const bool switches = granted && head.status == 101;
+  const auto upgrade = switches ? http::UpgradeField::kKeep : http::UpgradeField::kDrop;
   // A final status below 200 is a switch of protocols that nobody asked for.
-  if (head.status < 200 || !http::strip_hop_by_hop(head.headers)) {
+  if ((head.status < 200 && !switches) || !http::strip_hop_by_hop(head.headers, upgrade)) {
     reject_response();
     return;
   }
   if (retried_) cluster_->stats().rq_retry_success.inc();
   pool_->request_outcome(head.status < 500);
+  if (tunnel_ == Tunnel::kAsked) answer_tunnel(granted);
   if (end == EndStream::kYes) response_done();
   sink_.on_exchange_head(wire_bytes, end);
 }
 
+bool Exchange::grants(const ResponseHead& head, EndStream end) const noexcept {
+  if (tunnel_ != Tunnel::kAsked || end == EndStream::kYes) return false;
+  return head_->method() == "CONNECT" ? head.status / 100 == 2 : head.status == 101;
+}
+
+/// With a refusal the request was an ordinary one that ended with its head.
+void Exchange::answer_tunnel(bool granted) {
+  tunnel_ = granted ? Tunnel::kOpen : Tunnel::kNone;
+  refused_ = !granted;
+  if (refused_) waiting_.clear();
+  if (!waiting_.empty() || (granted && ended_ != Ended::kNo))
+    stream_->send_body(waiting_, ended_ != Ended::kNo ? EndStream::kYes : EndStream::kNo);
+  if (!stream_->write_blocked()) unblock();
+}
+
 void Exchange::on_response_body(Buffer& data, EndStream end) {
-  if (end == EndStream::kYes) response_done();
+  if (end == EndStream::kYes) {
+    // The other direction of a tunnel goes on.
+    response_over_ = tunnel_ == Tunnel::kOpen && ended_ == Ended::kNo;
+    if (!response_over_) response_done();
+  }
   sink_.on_exchange_body(data, end);
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <weir/buffer.h>
 #include <weir/message.h>
+#include <weir/stream_info.h>
 
 #include "upstream/cluster.h"
 #include "upstream/failure.h"
@@ -40,6 +41,9 @@ class ExchangeSink {
 /// A reused connection that dies before the first byte of the response may have died before the request reached anybody:
 /// the request is sent once more on a fresh connection if its method is idempotent and what was sent is still there, or if
 /// nothing had been written. A stream that the upstream says it has not acted on (RFC 9113 8.7) is sent once more too.
+///
+/// An upgrade or CONNECT (see http/connection.h) sends nothing but its head before it is granted; what the user gives earlier waits, and
+/// is forgotten if it is refused. Granted, the exchange ends when both directions have.
 ///
 /// Owner: by value in the router filter or callout. Thread: the worker's. One start() per object; cancel() or
 /// destruction ends it at any time.
@@ -93,6 +97,9 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   void send_request();
   void keep(const Buffer& data);
   bool may_retry(const LossFacts& facts) const noexcept;
+  void hold_back(Buffer& data);
+  bool grants(const ResponseHead& head, EndStream end) const noexcept;
+  void answer_tunnel(bool granted);
   void response_done();
   void fail(const Failure& failure);
   void reject_response();
@@ -118,6 +125,9 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   bool retried_ = false;
   bool blocked_ = false;
   bool response_begun_ = false;
+  bool response_over_ = false;  // of a tunnel whose request goes on
+  bool refused_ = false;        // what is still given of the request is for nobody
+  Tunnel tunnel_ = Tunnel::kNone;
 };
 
 }  // namespace weir::upstream

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <vector>
+#include <weir/filter_registry.h>
 
 #include "http/connection.h"
 #include "http/h2/h2.h"
@@ -67,6 +68,15 @@ struct UpstreamHttpOptions {
   bool operator==(const UpstreamHttpOptions&) const = default;
 };
 
+/// One filter of HttpProtocolOptions.http_filters or the router's upstream_http_filters.
+struct HttpFilterPlace {
+  std::string name;
+  std::shared_ptr<const HttpFilterFactory> factory;
+  bool disabled = false;  // unless a route says otherwise
+  bool operator==(const HttpFilterPlace&) const = default;
+};
+using HttpFilters = std::vector<HttpFilterPlace>;  // without the codec at its end
+
 struct ClusterOptions {
   std::string name;
   std::string alt_stat_name;  // name for stats; empty = name
@@ -84,6 +94,7 @@ struct ClusterOptions {
   std::shared_ptr<const net::TransportFactory> transport;  // null: the bytes as they are
   /// Connections that were made with another text of the transport socket are used no more.
   std::string transport_frame;
+  HttpFilters http_filters;
   bool operator==(const ClusterOptions&) const = default;
 };
 

@@ -45,6 +45,8 @@ void UpstreamStream::send_body(Buffer& data, EndStream end) {
   request_ended_ = end == EndStream::kYes;
   writer_->send_body(data, end);
   written(before);
+  if (end == EndStream::kYes && !connection_->multiplexed_ && connection_->codec_->tunnel())
+    connection_->transport_->half_close();
 }
 
 void UpstreamStream::send_trailers(const HeaderMap& trailers) {

@@ -563,6 +563,39 @@ TEST_F(Examples, tls) {
   EXPECT_TRUE(contains(proxy_->admin("/certs"), "config/certs/a.example.com.rsa.crt"));
 }
 
+TEST_F(Examples, websocket) {
+  std::string text = example("websocket");
+  Origin origin;
+  replace_all(text, "port_value: " + std::to_string(upstream_.port()),
+              "port_value: " + std::to_string(origin.port()));
+  start_text(text);
+  const std::string upgrade = "connection: upgrade\r\nupgrade: websocket\r\n";
+  EXPECT_EQ(ask("/other", upgrade).status(), 403);
+  Peer client = proxy_->connect();
+  client.send("GET /chat HTTP/1.1\r\nhost: a.test\r\n" + upgrade + "\r\n");
+  Peer upstream = origin.accept();
+  upstream.read_head();
+  upstream.send(
+      "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n"
+      "upgrade: websocket\r\n\r\nhello");
+  client.read_head();
+  EXPECT_EQ(client.read(5), "hello");
+  client.send("bye");
+  EXPECT_EQ(upstream.read(3), "bye");
+}
+
+TEST_F(Examples, connect) {
+  start("connect");
+  Peer client = proxy_->connect();
+  client.send("CONNECT other.example:443 HTTP/1.1\r\nhost: other.example:443\r\n\r\n");
+  EXPECT_EQ(client.read_message().status(), 404);
+  Peer second = proxy_->connect();
+  second.send("CONNECT db.example:5432 HTTP/1.1\r\nhost: db.example:5432\r\n\r\n");
+  // The origin answers with the head that it was sent.
+  EXPECT_TRUE(second.read_head().starts_with("HTTP/1.1 200 "));
+  EXPECT_EQ(second.read(33), "CONNECT db.example:5432 HTTP/1.1\r");
+}
+
 TEST_F(Examples, unix_socket) {
   start("unix_socket");
   const std::string path = folder_.path() + "/weir-example.sock";

@@ -184,6 +184,9 @@ Fault parse_request_head(char* text, size_t size, size_t first_line, const Codec
     drop_h2c(head.headers);
     resolve_upgrade(head.headers, out);
   }
+  // A length of 0 would be taken for that of what comes after the switch.
+  if (out.asks != Switch::kNone && facts.content_lengths > 0)
+    head.headers.remove(HeaderId::kContentLength);
   const bool keep = line.protocol == Protocol::kHttp11 || facts.connection_keep_alive;
   out.keep_alive = keep && !facts.connection_close ? KeepAlive::kYes : KeepAlive::kNo;
   return kNoFault;

@@ -74,7 +74,7 @@ Fault H1ServerConnection::skip_empty_lines(Buffer& in) {
 void H1ServerConnection::begin_exchange() {
   request_ = RequestPhase::kHead;
   response_ = ResponsePhase::kHead;
-  line_checked_ = continue_sent_ = closing_ = aborted_ = false;
+  line_checked_ = continue_sent_ = closing_ = aborted_ = tunnel_ = false;
   empty_lines_ = 0;
   facts_ = RequestFacts();
   scanner_.reset();
@@ -261,7 +261,7 @@ void H1ServerConnection::send_switch(const ResponseHead& head, const OutgoingFac
   }
   write_response_head(head, shape, facts, options_, out_);
   writer_.start({BodyKind::kUntilClose, 0});
-  closing_ = true;
+  closing_ = tunnel_ = true;
   request_ = RequestPhase::kTunnel;
   release_pipeline();
 }

@@ -27,7 +27,7 @@ class H1ServerConnection final : public ServerConnection, public ResponseWriter 
   bool must_close() const noexcept override { return must_close_; }
   bool request_incomplete() const noexcept override { return request_incomplete_; }
   void start_drain() override { draining_ = true; }
-  bool tunnel() const noexcept override { return request_ == RequestPhase::kTunnel; }
+  bool tunnel() const noexcept override { return receiver_ != nullptr && tunnel_; }
 
   void send_informational(const ResponseHead& head) override;
   void send_head(const ResponseHead& head, EndStream end) override;
@@ -84,6 +84,7 @@ class H1ServerConnection final : public ServerConnection, public ResponseWriter 
   bool pipeline_held_ = false;
   bool closing_ = false;  // this response is the last
   bool aborted_ = false;
+  bool tunnel_ = false;
   uint32_t holds_ = 0;
   RequestFacts facts_;
   HeadScanner scanner_;

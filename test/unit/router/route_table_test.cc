@@ -11,6 +11,22 @@
 namespace weir::test {
 namespace {
 
+TEST(RouteTable, ConnectMatchesItsOwnRoutesAlone) {
+  const auto table = build(table_of(host("any", {"*"}, prefix("everything", ""),
+                                         route_to("tunnel", RouteMatchOptions::Path::kConnect, ""),
+                                         route_to("second", RouteMatchOptions::Path::kConnect, ""),
+                                         prefix("late", "/"))));
+  RequestHead head;
+  head.set_method("CONNECT");
+  head.set_authority("b:443");
+  const router::Route* found = table->match(head, 0);
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->name(), "tunnel");
+  EXPECT_EQ(cluster_of(*table, "b:443", "/"), "everything");
+  head.set_method("GET");  // a filter may have taken the path away
+  EXPECT_EQ(table->match(head, 0), nullptr);
+}
+
 TEST(RouteTable, DomainsInEnvoysOrderOfPreference) {
   const auto table = build(table_of(
       host("any", {"*"}, prefix("any", "/")), host("prefix", {"api.*"}, prefix("prefix", "/")),
@@ -225,6 +241,8 @@ TEST(RouteTable, TenThousandRoutesGiveTheSameAnswerAsTryingEach) {
           break;
         case RouteMatchOptions::Path::kSeparatedPrefix:
           fits = text == key || text.starts_with(key + "/");
+          break;
+        case RouteMatchOptions::Path::kConnect:
           break;
       }
       if (fits) return route.name;
