@@ -29,9 +29,13 @@ function(weir_unit_test target)
   set_tests_properties(${target} PROPERTIES LABELS unit TIMEOUT 300)
 endfunction()
 
-# weir_integration_test(TARGET LABEL label SOURCES file... [LIBS library...]): one executable, a ctest entry per test.
+# weir_integration_test(TARGET LABEL label SOURCES file... [LIBS library...] [TIMEOUT seconds]): one executable, a ctest entry per
+# test.
 function(weir_integration_test target)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "LABEL" "LIBS;SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "LABEL;TIMEOUT" "LIBS;SOURCES")
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
   add_executable(${target} ${ARG_SOURCES})
   weir_test_target(${target})
   target_link_libraries(${target} PRIVATE weir_test_support weir_server ${ARG_LIBS} GTest::gmock GTest::gtest GTest::gtest_main)
@@ -44,5 +48,5 @@ function(weir_integration_test target)
     add_dependencies(${target} guests)
   endif()
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST TEST_PREFIX ${target}: WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
-    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 120)
+    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
 endfunction()

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "base/strings.h"
 
@@ -93,14 +94,19 @@ std::optional<milliseconds> parse_grpc_timeout(std::string_view text) noexcept {
 
 namespace {
 
+/// In the smallest unit that eight digits are enough for.
 void set_grpc_timeout(RequestHead& head, milliseconds value) {
-  constexpr int64_t kMostDigits = 99999999;
-  const bool in_seconds = value.count() > kMostDigits;
+  constexpr int64_t kMost = 99999999;
+  constexpr std::pair<char, int64_t> kUnits[] = {
+      {'m', 1}, {'S', 1000}, {'M', 60 * 1000}, {'H', 3600 * 1000}};
   std::array<char, 24> text;
-  char* end = std::to_chars(text.data(), text.data() + text.size() - 1,
-                            in_seconds ? value.count() / 1000 : value.count())
-                  .ptr;
-  *end++ = in_seconds ? 'S' : 'm';
+  char* end = text.data();
+  for (const auto& [unit, worth] : kUnits) {
+    if (value.count() / worth > kMost) continue;
+    end = std::to_chars(text.data(), text.data() + text.size() - 1, value.count() / worth).ptr;
+    *end++ = unit;
+    break;
+  }
   head.headers.set(kGrpcTimeout,
                    std::string_view(text.data(), static_cast<size_t>(end - text.data())));
 }

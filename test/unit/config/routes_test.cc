@@ -68,33 +68,35 @@ TEST_F(LoaderTest, ReadsRouteMatch) {
 }
 
 TEST_F(LoaderTest, ReadsRouteAction) {
-  auto configuration = good(
-      with_routes("- match: {path_separated_prefix: /api}\n"
-                  "  route:\n"
-                  "    cluster: a\n"
-                  "    cluster_not_found_response_code: NOT_FOUND\n"
-                  "    prefix_rewrite: /v2\n"
-                  "    host_rewrite_literal: inner.example:8080\n"
-                  "    append_x_forwarded_host: true\n"
-                  "    timeout: 0s\n"
-                  "    idle_timeout: 4s\n"
-                  "    priority: HIGH\n"
-                  "  request_headers_to_add:\n"
-                  "  - header: {key: X-Added, value: \"%PROTOCOL%\"}\n"
-                  "    append_action: ADD_IF_ABSENT\n"
-                  "    keep_empty_value: true\n"
-                  "  - {header: {key: x-over, value: v}, append: false}\n"
-                  "  request_headers_to_remove: [X-Gone]\n"
-                  "- match: {path: /w}\n"
-                  "  route:\n"
-                  "    weighted_clusters:\n"
-                  "      clusters:\n"
-                  "      - {name: a, weight: 3, host_rewrite_literal: w}\n"
-                  "      - {name: b, weight: 1, response_headers_to_remove: [server]}\n"
-                  "    regex_rewrite: {pattern: {regex: \"^/w/(.*)\"}, substitution: \"/\\\\1\"}\n"
-                  "    host_rewrite_header: X-Host\n"
-                  "- {match: {prefix: /h}, route: {cluster_header: X-Cluster}}\n",
-                  cluster_named("a") + cluster_named("b")));
+  auto configuration = good(with_routes(
+      "- match: {path_separated_prefix: /api}\n"
+      "  route:\n"
+      "    cluster: a\n"
+      "    cluster_not_found_response_code: NOT_FOUND\n"
+      "    prefix_rewrite: /v2\n"
+      "    host_rewrite_literal: inner.example:8080\n"
+      "    append_x_forwarded_host: true\n"
+      "    timeout: 0s\n"
+      "    idle_timeout: 4s\n"
+      "    max_stream_duration: {max_stream_duration: 5s, grpc_timeout_header_max: 0s,\n"
+      "      grpc_timeout_header_offset: 0.1s}\n"
+      "    priority: HIGH\n"
+      "  request_headers_to_add:\n"
+      "  - header: {key: X-Added, value: \"%PROTOCOL%\"}\n"
+      "    append_action: ADD_IF_ABSENT\n"
+      "    keep_empty_value: true\n"
+      "  - {header: {key: x-over, value: v}, append: false}\n"
+      "  request_headers_to_remove: [X-Gone]\n"
+      "- match: {path: /w}\n"
+      "  route:\n"
+      "    weighted_clusters:\n"
+      "      clusters:\n"
+      "      - {name: a, weight: 3, host_rewrite_literal: w}\n"
+      "      - {name: b, weight: 1, response_headers_to_remove: [server]}\n"
+      "    regex_rewrite: {pattern: {regex: \"^/w/(.*)\"}, substitution: \"/\\\\1\"}\n"
+      "    host_rewrite_header: X-Host\n"
+      "- {match: {prefix: /h}, route: {cluster_header: X-Cluster}}\n",
+      cluster_named("a") + cluster_named("b")));
   const auto& routes = table_of(*configuration).virtual_hosts.at(0).routes;
   const router::RouteActionOptions& first = *routes.at(0).route;
   EXPECT_EQ(routes[0].match.kind, router::RouteMatchOptions::Path::kSeparatedPrefix);
@@ -105,6 +107,10 @@ TEST_F(LoaderTest, ReadsRouteAction) {
   EXPECT_TRUE(first.append_x_forwarded_host);
   EXPECT_EQ(first.timeout, seconds(0));
   EXPECT_EQ(first.idle_timeout.value(), seconds(4));
+  ASSERT_TRUE(first.stream_duration);
+  EXPECT_EQ(first.stream_duration->max.value(), seconds(5));
+  EXPECT_EQ(first.stream_duration->grpc_max.value(), seconds(0));
+  EXPECT_EQ(first.stream_duration->grpc_offset, std::chrono::milliseconds(100));
   EXPECT_TRUE(first.high_priority);
   ASSERT_EQ(routes[0].request_headers.add.size(), 2u);
   EXPECT_EQ(routes[0].request_headers.add[0].name, "x-added");
