@@ -9,6 +9,7 @@
 #include <weir/config_view.h>
 #include <weir/http_filter.h>
 #include <weir/network_filter.h>
+#include <weir/shared_objects.h>
 #include <weir/stats.h>
 
 namespace weir {
@@ -40,6 +41,7 @@ struct FactoryContext {
   StatsScope* root_stats =
       nullptr;  // names from the root, for filters with a stat_prefix of their own; null: `stats`
   const FilterRegistry* registry = nullptr;  // for filters that have filters; null: there are none
+  SharedObjects* shared = nullptr;           // null: nothing is shared
 };
 
 /// For network filters FactoryContext::stats has names from the root, and `name` is the filter's.

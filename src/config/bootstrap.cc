@@ -7,9 +7,13 @@
 #include "config/json_text.h"
 #include "config/listener.h"
 #include "config/parts.h"
+#include "config/resource_file.h"
 
 namespace weir::config {
 namespace {
+
+constexpr std::string_view kClusterType = "envoy.config.cluster.v3.Cluster";
+constexpr std::string_view kListenerType = "envoy.config.listener.v3.Listener";
 
 void read_node(View& root, Configuration& out) {
   auto node = root.child("node");
@@ -76,12 +80,39 @@ void read_own_fields(View& root, Configuration& out) {
   out.old_generation_max_age = root.millis("old_generation_max_age", out.old_generation_max_age);
 }
 
+constexpr std::string_view kConnectionsMonitor =
+    "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig";
+
+void read_overload_manager(View& root, Configuration& out) {
+  auto manager = root.child("overload_manager");
+  if (!manager) return;
+  for (auto& monitor : manager->children("resource_monitors")) {
+    monitor->required_text("name");
+    auto config = monitor->required_child("typed_config");
+    if (!config) continue;
+    const std::string type = config->type();
+    if (type == kConnectionsMonitor) {
+      if (!config->has("max_active_downstream_connections"))
+        config->missing("max_active_downstream_connections");
+      out.max_downstream_connections = static_cast<uint64_t>(
+          config->integer("max_active_downstream_connections", 1, 1, INT64_MAX));
+      continue;
+    }
+    for (const std::string& key : config->keys()) config->ignore({key});
+    if (type.empty())
+      config->missing("@type");
+    else
+      refuse_type(*config, type, {kConnectionsMonitor});
+  }
+  // The number of connections is looked at when one comes.
+  manager->ignore({"refresh_interval"});
+  manager->later({"actions", "loadshed_points", "buffer_factory_config"});
+}
+
 void refuse_later(View& root) {
-  root.later({"dynamic_resources",
-              "cluster_manager",
+  root.later({"cluster_manager",
               "stats_config",
               "stats_sinks",
-              "overload_manager",
               "bootstrap_extensions",
               "hds_config",
               "tracing",
@@ -120,34 +151,57 @@ std::string comparable_text(const Node& node, const Sources& sources) {
   return out + (out.size() > 1 ? ",\"@sources\":" : "\"@sources\":") + uses + "}";
 }
 
-void read_clusters(View& resources, Loading& loading, Configuration& out) {
-  UniqueNames names("cluster");
-  for (auto& cluster : resources.children("clusters")) {
-    loading.views.sources.start_uses();
-    auto options = read_cluster(*cluster, loading);
-    if (!options->name.empty()) names.add(*cluster, "name", options->name);
-    loading.clusters.insert(options->name);
-    out.clusters.push_back(std::move(options));
-    out.cluster_texts.push_back(comparable_text(cluster->node(), loading.views.sources));
-  }
+/// Readers of what may stand in the bootstrap and in files of the discovery services.
+struct Resources {
+  Loading& loading;
+  Configuration& out;
+  UniqueNames cluster_names{"cluster"}, listener_names{"listener"}, addresses{"address"};
+
+  void add_cluster(View& cluster);
+  void add_listener(View& listener);
+};
+
+void Resources::add_cluster(View& cluster) {
+  loading.views.sources.start_uses();
+  auto options = read_cluster(cluster, loading);
+  if (!options->name.empty()) cluster_names.add(cluster, "name", options->name);
+  loading.clusters.insert(options->name);
+  out.clusters.push_back(std::move(options));
+  out.cluster_texts.push_back(comparable_text(cluster.node(), loading.views.sources));
 }
 
-void read_listeners(View& resources, Loading& loading, Configuration& out) {
-  UniqueNames names("listener"), addresses("address");
-  for (auto& listener : resources.children("listeners")) {
-    loading.views.sources.start_uses();
-    static_cast<void>(listener->path());  // whether its socket can be opened is seen later
-    auto options = read_listener(*listener, loading);
-    if (!options->name.empty())
-      names.add(*listener, listener->has("name") ? "name" : "address", options->name);
-    const bool chosen_by_kernel = !options->address.is_unix() && options->address.port() == 0;
-    if (options->address.family() != AF_UNSPEC && !chosen_by_kernel && options->bind_to_port) {
-      addresses.add(*listener, "address", options->address.to_string());
-    }
-    out.listeners.push_back(std::move(options));
-    out.listener_texts.push_back(comparable_text(listener->node(), loading.views.sources));
-    out.listener_frames.push_back(frame_json(listener->node()));
+void Resources::add_listener(View& listener) {
+  loading.views.sources.start_uses();
+  // Whether its socket can be opened is seen later.
+  out.listener_paths.push_back(listener.path());
+  auto options = read_listener(listener, loading);
+  if (!options->name.empty())
+    listener_names.add(listener, listener.has("name") ? "name" : "address", options->name);
+  const bool chosen_by_kernel = !options->address.is_unix() && options->address.port() == 0;
+  if (options->address.family() != AF_UNSPEC && !chosen_by_kernel && options->bind_to_port) {
+    addresses.add(listener, "address", options->address.to_string());
   }
+  for (const proxy::ListenAddress& each : options->additional_addresses) {
+    if (options->bind_to_port && (each.address.is_unix() || each.address.port() != 0))
+      addresses.add(listener, "additional_addresses", each.address.to_string());
+  }
+  out.listeners.push_back(std::move(options));
+  out.listener_texts.push_back(comparable_text(listener.node(), loading.views.sources));
+  out.listener_frames.push_back(frame_json(listener.node()));
+}
+
+std::string dump(const Node& root, const Loading& loading) {
+  std::string out = redacted_json(root);
+  std::string files;
+  for (const auto& [path, node] : loading.files) {
+    if (node == nullptr) continue;
+    files += files.empty() ? "{" : ",";
+    append_json_string(path, files);
+    files += ":" + redacted_json(*node);
+  }
+  if (files.empty()) return out;
+  out.pop_back();
+  return out + (out.size() > 1 ? "," : "") + "\"@files\":" + files + "}}";
 }
 
 }  // namespace
@@ -158,13 +212,25 @@ void read_bootstrap(const Node& root_node, Loading& loading, Configuration& out)
   read_admin(root, out);
   read_own_fields(root, out);
   read_resolver(root, loading.resolver);
+  read_overload_manager(root, out);
   refuse_later(root);
-  if (auto resources = root.child("static_resources")) {
-    loading.secrets.read_static(*resources);
-    read_clusters(*resources, loading, out);  // first: routes name clusters
-    read_listeners(*resources, loading, out);
-  }
-  out.dump_json = redacted_json(root_node);
+  auto fixed = root.child("static_resources");
+  auto dynamic = root.child("dynamic_resources");
+  if (fixed) loading.secrets.read_static(*fixed);
+  if (dynamic) dynamic->later({"ads_config", "lds_resources_locator", "cds_resources_locator"});
+  Resources resources{loading, out};
+  // Clusters first: routes name them.
+  if (fixed)
+    for (auto& cluster : fixed->children("clusters")) resources.add_cluster(*cluster);
+  if (dynamic && dynamic->has("cds_config"))
+    for (auto& cluster : read_resources(*dynamic, "cds_config", kClusterType, loading))
+      resources.add_cluster(*cluster);
+  if (fixed)
+    for (auto& listener : fixed->children("listeners")) resources.add_listener(*listener);
+  if (dynamic && dynamic->has("lds_config"))
+    for (auto& listener : read_resources(*dynamic, "lds_config", kListenerType, loading))
+      resources.add_listener(*listener);
+  out.dump_json = dump(root_node, loading);
 }
 
 }  // namespace weir::config

@@ -1,6 +1,5 @@
 #include "config/cluster.h"
 
-#include <iterator>
 #include <set>
 #include <utility>
 
@@ -8,6 +7,7 @@
 #include "config/http2_options.h"
 #include "config/json_text.h"
 #include "config/parts.h"
+#include "config/resource_file.h"
 #include "config/tls.h"
 #include "router/upstream_filters.h"
 
@@ -25,6 +25,7 @@ constexpr std::string_view kHttpOptions = "envoy.extensions.upstreams.http.v3.Ht
 constexpr std::string_view kRawBuffer =
     "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer";
 
+constexpr std::string_view kAssignment = "envoy.config.endpoint.v3.ClusterLoadAssignment";
 constexpr std::string_view kDnsCluster = "envoy.extensions.clusters.dns.v3.DnsCluster";
 
 bool resolves(ClusterType type) {
@@ -45,8 +46,9 @@ std::optional<EndpointOptions> read_endpoint(View& view, ClusterType type) {
   auto endpoint = view.required_child("endpoint");
   if (!endpoint) return std::nullopt;
   out.hostname = endpoint->text("hostname");
-  endpoint->later({"health_check_config", "additional_addresses"});
+  endpoint->later({"health_check_config"});
   if (resolves(type)) {
+    endpoint->later({"additional_addresses"});
     auto host = read_host(*endpoint, "address");
     if (!host) return std::nullopt;
     out.address = host->address;
@@ -55,6 +57,10 @@ std::optional<EndpointOptions> read_endpoint(View& view, ClusterType type) {
     return out;
   }
   auto address = read_address(*endpoint, "address", PortZero::kRefused);
+  for (auto& more : endpoint->children("additional_addresses")) {
+    if (auto next = read_address(*more, "address", PortZero::kRefused))
+      out.additional_addresses.push_back(next->address);
+  }
   if (!address) return std::nullopt;
   out.address = address->address;
   return out;
@@ -77,9 +83,8 @@ LocalityOptions read_locality(View& view, ClusterType type) {
   return out;
 }
 
-void read_assignment(View& cluster, ClusterOptions& out) {
-  auto view = cluster.child("load_assignment");
-  if (!view) return;
+void read_assignment(View& assignment, ClusterOptions& out) {
+  View* view = &assignment;
   view->required_text("cluster_name");
   view->later({"policy", "named_endpoints"});
   std::set<uint32_t> priorities;
@@ -109,6 +114,10 @@ void read_load_balancing(View& cluster, ClusterOptions& out) {
       break;
     case 3:
       out.lb_policy = upstream::LbPolicy::kRandom;
+      break;
+    case 6:
+      if (out.type != ClusterType::kOriginalDst)
+        cluster.error("lb_policy", "CLUSTER_PROVIDED is for clusters of the type ORIGINAL_DST");
       break;
     default:
       cluster.error("lb_policy", quote(cluster.text("lb_policy")) + " is not supported yet");
@@ -231,6 +240,23 @@ void read_protocol_options(View& cluster, ClusterOptions& out, Loading& loading)
   }
 }
 
+void read_happy_eyeballs(View& view, upstream::HappyEyeballs& out) {
+  using First = upstream::HappyEyeballs::First;
+  constexpr First kFamilies[] = {First::kOfTheList, First::kV4, First::kV6};
+  out.first =
+      kFamilies[view.enumeration("first_address_family_version", {"DEFAULT", "V4", "V6"}, 0)];
+  out.first_count = view.uint32("first_address_family_count", 1, 1);
+}
+
+void read_bind(View& view, ClusterOptions& out) {
+  view.later({"socket_options", "extra_source_addresses", "additional_source_addresses",
+              "local_address_selector"});
+  out.source_freebind = view.boolean("freebind", false);
+  auto source = view.child("source_address");
+  if (!source) return;
+  if (auto address = read_source_address(*source)) out.source = *address;
+}
+
 void read_connection(View& cluster, ClusterOptions& out) {
   out.connect_timeout = cluster.millis("connect_timeout", out.connect_timeout);
   if (out.connect_timeout.count() == 0) cluster.error("connect_timeout", "must be greater than 0");
@@ -240,8 +266,11 @@ void read_connection(View& cluster, ClusterOptions& out) {
     out.keepalive_time_s = keepalive.time_s;
     out.keepalive_interval_s = keepalive.interval_s;
     out.keepalive_probes = keepalive.probes;
-    options->later({"set_local_interface_name_on_upstream_connections", "happy_eyeballs_config"});
+    options->later({"set_local_interface_name_on_upstream_connections"});
+    if (auto happy = options->child("happy_eyeballs_config"))
+      read_happy_eyeballs(*happy, out.happy_eyeballs);
   }
+  if (auto bind = cluster.child("upstream_bind_config")) read_bind(*bind, out);
 }
 
 void read_transport(View& cluster, ClusterOptions& out, Loading& loading) {
@@ -274,14 +303,11 @@ void read_cluster_type(View& extension, const upstream::ResolverOptions& default
 
 void read_type(View& cluster, const upstream::ResolverOptions& defaults, ClusterOptions& out) {
   constexpr ClusterType kTypes[] = {ClusterType::kStatic, ClusterType::kStrictDns,
-                                    ClusterType::kLogicalDns};
+                                    ClusterType::kLogicalDns, ClusterType::kStatic,
+                                    ClusterType::kOriginalDst};
   const size_t type = cluster.enumeration(
       "type", {"STATIC", "STRICT_DNS", "LOGICAL_DNS", "EDS", "ORIGINAL_DST"}, 0);
-  if (type < std::size(kTypes)) {
-    out.type = kTypes[type];
-  } else {
-    cluster.error("type", quote(cluster.text("type")) + " is not supported yet");
-  }
+  out.type = kTypes[type];
   out.dns.resolver = defaults;
   read_cluster_dns(cluster, out.dns);
   if (cluster.has("type") && cluster.has("cluster_type"))
@@ -290,19 +316,55 @@ void read_type(View& cluster, const upstream::ResolverOptions& defaults, Cluster
   if (!resolves(out.type)) out.dns = {};
 }
 
+void read_hosts(View& cluster, Loading& loading, ClusterOptions& out) {
+  const bool found = cluster.text("type") == "EDS" || cluster.text("type") == "3";
+  auto assignment = cluster.child("load_assignment");
+  if (assignment && found)
+    cluster.error("load_assignment", "the hosts of an EDS cluster stand in its eds_config");
+  if (assignment) read_assignment(*assignment, out);
+  if (!found) {
+    cluster.unsupported("eds_cluster_config", "it is for clusters of the type EDS");
+    return;
+  }
+  auto config = cluster.required_child("eds_cluster_config");
+  if (!config) return;
+  const std::string name = config->text("service_name", out.name);
+  auto resource = find_resource(*config, "eds_config", kAssignment, "cluster_name", name, loading);
+  if (resource) read_assignment(*resource, out);
+}
+
+void read_original_dst(View& cluster, ClusterOptions& out) {
+  upstream::OriginalDstOptions& options = out.original_dst;
+  options.cleanup_interval = cluster.millis("cleanup_interval", options.cleanup_interval);
+  if (options.cleanup_interval.count() == 0)
+    cluster.error("cleanup_interval", "must be greater than 0");
+  if (auto config = cluster.child("original_dst_lb_config")) {
+    const std::string name = config->text("http_header_name", "x-envoy-original-dst-host");
+    if (config->boolean("use_http_header", false)) options.header = base::lower(name);
+    options.port_override =
+        static_cast<uint16_t>(config->uint32("upstream_port_override", 0, 0, 65535));
+    config->later({"metadata_key"});
+  }
+  if (out.type != ClusterType::kOriginalDst) {
+    options = {};
+    return;
+  }
+  if (cluster.text("lb_policy") != "CLUSTER_PROVIDED")
+    cluster.error(cluster.has("lb_policy") ? "lb_policy" : "type",
+                  "a cluster of the type ORIGINAL_DST needs \"lb_policy: CLUSTER_PROVIDED\"");
+  if (cluster.has("load_assignment"))
+    cluster.error("load_assignment", "a cluster of the type ORIGINAL_DST has no hosts of its own");
+}
+
 void refuse_later(View& cluster) {
-  cluster.later({"eds_cluster_config",
-                 "load_balancing_policy",
+  cluster.later({"load_balancing_policy",
                  "health_checks",
                  "outlier_detection",
                  "common_lb_config",
                  "lb_subset_config",
                  "ring_hash_lb_config",
                  "maglev_lb_config",
-                 "original_dst_lb_config",
                  "transport_socket_matches",
-                 "upstream_bind_config",
-                 "cleanup_interval",
                  "preconnect_policy",
                  "track_cluster_stats",
                  "track_timeout_budgets",
@@ -338,8 +400,9 @@ std::shared_ptr<const ClusterOptions> read_cluster(View& cluster, Loading& loadi
   out->http.max_requests_per_connection = cluster.uint32("max_requests_per_connection", 0);
   read_protocol_options(cluster, *out, loading);
   read_circuit_breakers(cluster, *out);
+  read_original_dst(cluster, *out);
   refuse_later(cluster);
-  read_assignment(cluster, *out);
+  read_hosts(cluster, loading, *out);
   return out;
 }
 

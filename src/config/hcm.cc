@@ -106,7 +106,6 @@ void read_target_rules(View& hcm, HcmOptions& out) {
 
 void refuse_later(View& hcm) {
   hcm.later({"http3_protocol_options",
-             "rds",
              "scoped_routes",
              "tracing",
              "add_user_agent",
@@ -175,11 +174,9 @@ std::shared_ptr<const HcmOptions> read_hcm(View& hcm, HcmScope& scope) {
   refuse_later(hcm);
   out->filters = read_http_filters(hcm, "http_filters", out->stat_prefix, scope);
   out->upgrades = read_upgrades(hcm, out->stat_prefix, scope);
-  if (!hcm.has("rds") && !hcm.has("scoped_routes") && !hcm.has("route_config"))
-    hcm.missing("route_config");
   const std::vector<proxy::ConfiguredFilter> named = all_filters(hcm, *out);
   RouteScope routes{scope.loading, named};
-  out->routes = read_routes(hcm, "route_config", routes);
+  out->routes = read_routes(hcm, routes);
   // The codec's view points into the finished object, which does not move any more.
   out->codec.default_host_for_http_10 = out->default_host_for_http_10;
   return out;

@@ -40,7 +40,8 @@ std::shared_ptr<const HttpFilterFactory> make_factory(View& config, ConfiguredFi
                          chain.scope.traffic_direction,
                          &chain.scope.loading.context.host,
                          &chain.root_stats,
-                         &registry};
+                         &registry,
+                         &chain.scope.loading.context.host.shared_objects()};
   auto factory = maker(config, context);
   if (!factory && !config.failed()) config.error({}, "the filter refuses this configuration");
   return factory;

@@ -3,7 +3,9 @@
 #include <climits>
 #include <utility>
 
+#include "config/access_log.h"
 #include "config/filter_chain.h"
+#include "config/listener_filters.h"
 #include "config/parts.h"
 
 namespace weir::config {
@@ -25,27 +27,36 @@ void read_socket(View& listener, ListenerOptions& out) {
   out.connection.keepalive_time_s = keepalive.time_s;
   out.connection.keepalive_interval_s = keepalive.interval_s;
   out.connection.keepalive_probes = keepalive.probes;
-  listener.later({"additional_addresses",
-                  "listener_filters",
-                  "listener_filters_timeout",
-                  "continue_on_listener_filters_timeout",
-                  "use_original_dst",
-                  "transparent",
-                  "socket_options",
-                  "tcp_fast_open_queue_length",
-                  "enable_mptcp",
-                  "connection_balance_config",
-                  "drain_type",
-                  "access_log",
-                  "ignore_global_conn_limit",
-                  "bypass_overload_manager",
-                  "udp_listener_config",
-                  "api_listener",
-                  "internal_listener",
-                  "reuse_port",
-                  "deprecated_v1",
-                  "max_connections_to_accept"});
+  out.use_original_dst = listener.boolean("use_original_dst", false);
+  out.ignore_global_limit = listener.boolean("ignore_global_conn_limit", false);
+  out.socket.transparent = listener.boolean("transparent", false);
+  out.socket.fast_open_queue =
+      static_cast<int>(listener.integer("tcp_fast_open_queue_length", 0, 0, INT_MAX));
+  out.socket.options = read_socket_options(listener, "socket_options");
+  if (listener.has("access_log"))
+    out.access_logs = std::make_shared<const std::vector<proxy::AccessLogOptions>>(
+        read_access_logs(listener, "access_log"));
+  listener.later({"enable_mptcp", "connection_balance_config", "drain_type",
+                  "bypass_overload_manager", "udp_listener_config", "api_listener",
+                  "internal_listener", "reuse_port", "deprecated_v1", "max_connections_to_accept"});
   listener.ignore({"metadata"});
+}
+
+void read_additional_addresses(View& listener, ListenerOptions& out) {
+  for (auto& view : listener.children("additional_addresses")) {
+    auto address = read_address(*view, "address", PortZero::kAllowed);
+    view->later({"tcp_keepalive"});
+    proxy::ListenAddress added{{}, out.socket};
+    if (view->has("socket_options")) {
+      if (auto own = view->child("socket_options"))
+        added.socket.options = read_socket_options(*own, "socket_options");
+    }
+    if (!address) continue;
+    added.address = address->address;
+    added.socket.unix_mode = address->unix_mode;
+    added.socket.ipv4_compat = address->ipv4_compat;
+    out.additional_addresses.push_back(std::move(added));
+  }
 }
 
 }  // namespace
@@ -64,7 +75,9 @@ std::shared_ptr<const ListenerOptions> read_listener(View& listener, Loading& lo
     if (out->name.empty()) out->name = out->address.to_string();
   }
   read_socket(listener, *out);
+  read_additional_addresses(listener, *out);
   read_filter_chains(listener, *out, loading);
+  read_listener_filters(listener, *out);
   return out;
 }
 

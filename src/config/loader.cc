@@ -32,7 +32,7 @@ void load_texts(const std::vector<Text>& texts, Diagnostics& diagnostics, Source
     root = root == nullptr ? next : tree.merge(*root, *next);
   }
   ViewContext views{diagnostics, sources};
-  Loading loading{context, views};
+  Loading loading{context, views, tree};
   auto configuration = std::make_unique<Configuration>();
   read_bootstrap(*root, loading, *configuration);
   for (const auto& [path, mark] : views.places)

@@ -55,11 +55,13 @@ struct Configuration {
   std::string node_region, node_zone, node_sub_zone;
   AdminOptions admin;
   ReloadOptions reload;
+  uint64_t max_downstream_connections = UINT64_MAX;  // overload_manager; the greatest number: none
   std::chrono::milliseconds old_generation_max_age{std::chrono::minutes(10)};  // weir's own
   std::vector<std::shared_ptr<const proxy::ListenerOptions>> listeners;
   std::vector<std::shared_ptr<const upstream::ClusterOptions>> clusters;
   /// Canonical JSON text of each listener (with its filters) and cluster, in the same order: equal text, equal meaning. What
   /// the difference of two generations and /config_dump are made from; secrets are redacted in dump_json only.
+  std::vector<std::string> listener_paths;  // "static_resources.listeners[0]"
   std::vector<std::string> listener_texts;
   std::vector<std::string> listener_frames;  // likewise, without what the plugins are made of
   std::vector<std::string> cluster_texts;

@@ -17,7 +17,9 @@ namespace weir::config {
 struct Loading {
   LoadContext& context;
   ViewContext& views;
-  upstream::ResolverOptions resolver{};  // of clusters that have none of their own
+  Tree& tree;                                  // of the nodes of all files
+  std::map<std::string, const Node*> files{};  // of resources, by path; null: not to be read
+  upstream::ResolverOptions resolver{};        // of clusters that have none of their own
   std::set<std::string, std::less<>>
       clusters{};  // names of all clusters, known before the listeners are read
   Secrets secrets{};

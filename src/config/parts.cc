@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <climits>
 
 #include "base/strings.h"
 #include "config/loading.h"
@@ -185,6 +186,29 @@ std::optional<AddressParts> read_address(View& parent, std::string_view field, P
   return kind == "pipe" ? read_pipe(*inner) : read_socket_address(*inner, port_zero);
 }
 
+std::vector<net::SocketOption> read_socket_options(View& parent, std::string_view field) {
+  std::vector<net::SocketOption> out;
+  for (auto& view : parent.children(field)) {
+    net::SocketOption option;
+    option.level = static_cast<int>(view->integer("level", 0, 0, INT_MAX));
+    option.name = static_cast<int>(view->integer("name", 0, 0, INT_MAX));
+    option.when = static_cast<net::SocketOption::When>(
+        view->enumeration("state", {"STATE_PREBIND", "STATE_BOUND", "STATE_LISTENING"}, 0));
+    view->ignore({"description"});
+    view->later({"type"});
+    if (view->one_of({"int_value", "buf_value"}, View::Required::kYes) == "buf_value") {
+      auto bytes = parse_base64(view->text("buf_value"));
+      if (!bytes) view->error("buf_value", "not base64");
+      option.value = bytes.value_or("");
+    } else {
+      const int value = static_cast<int>(view->integer("int_value", 0, INT_MIN, INT_MAX));
+      option.value.assign(reinterpret_cast<const char*>(&value), sizeof value);
+    }
+    out.push_back(std::move(option));
+  }
+  return out;
+}
+
 std::optional<HostParts> read_host(View& parent, std::string_view field) {
   auto address = parent.required_child(field);
   if (!address) return std::nullopt;
@@ -205,6 +229,12 @@ std::optional<HostParts> read_host(View& parent, std::string_view field) {
     return std::nullopt;
   }
   return HostParts{{}, read.host, read.port};
+}
+
+std::optional<net::Address> read_source_address(View& socket) {
+  auto parts = read_socket_address(socket, PortZero::kAllowed);
+  if (!parts) return std::nullopt;
+  return parts->address;
 }
 
 std::optional<net::Address> read_server_address(View& address) {

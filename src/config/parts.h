@@ -8,6 +8,7 @@
 #include "base/regex.h"
 #include "config/view.h"
 #include "net/address.h"
+#include "net/listener.h"
 #include "router/options.h"
 #include "stream/header_ops.h"
 
@@ -28,6 +29,8 @@ struct HostParts {
   uint16_t port = 0;
 };
 std::optional<HostParts> read_host(View& parent, std::string_view field);
+/// A SocketAddress message to connect from: the port may be 0.
+std::optional<net::Address> read_source_address(View& socket);
 /// An Address message that is a DNS server: an IP address with a port, over UDP or TCP.
 std::optional<net::Address> read_server_address(View& address);
 
@@ -38,6 +41,9 @@ struct KeepaliveParts {
   int probes = 0;
 };
 KeepaliveParts read_keepalive(View& parent, std::string_view field);
+
+/// A list of core.v3.SocketOption.
+std::vector<net::SocketOption> read_socket_options(View& parent, std::string_view field);
 
 /// type.v3.FractionalPercent as 0..1. The view is the message.
 double read_fraction(View& percent);

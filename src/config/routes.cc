@@ -4,10 +4,13 @@
 
 #include "base/strings.h"
 #include "config/parts.h"
+#include "config/resource_file.h"
 #include "router/route_table.h"
 
 namespace weir::config {
 namespace {
+
+constexpr std::string_view kRouteConfiguration = "envoy.config.route.v3.RouteConfiguration";
 
 using router::RouteTableOptions;
 using router::VirtualHostOptions;
@@ -65,19 +68,40 @@ VirtualHostOptions read_virtual_host(View& view, RouteScope& scope, UniqueNames&
 
 void check_cluster(View& view, std::string_view field, const std::string& name,
                    const RouteScope& scope) {
-  const auto& clusters = scope.loading.clusters;
-  if (name.empty() || !scope.validate_clusters || clusters.count(name) > 0) return;
+  if (scope.validate_clusters) check_cluster(view, field, name, scope.loading);
+}
+
+void check_cluster(View& view, std::string_view field, const std::string& name,
+                   const Loading& loading) {
+  const auto& clusters = loading.clusters;
+  if (name.empty() || clusters.count(name) > 0) return;
   const std::vector<std::string_view> known(clusters.begin(), clusters.end());
   view.error(field, "unknown cluster " + quote(name) + suggestion(name, known));
 }
 
-std::shared_ptr<const router::RouteTable> read_routes(View& hcm, std::string_view field,
-                                                      RouteScope& scope) {
-  auto view = hcm.child(field);
+namespace {
+
+std::unique_ptr<View> find_routes(View& hcm, Loading& loading) {
+  const auto required = hcm.has("scoped_routes") ? View::Required::kNo : View::Required::kYes;
+  const std::string_view kind = hcm.one_of({"route_config", "rds"}, required);
+  if (kind.empty()) return nullptr;
+  if (kind == "route_config") return hcm.child(kind);
+  auto rds = hcm.child("rds");
+  if (!rds) return nullptr;
+  const std::string name = rds->required_text("route_config_name");
+  if (name.empty()) return nullptr;
+  return find_resource(*rds, "config_source", kRouteConfiguration, "name", name, loading);
+}
+
+}  // namespace
+
+std::shared_ptr<const router::RouteTable> read_routes(View& hcm, RouteScope& scope) {
+  auto view = find_routes(hcm, scope.loading);
   if (!view) return nullptr;
+  scope.validate_clusters = hcm.has("route_config");
   RouteTableOptions table;
   table.name = view->text("name");
-  scope.validate_clusters = view->boolean("validate_clusters", true);
+  scope.validate_clusters = view->boolean("validate_clusters", scope.validate_clusters);
   scope.max_direct_body = view->uint32("max_direct_response_body_size_bytes", 4096);
   table.max_direct_response_body_size = scope.max_direct_body;
   table.most_specific_header_mutations_wins =

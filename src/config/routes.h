@@ -19,9 +19,9 @@ struct RouteScope {
   uint32_t max_direct_body = 4096;
 };
 
-/// RouteConfiguration in `field`; null after an error.
-std::shared_ptr<const router::RouteTable> read_routes(View& hcm, std::string_view field,
-                                                      RouteScope& scope);
+/// The route_config of a connection manager, or the one that its rds names; null after an error. Routes from a file may name
+/// clusters that there are not, unless it says validate_clusters: as in Envoy.
+std::shared_ptr<const router::RouteTable> read_routes(View& hcm, RouteScope& scope);
 
 /// One route.v3.Route; the view is the message.
 router::RouteOptions read_route(View& route, RouteScope& scope);
@@ -32,5 +32,8 @@ router::FilterOverrides read_filter_overrides(View& level, RouteScope& scope);
 /// Reports `name`, the value of `field`, if no cluster has it.
 void check_cluster(View& view, std::string_view field, const std::string& name,
                    const RouteScope& scope);
+
+void check_cluster(View& view, std::string_view field, const std::string& name,
+                   const Loading& loading);
 
 }  // namespace weir::config

@@ -24,6 +24,12 @@ Result<std::string> read_regular(const std::string& path) {
 }  // namespace
 
 Result<std::string_view> Sources::read(const std::string& path) {
+  auto bytes = read_apart(path);
+  uses_["file:" + path] = contents_.find(path)->second.digest;
+  return bytes;
+}
+
+Result<std::string_view> Sources::read_apart(const std::string& path) {
   record(path);
   auto found = contents_.find(path);
   if (found == contents_.end()) {
@@ -31,7 +37,6 @@ Result<std::string_view> Sources::read(const std::string& path) {
     if (file.bytes) file.digest = base::sha256_hex(*file.bytes);
     found = contents_.emplace(path, std::move(file)).first;
   }
-  uses_["file:" + path] = found->second.digest;
   if (!found->second.bytes) return fail(found->second.bytes.error());
   return std::string_view(*found->second.bytes);
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 #include <weir/result.h>
 
@@ -21,12 +22,20 @@ class Sources {
   Result<std::string_view> read(const std::string& path);
   /// Null if the variable is not set.
   std::optional<std::string> environment(const std::string& name);
+  /// As read(); the caller says with note() what of it the part depends on.
+  Result<std::string_view> read_apart(const std::string& path);
+  /// The part that is being read depends on something of this digest.
+  void note(const std::string& name, std::string digest) { uses_[name] = std::move(digest); }
   /// A file that the caller reads itself.
   void record(const std::string& path);
   const std::vector<std::string>& files() const noexcept { return files_; }
 
   /// From here on uses() gathers anew.
   void start_uses() { uses_.clear(); }
+  using Uses = std::map<std::string, std::string>;
+  /// What was gathered so far, which starts anew / comes to what is gathered now.
+  Uses take_uses() { return std::exchange(uses_, {}); }
+  void add_uses(Uses&& uses) { uses_.merge(uses); }
   /// `{"file:a.wasm":"<sha256>"}`: equal text, equal contents. Empty if nothing was used.
   std::string uses_json() const;
 
@@ -36,8 +45,8 @@ class Sources {
     std::string digest;
   };
   std::map<std::string, File> contents_;
-  std::vector<std::string> files_;           // in order of first mention
-  std::map<std::string, std::string> uses_;  // "file:<name>" or "environment:<name>" -> digest
+  std::vector<std::string> files_;  // in order of first mention
+  Uses uses_;                       // "file:<name>" or "environment:<name>" -> digest
 };
 
 }  // namespace weir::config

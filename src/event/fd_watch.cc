@@ -10,16 +10,18 @@ FdWatch::~FdWatch() {
   if (write_event_ != nullptr) event_free(write_event_);
 }
 
-void FdWatch::attach(int fd) {
+void FdWatch::attach(int fd, Trigger trigger) {
   WEIR_CHECK(fd_ < 0 && fd >= 0);
   fd_ = fd;
+  trigger_ = trigger;
 }
 
 struct event* FdWatch::event_of(unsigned which) {
   struct event*& event = which == kRead ? read_event_ : write_event_;
   if (event == nullptr) {
+    const int edge = trigger_ == Trigger::kEdge ? EV_ET : 0;
     event = event_new(loop_.base_, fd_,
-                      static_cast<short>((which == kRead ? EV_READ : EV_WRITE) | EV_PERSIST),
+                      static_cast<short>((which == kRead ? EV_READ : EV_WRITE) | EV_PERSIST | edge),
                       &FdWatch::trampoline, this);
     WEIR_CHECK(event != nullptr);
   }

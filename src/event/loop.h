@@ -144,7 +144,7 @@ class Loop {
   SystemTime system_now_{};
 };
 
-/// Readiness of a file descriptor, level-triggered. Owner: by value in the object that owns the fd; must be
+/// Readiness of a file descriptor, level-triggered if nothing else is said. Owner: by value in the object that owns the fd; must be
 /// destroyed (or disarm()ed) before the fd is closed.
 class FdWatch {
  public:
@@ -158,8 +158,10 @@ class FdWatch {
   FdWatch(const FdWatch&) = delete;
   FdWatch& operator=(const FdWatch&) = delete;
 
+  /// When a callback comes: as long as the fd is ready, or once each time that something more has happened to it.
+  enum class Trigger : bool { kLevel, kEdge };
   /// Requires: not attached yet.
-  void attach(int fd);
+  void attach(int fd, Trigger trigger = Trigger::kLevel);
   /// Sets the events to wait for (kRead | kWrite or 0). Cheap when nothing changes.
   void want(unsigned events);
   unsigned wanted() const noexcept { return wanted_; }
@@ -175,6 +177,7 @@ class FdWatch {
   struct event* write_event_ = nullptr;
   int fd_ = -1;
   unsigned wanted_ = 0;
+  Trigger trigger_ = Trigger::kLevel;
 };
 
 }  // namespace weir::event

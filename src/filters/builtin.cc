@@ -10,8 +10,33 @@
 #include "filters/http/header_mutation/header_mutation_filter.h"
 #include "filters/http/health_check/health_check_filter.h"
 #include "filters/http/local_ratelimit/local_ratelimit_filter.h"
+#include "filters/network/connection_limit/connection_limit_filter.h"
+#include "filters/network/direct_response/direct_response_filter.h"
+#include "filters/network/echo/echo_filter.h"
+#include "filters/network/local_ratelimit/local_ratelimit_filter.h"
+#include "filters/network/rbac/rbac_filter.h"
+#include "filters/network/sni_cluster/sni_cluster_filter.h"
+#include "filters/network/tcp_proxy/tcp_proxy_filter.h"
 
 namespace weir::filters {
+
+namespace {
+
+void add_network_filters(FilterRegistry& registry) {
+  registry.add_network("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy", &make_tcp_proxy);
+  registry.add_network("envoy.extensions.filters.network.echo.v3.Echo", &make_echo);
+  registry.add_network("envoy.extensions.filters.network.direct_response.v3.Config",
+                       &make_direct_response);
+  registry.add_network("envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit",
+                       &make_connection_limit);
+  registry.add_network("envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit",
+                       &make_network_local_ratelimit);
+  registry.add_network("envoy.extensions.filters.network.rbac.v3.RBAC", &make_network_rbac);
+  registry.add_network("envoy.extensions.filters.network.sni_cluster.v3.SniCluster",
+                       &make_sni_cluster);
+}
+
+}  // namespace
 
 void add_builtin_filters(FilterRegistry& registry) {
   registry.add_http("envoy.extensions.filters.http.buffer.v3.Buffer", &make_buffer);
@@ -28,6 +53,7 @@ void add_builtin_filters(FilterRegistry& registry) {
                     &make_health_check);
   registry.add_http("envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
                     &make_local_ratelimit);
+  add_network_filters(registry);
 }
 
 }  // namespace weir::filters

@@ -23,6 +23,7 @@ class Address {
   bool is_ipv6() const noexcept { return storage_.ss_family == AF_INET6; }
   int family() const noexcept { return storage_.ss_family; }
   bool is_loopback() const noexcept;
+  bool is_wildcard() const noexcept;  // 0.0.0.0 or ::
   uint16_t port() const noexcept;
   Address with_port(uint16_t port) const;
   std::string ip_text() const;  // "127.0.0.1"; the path for Unix sockets

@@ -10,6 +10,7 @@
 #include "event/loop.h"
 #include "net/address.h"
 #include "net/byte_filter.h"
+#include "net/connect_race.h"
 #include "net/transport.h"
 
 namespace weir::net {
@@ -52,10 +53,12 @@ class Connection : public event::Deferrable {
   /// An accepted socket; takes ownership of `fd`.
   static std::unique_ptr<Connection> accepted(event::Loop& loop, int fd, const Address& remote,
                                               const ConnectionOptions& options);
-  /// Starts connecting; the outcome comes by on_connected() or on_error() from the loop.
+  /// Starts connecting; the outcome comes by on_connected() or on_error() from the loop. The timeout is for all addresses of
+  /// the plan together.
   static Result<std::unique_ptr<Connection>> connect(event::Loop& loop, const Address& to,
                                                      std::chrono::milliseconds timeout,
-                                                     const ConnectionOptions& options);
+                                                     const ConnectionOptions& options,
+                                                     const ConnectPlan& plan = {});
   ~Connection() override;
 
   void set_sink(ConnectionSink& sink) noexcept { sink_ = &sink; }
@@ -123,6 +126,10 @@ class Connection : public event::Deferrable {
   /// (one non-blocking peek).
   bool still_alive() const noexcept;
 
+  /// For the ConnectRace: another socket takes the place of the one that has not connected.
+  enum class Taken : uint8_t { kConnecting, kConnected };
+  void take_socket(int fd, const Address& remote, Taken state);
+
  private:
   static constexpr size_t kMaxReadBlocks = 8;
   // A close that is to wait for no FIN still gives a slow reader this long, counted from its last progress.
@@ -141,6 +148,7 @@ class Connection : public event::Deferrable {
   bool finish_handshake();
   void discard_input();
   void finish_connect();
+  void connected();
   void deliver();
   void deliver_filtered(ReadEnd end);
   void filter_output();
@@ -168,6 +176,7 @@ class Connection : public event::Deferrable {
   event::EndOfTurn end_of_turn_;
   event::Timer timer_;                    // connect or handshake timeout, then linger
   std::unique_ptr<Transport> transport_;  // null: the socket itself
+  std::unique_ptr<ConnectRace> race_;     // while it connects, if the host has more addresses
   struct Filtered {
     ByteFilter& filter;
     Buffer raw{};          // read, not yet filtered

@@ -7,6 +7,10 @@ namespace weir::net {
 
 void Connection::set_byte_filter(ByteFilter& filter) {
   filtered_ = std::make_unique<Filtered>(Filtered{filter});
+  if (in_.empty()) return;
+  filtered_->raw = std::move(in_);
+  arrived_ = true;
+  end_of_turn_.schedule();
 }
 
 // ---- reading ------------------------------------------------------------------------------------------------------------

@@ -79,27 +79,36 @@ std::unique_ptr<Connection> Connection::accepted(event::Loop& loop, int fd, cons
 
 Result<std::unique_ptr<Connection>> Connection::connect(event::Loop& loop, const Address& to,
                                                         milliseconds timeout,
-                                                        const ConnectionOptions& options) {
-  const int fd = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) {
-    const Code code = errno == EMFILE || errno == ENFILE ? Code::kExhausted : Code::kSystem;
-    return fail(code, Side::kUpstream, base::concat("socket: ", std::strerror(errno)));
+                                                        const ConnectionOptions& options,
+                                                        const ConnectPlan& plan) {
+  ConnectPlan rest = plan;
+  const Address* target = &to;
+  int error = 0;
+  int fd = begin_connect(*target, plan, error);
+  // An address that cannot even be tried costs no head start.
+  while (fd >= 0 && error != 0 && error != EINPROGRESS && !rest.more.empty()) {
+    ::close(fd);
+    target = &rest.more.front();
+    rest.more = rest.more.subspan(1);
+    fd = begin_connect(*target, plan, error);
   }
-  std::unique_ptr<Connection> connection(new Connection(loop, fd, to, options));
+  if (fd < 0) {
+    const Code code = error == EMFILE || error == ENFILE ? Code::kExhausted : Code::kSystem;
+    return fail(code, Side::kUpstream, base::concat("socket: ", std::strerror(error)));
+  }
+  std::unique_ptr<Connection> connection(new Connection(loop, fd, *target, options));
   connection->side_ = Side::kUpstream;
   connection->connecting_ = true;
   connection->started_ = true;
-  int result = 0;
-  do {
-    result = ::connect(fd, to.raw(), to.raw_size());
-  } while (result < 0 && errno == EINTR);
-  if (result == 0) {
+  if (error == 0) {
     connection->end_of_turn_.schedule();  // established at once (Unix sockets): said by the loop
-  } else if (errno == EINPROGRESS) {
+  } else if (error == EINPROGRESS) {
     connection->watch_.want(FdWatch::kWrite);
     if (timeout > milliseconds(0)) connection->timer_.arm(timeout);
+    if (!rest.more.empty())
+      connection->race_ = std::make_unique<ConnectRace>(*connection, loop, rest);
   } else {
-    connection->fail_later(Code::kConnectFailed, errno, "connect");
+    connection->fail_later(Code::kConnectFailed, error, "connect");
   }
   return connection;
 }
@@ -108,10 +117,25 @@ void Connection::finish_connect() {
   int error = 0;
   socklen_t size = sizeof error;
   if (::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-  if (error != 0) {
-    fail_later(Code::kConnectFailed, error, "connect");
-    return;
-  }
+  if (error == 0) return connected();
+  if (race_ && race_->replace_failed()) return;
+  fail_later(Code::kConnectFailed, error, "connect");
+}
+
+void Connection::take_socket(int fd, const Address& remote, Taken state) {
+  watch_.disarm();
+  ::close(fd_);
+  fd_ = fd;
+  remote_ = remote;
+  local_ = {};
+  watch_.attach(fd);
+  apply_options();
+  if (state == Taken::kConnected) return connected();
+  watch_.want(FdWatch::kWrite);
+}
+
+void Connection::connected() {
+  race_.reset();
   connecting_ = false;
   // The timer goes on: it covers both.
   if (handshaking_) return read_transport();
@@ -177,6 +201,7 @@ void Connection::close(How how) noexcept {
     transport_->end_writing(fd_);
   if (how == How::kReset) reset_at_close(fd_);
   watch_.disarm();
+  race_.reset();
   timer_.cancel();
   ::close(std::exchange(fd_, -1));
   in_.clear();
@@ -201,6 +226,7 @@ void Connection::fail_later(Code code, int error, std::string_view what) {
   out_.clear();
   // A broken socket is always ready: watching it on would spin.
   watch_.want(0);
+  race_.reset();
   timer_.cancel();
   end_of_turn_.schedule();
 }

@@ -1,4 +1,5 @@
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,6 +33,19 @@ tl::unexpected<Error> socket_error(std::string_view what, const Address& address
               base::concat(what, " ", address.to_string(), ": ", std::strerror(error)));
 }
 
+// The options of the configuration for this moment.
+Result<void> apply_own(int fd, const Address& address, const SocketOptions& options,
+                       SocketOption::When when) {
+  for (const SocketOption& each : options.options) {
+    if (each.when != when) continue;
+    if (::setsockopt(fd, each.level, each.name, each.value.data(),
+                     static_cast<socklen_t>(each.value.size())) != 0)
+      return socket_error(base::concat("socket option ", each.level, "/", each.name, " of"),
+                          address, errno);
+  }
+  return {};
+}
+
 Result<Fd> make_socket(const Address& address, const SocketOptions& options) {
   Fd fd(::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (fd.value < 0) return socket_error("socket for", address, errno);
@@ -46,6 +60,12 @@ Result<Fd> make_socket(const Address& address, const SocketOptions& options) {
   if (options.freebind && !address.is_unix() && !set(IPPROTO_IP, IP_FREEBIND, 1)) {
     return socket_error("IP_FREEBIND for", address, errno);
   }
+  if (options.transparent && !address.is_unix() &&
+      !(address.is_ipv6() ? set(IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
+                          : set(IPPROTO_IP, IP_TRANSPARENT, 1)))
+    return socket_error("IP_TRANSPARENT for", address, errno);
+  if (auto done = apply_own(fd.value, address, options, SocketOption::When::kBeforeBind); !done)
+    return fail(std::move(done).error());
   return fd;
 }
 
@@ -96,8 +116,16 @@ Result<std::unique_ptr<ListenSocket>> ListenSocket::bind_and_listen(const Addres
       ::chmod(address.ip_text().c_str(), static_cast<mode_t>(options.unix_mode)) != 0) {
     return socket_error("chmod of", address, errno);
   }
+  if (options.fast_open_queue > 0 && !address.is_unix() &&
+      ::setsockopt(fd.value, IPPROTO_TCP, TCP_FASTOPEN, &options.fast_open_queue,
+                   sizeof options.fast_open_queue) != 0)
+    return socket_error("TCP_FASTOPEN for", address, errno);
+  if (auto done = apply_own(fd.value, address, options, SocketOption::When::kBound); !done)
+    return fail(std::move(done).error());
   if (::listen(fd.value, options.backlog) != 0)
     return socket_error("cannot listen on", address, errno);
+  if (auto done = apply_own(fd.value, address, options, SocketOption::When::kListening); !done)
+    return fail(std::move(done).error());
   WEIR_TRY(local, local_address(fd.value, address));
   std::unique_ptr<ListenSocket> socket(new ListenSocket(std::exchange(fd.value, -1), local));
   if (has_path(address)) socket->inode_ = inode_of(address.ip_text());

@@ -12,11 +12,24 @@
 
 namespace weir::net {
 
+/// setsockopt of the configuration's own.
+struct SocketOption {
+  enum class When : uint8_t { kBeforeBind, kBound, kListening };
+  int level = 0;
+  int name = 0;
+  std::string value;  // bytes
+  When when = When::kBeforeBind;
+  bool operator==(const SocketOption&) const = default;
+};
+
 struct SocketOptions {
   int backlog = 1024;
   bool reuse_port = true;
   bool ipv4_compat = false;  // IPv6 wildcard takes IPv4 too
   bool freebind = false;
+  bool transparent = false;  // IP_TRANSPARENT: also connections to addresses of others (TPROXY)
+  int fast_open_queue = 0;   // TCP_FASTOPEN; 0 = off
+  std::vector<SocketOption> options{};
   int unix_mode = 0;  // permission bits of a Unix socket; 0 = umask's
   bool operator==(const SocketOptions&) const = default;
 };

@@ -23,7 +23,11 @@ Result<std::shared_ptr<const ChainRuntime>> ChainRuntime::make(
         store.scope(base::concat("listener.", stat_prefix_of(*runtime->listener_, bound), ".ssl."));
     runtime->tls_stats_ = std::make_shared<const net::tls::Stats>(*scope, *transport);
   }
-  if (!runtime->is_http()) return runtime;
+  if (!runtime->is_http()) {
+    WEIR_TRY(opened, open_logs(runtime->chain_->access_logs, logs));
+    runtime->logs_ = std::move(opened);
+    return runtime;
+  }
   const HcmOptions& hcm = runtime->hcm();
   auto stats = std::make_shared<const DownstreamStats>(DownstreamStats{
       HcmStats(store, hcm.stat_prefix),

@@ -62,6 +62,7 @@ class ChainRuntime {
 
   const ListenerOptions& listener() const noexcept { return *listener_; }
   const FilterChainOptions& chain() const noexcept { return *chain_; }
+  const std::shared_ptr<const FilterChainOptions>& shared_chain() const noexcept { return chain_; }
   uint64_t generation() const noexcept { return generation_; }
   bool is_http() const noexcept { return chain_->hcm != nullptr; }
   /// Null without TLS.

@@ -64,7 +64,11 @@ ListenerStats::ListenerStats(StatsScope& scope)
       cx_destroy(scope.counter("downstream_cx_destroy")),
       cx_transport_timeout(scope.counter("downstream_cx_transport_socket_connect_timeout")),
       cx_active(scope.gauge("downstream_cx_active")),
-      cx_length_ms(scope.histogram("downstream_cx_length_ms")) {}
+      cx_length_ms(scope.histogram("downstream_cx_length_ms")),
+      pre_cx_timeout(scope.counter("downstream_pre_cx_timeout")),
+      no_filter_chain_match(scope.counter("no_filter_chain_match")),
+      global_cx_overflow(scope.counter("downstream_global_cx_overflow")),
+      pre_cx_active(scope.gauge("downstream_pre_cx_active")) {}
 
 ListenerHttpStats::ListenerHttpStats(stats::Store& store, std::string_view listener_stat_prefix,
                                      std::string_view http_prefix)

@@ -48,6 +48,8 @@ struct ListenerStats {
   Counter &cx_total, &cx_destroy, &cx_transport_timeout;
   Gauge& cx_active;
   Histogram& cx_length_ms;
+  Counter &pre_cx_timeout, &no_filter_chain_match, &global_cx_overflow;
+  Gauge& pre_cx_active;
 };
 
 /// "listener.<address>.http.<stat_prefix>.*".

@@ -40,6 +40,7 @@ void HttpSession::start() {
   if (born_draining()) start_drain();
   arm_idle();
   if (scope_->max_duration.count() > 0) duration_timer_.arm(scope_->max_duration);
+  put_filters();
   connection_->start();
   WEIR_LOG(kConnection, kDebug, "connection accepted",
            {{"connection", connection_->id()},
@@ -435,7 +436,7 @@ void HttpSession::finish(Ended ended, std::string_view why) {
             {"why", why_closed_ != nullptr ? std::string_view(why_closed_) : why},
             {"requests", requests_},
             {"duration_ms", length}});
-  end();
+  end(local ? CloseEvent::kLocal : CloseEvent::kRemote);
 }
 
 }  // namespace weir::proxy

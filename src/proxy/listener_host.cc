@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "proxy/handshake.h"
-#include "proxy/http_session.h"
 
 namespace weir::proxy {
 
@@ -12,6 +11,7 @@ ListenerHost::ListenerHost(SessionDeps& deps, const net::Address& local)
     : deps_(deps),
       local_(local),
       local_text_(local.to_string()),
+      wildcard_(local.is_wildcard()),
       retire_timer_(deps.loop, &on_retire_timer, this) {}
 
 ListenerHost::~ListenerHost() {
@@ -84,77 +84,7 @@ void ListenerHost::on_retire_timer(void* self) {
   if (!host.retired_.empty()) host.retire_timer_.arm(kRetiredIdleGrace);
 }
 
-// ---- connections ------------------------------------------------------------------------------------------------------------
-
-void ListenerHost::on_accept(int fd, const net::Address& remote) {
-  AcceptedConnection accepted;
-  accepted.connection =
-      net::Connection::accepted(deps_.loop, fd, remote, runtime_->options().connection);
-  accepted.info = describe(*accepted.connection);
-  serve(std::move(accepted), *chains_.front());
-}
-
-ConnectionInfo ListenerHost::describe(net::Connection& connection) {
-  ConnectionInfo info;
-  info.id = connection.id();
-  info.start_time = deps_.loop.system_now();
-  info.remote_address = connection.remote().to_string();
-  if (!connection.remote().is_unix()) info.remote_ip = connection.remote().ip_text();
-  info.direct_remote_address = info.remote_address;
-  info.local_address = local_text_;
-  info.listener_name = name();
-  return info;
-}
-
-void ListenerHost::serve(AcceptedConnection accepted, ChainSlot& chain) {
-  const ChainRuntime& runtime = *chain.current();
-  const FilterChainOptions& options = runtime.chain();
-  if (options.transport == nullptr) return begin_session(std::move(accepted), chain);
-  net::TransportHints hints;
-  hints.tls_stats = runtime.tls_stats();
-  accepted.connection->set_transport(options.transport->make(hints));
-  auto handshake = std::make_unique<Handshake>(*this, chain, std::move(accepted));
-  handshake->index_ = handshakes_.size();
-  ++chain.sessions_;
-  Handshake& added = *handshake;
-  handshakes_.push_back(std::move(handshake));
-  added.start(options.transport_connect_timeout);
-}
-
-void ListenerHost::begin_session(AcceptedConnection accepted, ChainSlot& chain) {
-  auto session = std::make_unique<HttpSession>(deps_, *this, chain, std::move(accepted));
-  session->index_ = sessions_.size();
-  Session& added = *session;
-  sessions_.push_back(std::move(session));
-  added.start();
-}
-
-void ListenerHost::handshake_done(Handshake& handshake) {
-  // The session first: the chain must not be empty in between.
-  begin_session(std::move(handshake.accepted_), handshake.chain_);
-  forget(handshake);
-}
-
-void ListenerHost::handshake_failed(Handshake& handshake, const Error& error) {
-  const ListenerStats& all = stats();
-  all.cx_total.inc();
-  all.cx_destroy.inc();
-  if (error.code == Code::kConnectTimeout) all.cx_transport_timeout.inc();
-  forget(handshake);
-}
-
-void ListenerHost::forget(Handshake& handshake) {
-  ChainSlot& chain = handshake.chain_;
-  const size_t index = handshake.index_;
-  std::unique_ptr<Handshake> gone = std::move(handshakes_[index]);
-  if (index + 1 != handshakes_.size()) {
-    handshakes_[index] = std::move(handshakes_.back());
-    handshakes_[index]->index_ = index;
-  }
-  handshakes_.pop_back();
-  deps_.loop.defer_delete(std::move(gone));
-  leave(chain);
-}
+// ---- sessions --------------------------------------------------------------------------------------------------------------
 
 void ListenerHost::start_drain() {
   draining_ = true;
@@ -164,9 +94,11 @@ void ListenerHost::start_drain() {
 void ListenerHost::close_idle() {
   // Backwards: a session that goes is replaced by the last.
   for (size_t i = sessions_.size(); i-- > 0;) sessions_[i]->close_if_idle();
+  for (size_t i = pending_.size(); i-- > 0;) pending_[i]->refuse("drain");
 }
 
 void ListenerHost::close_all() {
+  while (!pending_.empty()) pending_.back()->refuse("cut at the end of a drain");
   while (!handshakes_.empty()) {
     Handshake& last = *handshakes_.back();
     last.accepted_.connection->close(net::Connection::How::kReset);
@@ -196,6 +128,10 @@ void ListenerHost::leave(ChainSlot& chain) {
     deps_.loop.defer_delete(std::move(*slot));
     retired_.erase(slot);
   }
+  tell_if_empty();
+}
+
+void ListenerHost::tell_if_empty() {
   if (session_count() == 0 && on_empty_ != nullptr) on_empty_(on_empty_argument_);
 }
 

@@ -12,6 +12,8 @@
 #include "net/connection.h"
 #include "net/listener.h"
 #include "net/transport.h"
+#include "proxy/chain_match.h"
+#include "proxy/listener_filter.h"
 #include "proxy/options.h"
 
 namespace weir::proxy {
@@ -31,10 +33,28 @@ struct FilterChainOptions {
   /// A chain whose frame differs from that of the generation before lets its connections go: transport socket, codec type, and
   /// whether it is HTTP.
   std::string frame;
+  FilterChainMatch match;
+  /// What its meaning depends on, as text: chains of two generations with equal texts are the same object.
+  std::string text;
   std::shared_ptr<const net::TransportFactory> transport;            // null: the bytes as they are
   Milliseconds transport_connect_timeout{std::chrono::seconds(15)};  // 0 = none
   std::vector<ConfiguredNetworkFilter> filters;                      // those before `hcm`
   std::shared_ptr<const HcmOptions> hcm;                             // null: no HTTP
+  std::vector<AccessLogOptions> access_logs;  // of a terminal filter; HTTP has its own
+};
+
+struct ListenAddress {
+  net::Address address;
+  net::SocketOptions socket;
+};
+
+/// Makes a listener filter when the address is bound. Immutable.
+class ListenerFilterMaker {
+ public:
+  virtual ~ListenerFilterMaker() = default;
+  /// `listener` is the scope "listener.<address>.", `root` has names from the root.
+  virtual std::shared_ptr<const ListenerFilter> make(StatsScope& listener,
+                                                     StatsScope& root) const = 0;
 };
 
 struct ListenerOptions {
@@ -45,6 +65,15 @@ struct ListenerOptions {
   uint32_t accept_batch = 16;         // max_connections_to_accept_per_socket_event
   net::ConnectionOptions connection;  // buffer limit, TCP keepalive
   bool bind_to_port = true;
+  /// Connections go to the listener that their original destination names, if there is one.
+  bool use_original_dst = false;
+  bool ignore_global_limit = false;  // ignore_global_conn_limit
+  std::vector<ListenAddress> additional_addresses;
+  std::vector<std::shared_ptr<const ListenerFilterMaker>> filters;
+  Milliseconds filters_timeout{std::chrono::seconds(15)};  // 0 = none
+  bool continue_on_filters_timeout = false;
+  /// Of connections. Shared, because a listener may be copied to take over chains of the generation before.
+  std::shared_ptr<const std::vector<AccessLogOptions>> access_logs;  // null: none
   std::string traffic_direction = "UNSPECIFIED";
   std::vector<std::shared_ptr<const FilterChainOptions>> filter_chains;
   std::shared_ptr<const FilterChainOptions> default_filter_chain;  // null: none

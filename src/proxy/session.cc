@@ -14,6 +14,7 @@ Session::Session(SessionDeps& deps, ListenerHost& host, ChainSlot& chain,
       connection_(std::move(accepted.connection)),
       info_(std::move(accepted.info)),
       listener_stats_(host.stats()),
+      share_(std::move(accepted.share)),
       started_(deps.loop.now()) {
   ++chain_.sessions_;
   info_.filter_chain_name = chain_.name();
@@ -30,10 +31,29 @@ uint64_t Session::age_ms() const noexcept {
   return static_cast<uint64_t>(age.count());
 }
 
-void Session::end() {
+void Session::put_filters() {
+  const FilterChainOptions& options = current()->chain();
+  if (options.filters.empty()) return;
+  filters_.reset(new Filters{
+      {},
+      stream::NetworkChain({deps_.loop, deps_.worker, deps_.callouts, *connection_, info_, nullptr,
+                            current()->listener().connection.buffer_limit})});
+  for (const ConfiguredNetworkFilter& each : options.filters) {
+    auto filter = each.factory->create(deps_.worker);
+    if (filter == nullptr) continue;
+    filters_->factories.push_back(each.factory);
+    filters_->chain.add(std::move(filter));
+  }
+  filters_->chain.end_in_owner();
+  filters_->chain.start();
+}
+
+void Session::end(CloseEvent by) {
+  if (filters_ != nullptr) filters_->chain.finish(by);
   listener_stats_.cx_destroy.inc();
   listener_stats_.cx_active.dec();
   listener_stats_.cx_length_ms.record(age_ms());
+  host_.log_connection(info_, started_);
   host_.remove(*this);
 }
 

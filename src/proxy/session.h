@@ -9,6 +9,7 @@
 #include "net/connection.h"
 #include "proxy/chain_runtime.h"
 #include "proxy/session_deps.h"
+#include "stream/network_chain.h"
 
 namespace weir::proxy {
 
@@ -43,6 +44,7 @@ class ChainSlot final : public event::Deferrable {
 struct AcceptedConnection {
   std::unique_ptr<net::Connection> connection;
   ConnectionInfo info;
+  ConnectionShare share{};
 };
 
 /// Owner: its ListenerHost. Thread: its loop's. Order: construct, start(), start_drain() and close_if_idle() at any time,
@@ -72,8 +74,10 @@ class Session : public event::Deferrable {
   bool born_draining() const noexcept;
   /// Milliseconds since the session began.
   uint64_t age_ms() const noexcept;
+  /// Puts the network filters of the chain, if it has any, between connection and session. Before connection_->start().
+  void put_filters();
   /// The connection is closed: lets go of the session. Once, as the last thing.
-  void end();
+  void end(CloseEvent by = CloseEvent::kLocal);
 
   SessionDeps& deps_;
   ListenerHost& host_;
@@ -83,7 +87,14 @@ class Session : public event::Deferrable {
 
  private:
   friend class ListenerHost;
+  struct Filters {
+    std::vector<std::shared_ptr<const NetworkFilterFactory>>
+        factories;  // what the filters refer to
+    stream::NetworkChain chain;
+  };
+  std::unique_ptr<Filters> filters_;  // null: none in front of the session
   const ListenerStats& listener_stats_;
+  const ConnectionShare share_;
   MonotonicTime started_;
   size_t index_ = 0;  // in ListenerHost::sessions_
 };

@@ -6,6 +6,7 @@
 
 #include "event/loop.h"
 #include "proxy/access_log.h"
+#include "proxy/connection_budget.h"
 
 namespace weir::proxy {
 
@@ -19,6 +20,7 @@ struct SessionDeps {
   WorkerLog& access_log;
   StreamPool& streams;                           // stream objects to reuse
   const std::atomic<bool>& health_check_failed;  // POST /healthcheck/fail, drain
+  ConnectionBudget* connections = nullptr;  // of the process; null: connections are not counted
 };
 
 }  // namespace weir::proxy

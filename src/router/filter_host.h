@@ -2,6 +2,7 @@
 #pragma once
 
 #include <weir/callout.h>
+#include <weir/shared_objects.h>
 
 #include "event/loop.h"
 
@@ -25,6 +26,11 @@ class FilterHost {
   virtual wasm::Host* wasm() = 0;
   /// True while the process fails health checks on purpose.
   virtual bool health_check_failed() const noexcept = 0;
+  /// Of all filters, through all generations. Thread: main.
+  SharedObjects& shared_objects() noexcept { return shared_objects_; }
+
+ private:
+  SharedObjects shared_objects_;
 };
 
 }  // namespace weir::router

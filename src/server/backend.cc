@@ -46,7 +46,10 @@ std::vector<upstream::ClusterDescription> gather_clusters(Server& server) {
         size_t at = k;
         if (at >= sum[i].hosts.size() || sum[i].hosts[at].address != from.address)
           for (at = 0; at < sum[i].hosts.size() && sum[i].hosts[at].address != from.address;) ++at;
-        if (at == sum[i].hosts.size()) continue;
+        if (at == sum[i].hosts.size()) {
+          sum[i].hosts.push_back(from);
+          continue;
+        }
         auto& to = sum[i].hosts[at];
         to.cx_active += from.cx_active;
         to.cx_total += from.cx_total;
@@ -225,7 +228,7 @@ std::string ServerBackend::listeners_text() {
   const Snapshot* snapshot = server_.reloader().current();
   if (snapshot == nullptr) return out;
   for (const ListenerEntry& entry : snapshot->listeners)
-    out += entry.runtime->options().name + "::" + entry.sockets->local().to_string() + "\n";
+    out += entry.runtime->options().name + "::" + entry.local().to_string() + "\n";
   return out;
 }
 
@@ -236,7 +239,7 @@ std::string ServerBackend::listeners_json() {
   if (const Snapshot* snapshot = server_.reloader().current()) {
     for (const ListenerEntry& entry : snapshot->listeners) {
       json.begin_object().key("name").text(entry.runtime->options().name);
-      json.key("local_address").text(entry.sockets->local().to_string());
+      json.key("local_address").text(entry.local().to_string());
       json.key("traffic_direction").text(entry.runtime->options().traffic_direction).end_object();
     }
   }

@@ -1,6 +1,7 @@
 #include "server/reloader.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -15,11 +16,36 @@ std::vector<std::string> keys_of(const std::vector<std::shared_ptr<const wasm::P
   return keys;
 }
 
-/// Whether the listener with this index has any of the plugins.
-bool has_plugin(size_t listener, const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) {
-  const std::string path = "static_resources.listeners[" + std::to_string(listener) + "].";
-  return std::any_of(plugins.begin(), plugins.end(),
-                     [&path](const auto& plugin) { return plugin->config_path.starts_with(path); });
+using Plugins = std::vector<std::shared_ptr<const wasm::Plugin>>;
+
+/// Whether the message at this path has any of the plugins in it.
+bool has_plugin(const std::string& path, const Plugins& plugins) {
+  return std::any_of(plugins.begin(), plugins.end(), [&path](const auto& plugin) {
+    return plugin->config_path.starts_with(path + ".");
+  });
+}
+
+void find_chain(const proxy::ListenerOptions& listener, const std::string& text,
+                std::shared_ptr<const proxy::FilterChainOptions>& out) {
+  for (const auto& each : listener.filter_chains)
+    if (each->text == text) out = each;
+  if (listener.default_filter_chain && listener.default_filter_chain->text == text)
+    out = listener.default_filter_chain;
+}
+
+/// `listener` with those chains of `before` that have the same meaning: what their filters count goes on.
+std::shared_ptr<const proxy::ListenerOptions> with_chains_of(
+    const proxy::ListenerOptions& before, const proxy::ListenerOptions& listener,
+    const std::function<bool(const std::string&)>& may_be_kept) {
+  auto out = std::make_unique<proxy::ListenerOptions>(listener);
+  for (size_t i = 0; i < out->filter_chains.size(); ++i) {
+    auto& chain = out->filter_chains[i];
+    if (may_be_kept(".filter_chains[" + std::to_string(i) + "]"))
+      find_chain(before, chain->text, chain);
+  }
+  if (auto& chain = out->default_filter_chain; chain && may_be_kept(".default_filter_chain"))
+    find_chain(before, chain->text, chain);
+  return out;
 }
 
 /// Why no snapshot could be made, at the listener that the message begins with.
@@ -27,8 +53,7 @@ config::Diagnostic snapshot_problem(const config::Configuration& configuration,
                                     std::string message) {
   for (size_t i = 0; i < configuration.listeners.size(); ++i) {
     if (message.starts_with("listener " + configuration.listeners[i]->name + " ("))
-      return configuration.diagnose("static_resources.listeners[" + std::to_string(i) + "]",
-                                    std::move(message));
+      return configuration.diagnose(configuration.listener_paths[i], std::move(message));
   }
   return configuration.diagnose({}, std::move(message));
 }
@@ -174,10 +199,18 @@ void Reloader::reuse_unchanged(
   const bool same_plugins = keys_of(plugins) == plugin_keys_;
   const config::Configuration& before = *current_->configuration;
   for (size_t i = 0; i < configuration.listeners.size(); ++i) {
-    if (!same_plugins && has_plugin(i, plugins)) continue;
-    for (size_t k = 0; k < before.listeners.size(); ++k)
-      if (before.listener_texts[k] == configuration.listener_texts[i])
+    const std::string& path = configuration.listener_paths[i];
+    const auto may_be_kept = [&](const std::string& below) {
+      return same_plugins || !has_plugin(path + below, plugins);
+    };
+    for (size_t k = 0; k < before.listeners.size(); ++k) {
+      if (before.listeners[k]->name != configuration.listeners[i]->name) continue;
+      if (may_be_kept({}) && before.listener_texts[k] == configuration.listener_texts[i])
         configuration.listeners[i] = before.listeners[k];
+      else
+        configuration.listeners[i] =
+            with_chains_of(*before.listeners[k], *configuration.listeners[i], may_be_kept);
+    }
   }
 }
 
@@ -243,9 +276,9 @@ void Reloader::commit() {
 
 void Reloader::apply_socket_options(const Snapshot& before) const {
   for (const ListenerEntry& entry : current_->listeners) {
-    const net::SocketOptions& wanted = entry.runtime->options().socket;
+    const net::SocketOptions& wanted = entry.socket;
     for (const ListenerEntry& old : before.listeners) {
-      if (old.key != entry.key || old.runtime->options().socket == wanted) continue;
+      if (old.key != entry.key || old.socket == wanted || entry.sockets == nullptr) continue;
       for (unsigned i = 0; const net::ListenSocket* socket = entry.sockets->of(i); ++i)
         socket->apply(wanted);
     }

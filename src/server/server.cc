@@ -57,7 +57,7 @@ void Server::apply_log_levels() {
 int Server::validate() {
   apply_log_levels();
   // The same steps as a start, up to the point where something would begin to serve: modules are compiled and canaries run.
-  const WorkerDeps deps{access_logs_, cluster_registry_, health_check_failed_};
+  const WorkerDeps deps{access_logs_, cluster_registry_, health_check_failed_, &connections_};
   workers_.push_back(std::make_unique<Worker>(0, deps));
   wasm_ = std::make_unique<wasm::Host>(loop_, *this, store_, wasm::Host::Options{});
   wasm_->begin_load();
@@ -109,7 +109,7 @@ bool Server::start() {
   loop_.refresh_clock();
   started_at_ = loop_.system_now();
   signals_ = std::make_unique<Signals>(loop_, &Server::on_signal, this);
-  const WorkerDeps deps{access_logs_, cluster_registry_, health_check_failed_};
+  const WorkerDeps deps{access_logs_, cluster_registry_, health_check_failed_, &connections_};
   const unsigned count = worker_count(options_);
   for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(i, deps));
   wasm_ = std::make_unique<wasm::Host>(loop_, *this, store_, wasm::Host::Options{});

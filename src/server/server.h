@@ -100,6 +100,7 @@ class Server final : public router::FilterHost, public upstream::EndpointObserve
   std::unique_ptr<StatsScope> access_log_scope_;
   proxy::AccessLogWriter access_logs_;
   std::atomic<bool> health_check_failed_{false};
+  proxy::ConnectionBudget connections_;
   std::atomic<admin::Backend::State> state_{admin::Backend::State::kPreInitializing};
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<wasm::Host> wasm_;

@@ -42,7 +42,7 @@ void describe(std::string& out, unsigned count, std::string_view noun, std::stri
 
 bool listens_on(const std::vector<ListenerEntry>& listeners, const net::Address& address) {
   return std::any_of(listeners.begin(), listeners.end(), [&address](const ListenerEntry& each) {
-    return overlap(each.sockets->local(), address);
+    return each.sockets != nullptr && overlap(each.sockets->local(), address);
   });
 }
 
@@ -57,42 +57,75 @@ bool overlap(const net::Address& left, const net::Address& right) {
   return wildcard(left) || wildcard(right);
 }
 
-std::string socket_key(const proxy::ListenerOptions& options) {
-  std::string key = options.address.to_string();
+std::string socket_key(const std::string& listener, const proxy::ListenAddress& at) {
+  std::string key = at.address.to_string();
   // Two listeners that leave the port to the kernel are two sockets.
-  if (!options.address.is_unix() && options.address.port() == 0) key += "|" + options.name;
+  if (!at.address.is_unix() && at.address.port() == 0) key += "|" + listener;
   // The backlog and a Unix socket's mode are changed in place.
-  const net::SocketOptions& socket = options.socket;
-  if (!options.address.is_unix())
+  const net::SocketOptions& socket = at.socket;
+  if (!at.address.is_unix())
     key += std::string("|") + (socket.reuse_port ? "r" : "") + (socket.ipv4_compat ? "4" : "") +
-           (socket.freebind ? "f" : "");
+           (socket.freebind ? "f" : "") + (socket.transparent ? "t" : "");
+  if (socket.fast_open_queue > 0) key += "|o" + std::to_string(socket.fast_open_queue);
+  for (const net::SocketOption& each : socket.options)
+    key += "|" + std::to_string(each.level) + "/" + std::to_string(each.name) + "/" +
+           std::to_string(static_cast<int>(each.when)) + "=" + each.value;
   return key;
 }
 
-Result<ListenerEntry> SnapshotMaker::make_listener(
-    uint64_t generation, const std::shared_ptr<const proxy::ListenerOptions>& options,
-    const Snapshot& next, const Snapshot* previous) const {
+std::string socket_key(const proxy::ListenerOptions& options) {
+  return socket_key(options.name, {options.address, options.socket});
+}
+
+Result<ListenerEntry> SnapshotMaker::make_entry(const proxy::ListenerOptions& options,
+                                                const proxy::ListenAddress& address,
+                                                const Snapshot& next,
+                                                const Snapshot* previous) const {
   ListenerEntry entry;
-  entry.key = socket_key(*options);
-  const ListenerEntry* before = find_entry(previous, entry.key);
-  if (before != nullptr) {
-    entry.sockets = before->sockets;
-    if (&before->runtime->options() == options.get()) {
-      entry.runtime = before->runtime;
-      return entry;
-    }
-  } else {
-    const bool ours = (previous != nullptr && listens_on(previous->listeners, options->address)) ||
-                      listens_on(next.listeners, options->address);
-    const net::Probe probe = ours ? net::Probe::kNo : net::Probe::kYes;
-    auto opened = net::ListenSocket::open(options->address, options->socket, workers, probe);
-    if (!opened) return fail(std::move(opened).error());
-    entry.sockets = std::make_shared<const SocketSet>(std::move(*opened));
+  entry.configured = address.address;
+  entry.socket = address.socket;
+  if (!options.bind_to_port) {
+    entry.key = "unbound|" + options.name + "|" + address.address.to_string();
+    return entry;
   }
-  WEIR_TRY(runtime,
-           proxy::ListenerRuntime::make(options, entry.sockets->local(), generation, store, logs));
-  entry.runtime = std::move(runtime);
+  entry.key = socket_key(options.name, address);
+  if (const ListenerEntry* before = find_entry(previous, entry.key)) {
+    entry.sockets = before->sockets;
+    return entry;
+  }
+  const bool ours = (previous != nullptr && listens_on(previous->listeners, address.address)) ||
+                    listens_on(next.listeners, address.address);
+  const net::Probe probe = ours ? net::Probe::kNo : net::Probe::kYes;
+  auto opened = net::ListenSocket::open(address.address, address.socket, workers, probe);
+  if (!opened) return fail(std::move(opened).error());
+  entry.sockets = std::make_shared<const SocketSet>(std::move(*opened));
   return entry;
+}
+
+/// All addresses of a listener are served by one runtime, whose statistics have the first one's name.
+Result<void> SnapshotMaker::add_listener(
+    Snapshot& next, const std::shared_ptr<const proxy::ListenerOptions>& options,
+    const Snapshot* previous) const {
+  std::vector<proxy::ListenAddress> addresses{{options->address, options->socket}};
+  addresses.insert(addresses.end(), options->additional_addresses.begin(),
+                   options->additional_addresses.end());
+  std::shared_ptr<const proxy::ListenerRuntime> runtime;
+  for (const proxy::ListenAddress& address : addresses) {
+    WEIR_TRY(entry, make_entry(*options, address, next, previous));
+    if (runtime == nullptr) {
+      const ListenerEntry* before = find_entry(previous, entry.key);
+      if (before != nullptr && &before->runtime->options() == options.get()) {
+        runtime = before->runtime;
+      } else {
+        WEIR_TRY(made, proxy::ListenerRuntime::make(options, entry.local(), next.generation, store,
+                                                    logs));
+        runtime = std::move(made);
+      }
+    }
+    entry.runtime = runtime;
+    next.listeners.push_back(std::move(entry));
+  }
+  return {};
 }
 
 Result<std::shared_ptr<const Snapshot>> SnapshotMaker::make(
@@ -101,15 +134,12 @@ Result<std::shared_ptr<const Snapshot>> SnapshotMaker::make(
   Snapshot snapshot;
   snapshot.generation = generation;
   for (const auto& options : configuration->listeners) {
-    if (!options->bind_to_port) continue;
-    auto entry = make_listener(generation, options, snapshot, previous);
-    if (!entry) {
-      Error error = std::move(entry).error();
+    if (auto added = add_listener(snapshot, options, previous); !added) {
+      Error error = std::move(added).error();
       error.detail =
           "listener " + options->name + " (" + options->address.to_string() + "): " + error.detail;
       return fail(std::move(error));
     }
-    snapshot.listeners.push_back(std::move(*entry));
   }
   snapshot.clusters = upstream::ClusterTable::build(configuration->clusters, clusters, discovery);
   snapshot.configuration = std::move(configuration);

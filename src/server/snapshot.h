@@ -41,10 +41,17 @@ bool overlap(const net::Address& left, const net::Address& right);
 
 /// What makes two listeners of different generations the same socket: address and socket options.
 std::string socket_key(const proxy::ListenerOptions& options);
+std::string socket_key(const std::string& listener, const proxy::ListenAddress& address);
 
+/// One address of a listener.
 struct ListenerEntry {
   std::string key;
-  std::shared_ptr<const SocketSet> sockets;
+  std::shared_ptr<const SocketSet> sockets;  // null: bind_to_port is false
+  net::Address configured;
+  net::SocketOptions socket;
+  const net::Address& local() const noexcept {
+    return sockets == nullptr ? configured : sockets->local();
+  }
   std::shared_ptr<const proxy::ListenerRuntime> runtime;
 };
 
@@ -70,9 +77,12 @@ struct SnapshotMaker {
       const Snapshot* previous) const;
 
  private:
-  Result<ListenerEntry> make_listener(uint64_t generation,
-                                      const std::shared_ptr<const proxy::ListenerOptions>& options,
-                                      const Snapshot& next, const Snapshot* previous) const;
+  Result<void> add_listener(Snapshot& next,
+                            const std::shared_ptr<const proxy::ListenerOptions>& options,
+                            const Snapshot* previous) const;
+  Result<ListenerEntry> make_entry(const proxy::ListenerOptions& options,
+                                   const proxy::ListenAddress& address, const Snapshot& next,
+                                   const Snapshot* previous) const;
 };
 
 /// How many of each differ between two generations, for the log.

@@ -39,7 +39,9 @@ Worker::Worker(unsigned index, const WorkerDeps& deps)
       callouts_(clusters_),
       access_log_(deps.logs, loop_),
       streams_(loop_),
-      session_deps_{loop_, index, callouts_, access_log_, streams_, deps.health_check_failed},
+      session_deps_{loop_,           index,    callouts_,
+                    access_log_,     streams_, deps.health_check_failed,
+                    deps.connections},
       sweep_(loop_, &Worker::on_sweep, this),
       retire_timer_(loop_, &Worker::on_retire_timer, this),
       drain_timer_(loop_, &Worker::on_drain_timer, this) {}
@@ -79,9 +81,11 @@ Worker::Listening Worker::make_listening(const ListenerEntry& entry,
   made.key = entry.key;
   made.sockets = entry.sockets;
   made.inbound = entry.runtime->options().traffic_direction == "INBOUND";
-  made.host = std::make_unique<proxy::ListenerHost>(session_deps_, entry.sockets->local());
+  made.host = std::make_unique<proxy::ListenerHost>(session_deps_, entry.local());
   made.host->set_on_empty(&Worker::on_host_empty, this);
-  if (const net::ListenSocket* socket = entry.sockets->of(index_)) {
+  made.host->set_directory(*this);
+  const net::ListenSocket* socket = entry.sockets ? entry.sockets->of(index_) : nullptr;
+  if (socket != nullptr) {
     net::AcceptSink* sink = made.host.get();
     if (entry.sockets->shared(peers.size())) {
       made.relay = std::make_unique<AcceptRelay>(entry.key, peers);
@@ -100,6 +104,8 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, wasm::Host* wasm,
   if (wasm != nullptr) wasm->adopt(index_, snapshot->generation);
   clusters_.set_old_generation_max_age(snapshot->configuration->old_generation_max_age);
   clusters_.apply(snapshot->clusters);
+  if (session_deps_.connections != nullptr)
+    session_deps_.connections->set_limit(snapshot->configuration->max_downstream_connections);
   std::vector<Listening> next;
   for (const ListenerEntry& entry : snapshot->listeners) {
     auto kept = std::find_if(
@@ -118,6 +124,18 @@ void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, wasm::Host* wasm,
   std::swap(listenings_, next);
   for (Listening& removed : next) retire(std::move(removed));
   snapshot_ = std::move(snapshot);
+}
+
+proxy::ListenerHost* Worker::find_listener(const net::Address& destination) {
+  proxy::ListenerHost* wildcard = nullptr;
+  for (const Listening& each : listenings_) {
+    const net::Address& local = each.host->local();
+    if (local == destination) return each.host.get();
+    if (local.is_wildcard() && local.family() == destination.family() &&
+        local.port() == destination.port())
+      wildcard = each.host.get();
+  }
+  return wildcard;
 }
 
 void Worker::log_listener(std::string_view what, const Listening& listening) const {

@@ -34,14 +34,15 @@ struct WorkerDeps {
   proxy::AccessLogWriter& logs;
   upstream::ClusterRegistry& clusters;
   const std::atomic<bool>& health_check_failed;
+  proxy::ConnectionBudget* connections = nullptr;  // null: connections are not counted
 };
 
 /// Owner: the server. start() and join() on main; every other member on the worker's own thread, through post().
 /// Order: construct, start, adopt*, stop, join; drain_listeners() and stop_accepting() as often as wished after adopt().
-class Worker {
+class Worker final : private proxy::ListenerDirectory {
  public:
   Worker(unsigned index, const WorkerDeps& deps);
-  ~Worker();
+  ~Worker() override;
 
   void start();
   void post(std::function<void()> task) { loop_.post(std::move(task)); }
@@ -86,6 +87,8 @@ class Worker {
     std::optional<MonotonicTime> accepts_until;  // of one that is drained
     MonotonicTime retired_at{};
   };
+  // proxy::ListenerDirectory
+  proxy::ListenerHost* find_listener(const net::Address& destination) override;
   void run();
   Listening make_listening(const ListenerEntry& entry,
                            const std::vector<std::unique_ptr<Worker>>& peers);

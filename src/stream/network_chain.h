@@ -59,6 +59,8 @@ class NetworkChain final : private net::ConnectionSink,
   void close(CloseHow how, std::string_view details);
   void drain();
   bool open() const noexcept { return state_ == State::kOpen; }
+  /// Its owner has not been told of its end, nor has it ended it.
+  bool alive() const noexcept { return state_ != State::kDone; }
 
  private:
   class Slot;

@@ -272,6 +272,7 @@ ValueKind append_fact(const Operator& item, const FormatContext& context, std::s
           context.response_trailers == nullptr ? size_t{0} : context.response_trailers->byte_size(),
           out);
     case Op::kProtocol:
+      if (!context.log_type.empty()) return ValueKind::kAbsent;
       return text_or_absent(protocol_name(info.protocol), out);
     case Op::kUpstreamProtocol:
       return text_or_absent(info.upstream_protocol, out);
@@ -315,8 +316,12 @@ ValueKind append_fact(const Operator& item, const FormatContext& context, std::s
     case Op::kStreamId:
       return number(info.stream_id, out);
     case Op::kFilterState: {
-      const std::string* value = info.filter_state(item.text);
-      return value == nullptr ? ValueKind::kAbsent : text_or_absent(*value, out);
+      if (const std::string* value = info.filter_state(item.text))
+        return text_or_absent(*value, out);
+      if (info.connection == nullptr) return ValueKind::kAbsent;
+      const auto found = info.connection->filter_state.find(item.text);
+      if (found == info.connection->filter_state.end()) return ValueKind::kAbsent;
+      return text_or_absent(found->second, out);
     }
     default:
       return ValueKind::kAbsent;
@@ -374,7 +379,7 @@ ValueKind append_value(const Operator& item, const FormatContext& context, std::
     case Op::kAddressPort:
       return append_address(item, info, out);
     case Op::kAccessLogType:
-      out += "DownstreamEnd";
+      out += context.log_type.empty() ? std::string_view("DownstreamEnd") : context.log_type;
       return ValueKind::kText;
     case Op::kHostname:
       return text_or_absent(host_name(), out);

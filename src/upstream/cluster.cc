@@ -1,6 +1,7 @@
 #include "upstream/cluster.h"
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 
 namespace weir::upstream {
@@ -20,6 +21,12 @@ void for_each_host(const EndpointSet& set, Visit&& visit) {
   }
 }
 
+uint64_t mix(uint64_t value) noexcept {  // the finaliser of splitmix64
+  value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  value = (value ^ (value >> 27)) * 0x94D049BB133111EBULL;
+  return value ^ (value >> 31);
+}
+
 }  // namespace
 
 std::shared_ptr<const ClusterTable> ClusterTable::build(ClusterList clusters,
@@ -30,7 +37,7 @@ std::shared_ptr<const ClusterTable> ClusterTable::build(ClusterList clusters,
     ClusterSharedState& state = registry.state(*options);
     table->by_name_.emplace(options->name, table->entries_.size());
     std::shared_ptr<const EndpointCell> cell;
-    if (options->type != ClusterType::kStatic)
+    if (options->type == ClusterType::kStrictDns || options->type == ClusterType::kLogicalDns)
       cell = discovery != nullptr ? discovery->follow(options, state)
                                   : std::make_shared<const EndpointCell>(options->name);
     table->entries_.push_back({std::move(options), &state, std::move(cell)});
@@ -97,9 +104,12 @@ void Cluster::rebuild() {
       http2_hosts_.push_back(pool_of(endpoint, PoolProtocol::kHttp2));
     weights.push_back(endpoint.weight);
   });
+  weights_ = weights;
   balancer_.reset(options().lb_policy, options().least_request_choices, std::move(weights));
+  rebuild_original();
+  const auto kept = original_ ? original_->list() : hosts_;
   for (const auto& pool : pools_)
-    if (std::find(hosts_.begin(), hosts_.end(), pool.get()) == hosts_.end() &&
+    if (std::find(kept.begin(), kept.end(), pool.get()) == kept.end() &&
         std::find(http2_hosts_.begin(), http2_hosts_.end(), pool.get()) == http2_hosts_.end())
       pool->start_draining();
 }
@@ -118,13 +128,38 @@ Pool* Cluster::pool_of(const EndpointOptions& endpoint, PoolProtocol protocol) {
   return found->get();
 }
 
-Pool* Cluster::pick(Protocol downstream) noexcept {
+/// Hosts that were made on demand stay while they are found in the same way.
+void Cluster::rebuild_original() {
+  const bool wanted = options().type == ClusterType::kOriginalDst;
+  if (wanted && original_ && original_->options() == options().original_dst) return;
+  original_.reset();
+  if (wanted) original_ = std::make_unique<OriginalHosts>(*this, pools_);
+}
+
+Pool* Cluster::pick(const PickContext& context) {
+  if (original_) return original_->pick(context);
   if (hosts_.empty()) return nullptr;
   if (http2_hosts_.empty())
     return hosts_[balancer_.pick([this](size_t host) { return hosts_[host]->load(); })];
   const size_t picked = balancer_.pick(
       [this](size_t host) { return hosts_[host]->load() + http2_hosts_[host]->load(); });
-  return downstream == Protocol::kHttp2 ? http2_hosts_[picked] : hosts_[picked];
+  return context.downstream == Protocol::kHttp2 ? http2_hosts_[picked] : hosts_[picked];
+}
+
+Pool* Cluster::pick_by_hash(uint64_t hash) noexcept {
+  Pool* best = nullptr;
+  double highest = 0;
+  for (size_t i = 0; i < hosts_.size(); ++i) {
+    const uint64_t draw =
+        mix(hash ^ std::hash<std::string_view>{}(std::string_view(hosts_[i]->address_text())));
+    // Logarithms make the weights count: the host with the highest score wins its share of all hashes.
+    const double unit = (static_cast<double>(draw >> 11) + 0.5) / 9007199254740992.0;
+    const double score = -static_cast<double>(weights_[i]) / std::log(unit);
+    if (best != nullptr && score <= highest) continue;
+    best = hosts_[i];
+    highest = score;
+  }
+  return best;
 }
 
 void Cluster::drain() {
@@ -150,8 +185,32 @@ void Cluster::sweep_pools() {
   std::erase_if(pools_, [](const auto& pool) { return pool->draining() && pool->unused(); });
 }
 
+namespace {
+
+void describe_pool(const Pool& pool, Cluster::HostDescription& host) {
+  const Pool::Totals totals = pool.totals();
+  host.cx_active += pool.size();
+  host.cx_total += totals.connections;
+  host.cx_connect_fail += totals.connect_failures;
+  host.rq_active += pool.active_requests();
+  host.rq_total += totals.requests;
+  host.rq_success += totals.succeeded;
+  host.rq_error += totals.errored;
+  host.rq_timeout += totals.timed_out;
+}
+
+}  // namespace
+
 std::vector<Cluster::HostDescription> Cluster::describe() const {
   std::vector<HostDescription> hosts;
+  if (original_) {
+    for (const Pool* pool : original_->list()) {
+      HostDescription& host = hosts.emplace_back();
+      host.address = pool->address_text();
+      describe_pool(*pool, host);
+    }
+    return hosts;
+  }
   for (const LocalityOptions& locality : *set_) {
     for (const EndpointOptions& endpoint : locality.endpoints) {
       HostDescription host;
@@ -162,18 +221,8 @@ std::vector<Cluster::HostDescription> Cluster::describe() const {
       host.sub_zone = locality.sub_zone;
       host.weight = endpoint.weight;
       host.priority = locality.priority;
-      for (const auto& pool : pools_) {
-        if (!pool->serves(endpoint)) continue;
-        const Pool::Totals totals = pool->totals();
-        host.cx_active += pool->size();
-        host.cx_total += totals.connections;
-        host.cx_connect_fail += totals.connect_failures;
-        host.rq_active += pool->active_requests();
-        host.rq_total += totals.requests;
-        host.rq_success += totals.succeeded;
-        host.rq_error += totals.errored;
-        host.rq_timeout += totals.timed_out;
-      }
+      for (const auto& pool : pools_)
+        if (pool->serves(endpoint)) describe_pool(*pool, host);
       hosts.push_back(std::move(host));
     }
   }

@@ -14,6 +14,7 @@
 #include "upstream/endpoint_cell.h"
 #include "upstream/load_balancer.h"
 #include "upstream/options.h"
+#include "upstream/original_hosts.h"
 #include "upstream/pool.h"
 #include "upstream/shared_state.h"
 
@@ -58,7 +59,9 @@ class Cluster {
   /// Looks whether the hosts are others now.
   void refresh();
   /// The pool of the next host; null when the cluster has none.
-  Pool* pick(Protocol downstream = Protocol::kHttp11) noexcept;
+  Pool* pick(const PickContext& context = {});
+  /// The same host for the same hash, as far as hosts stay: by rendezvous, with their weights. Null as pick().
+  Pool* pick_by_hash(uint64_t hash) noexcept;
 
   const ClusterOptions& options() const noexcept { return *entry_.options; }
   const std::shared_ptr<const ClusterOptions>& shared_options() const noexcept {
@@ -95,6 +98,7 @@ class Cluster {
   void rebuild();
   void follow_transport();
   Pool* pool_of(const EndpointOptions& endpoint, PoolProtocol protocol);
+  void rebuild_original();
   void sweep_pools();
   static void on_sweep(void* self) noexcept;
   event::Loop& loop_;
@@ -104,8 +108,10 @@ class Cluster {
   std::vector<Pool*> hosts_;                  // what the load balancer's indices mean
   std::vector<Pool*>
       http2_hosts_;  // the same for clients of HTTP/2, where the protocol follows theirs
+  std::vector<uint32_t> weights_;  // of hosts_
   LoadBalancer balancer_;
   std::shared_ptr<const net::tls::Stats> tls_stats_;
+  std::unique_ptr<OriginalHosts> original_;  // of an ORIGINAL_DST cluster
   event::EndOfTurn sweep_;
   bool closes_idle_ = false;
 };

@@ -63,23 +63,12 @@ UpstreamConnection::~UpstreamConnection() = default;
 Result<std::unique_ptr<UpstreamConnection>> UpstreamConnection::connect(Pool& pool,
                                                                         Priority priority) {
   const ClusterOptions& options = pool.cluster().options();
-  net::ConnectionOptions transport_options;
-  transport_options.buffer_limit = options.buffer_limit;
-  transport_options.keepalive_time_s = options.keepalive_time_s;
-  transport_options.keepalive_interval_s = options.keepalive_interval_s;
-  transport_options.keepalive_probes = options.keepalive_probes;
-  WEIR_TRY(transport, net::Connection::connect(pool.cluster().loop(), pool.address(),
-                                               options.connect_timeout, transport_options));
+  net::TransportHints hints;
+  if (pool.protocol() == PoolProtocol::kHttp2) hints.alpn = {"h2"};
+  WEIR_TRY(transport, pool.open_socket(std::move(hints)));
   auto connection = std::unique_ptr<UpstreamConnection>(new UpstreamConnection(pool, priority));
   connection->transport_ = std::move(transport);
   connection->transport_->set_sink(*connection);
-  if (options.transport != nullptr) {
-    net::TransportHints hints;
-    hints.peer_name = pool.tls_name();
-    hints.tls_stats = pool.cluster().tls_stats();
-    if (pool.protocol() == PoolProtocol::kHttp2) hints.alpn = {"h2"};
-    connection->transport_->set_transport(options.transport->make(hints));
-  }
   if (options.http.max_connection_duration.count() > 0)
     connection->expires_ = connection->connecting_since_ + options.http.max_connection_duration;
   return connection;

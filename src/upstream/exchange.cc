@@ -17,11 +17,13 @@ bool is_idempotent(std::string_view method) noexcept {
 }  // namespace
 
 std::optional<Failure> Exchange::start(Cluster& cluster, const RequestHead& head, EndStream end,
-                                       Priority priority, Protocol downstream) {
+                                       Priority priority, Protocol downstream,
+                                       std::string_view original_destination) {
   downstream_ = downstream;
   cluster_ = &cluster;
   head_ = &head;
   priority_ = priority;
+  original_destination_ = original_destination;
   idempotent_ = is_idempotent(head.method());
   ended_ = end == EndStream::kYes ? Ended::kHead : Ended::kNo;
   if (end == EndStream::kNo && (head.method() == "CONNECT" || head.headers.has(HeaderId::kUpgrade)))
@@ -30,7 +32,7 @@ std::optional<Failure> Exchange::start(Cluster& cluster, const RequestHead& head
 }
 
 std::optional<Failure> Exchange::acquire(Pool::Wanted wanted) {
-  pool_ = cluster_->pick(downstream_);
+  pool_ = cluster_->pick({head_, original_destination_, downstream_});
   if (pool_ == nullptr) {
     cluster_->stats().cx_none_healthy.inc();
     end_phase();

@@ -56,10 +56,11 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   ~Exchange() { cancel(); }
 
   /// `head` stays where it is and as it is until the response begins or the exchange ends. A failure is returned, not
-  /// told to the sink.
-  /// `downstream`: the client's protocol, for clusters that follow it.
+  /// told to the sink. `downstream`: the client's protocol, for clusters that follow it. `original_destination` (PickContext)
+  /// outlives the exchange.
   std::optional<Failure> start(Cluster& cluster, const RequestHead& head, EndStream end,
-                               Priority priority, Protocol downstream = Protocol::kHttp11);
+                               Priority priority, Protocol downstream = Protocol::kHttp11,
+                               std::string_view original_destination = {});
   /// Empties `data`. After the end of the exchange the data is forgotten.
   void send_body(Buffer& data, EndStream end);
   /// `trailers` stays as `head` does.
@@ -117,6 +118,7 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   Buffer kept_;     // copy of what was sent on a reused connection
   Phase phase_ = Phase::kIdle;
   Ended ended_ = Ended::kNo;
+  std::string_view original_destination_;
   Priority priority_ = Priority::kDefault;
   Protocol downstream_ = Protocol::kHttp11;
   uint8_t informational_ = 0;

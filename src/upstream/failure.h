@@ -32,4 +32,7 @@ Failure failure_of(const Error& error);
 /// Envoy's words of the 503 text: "remote connection failure", "overflow" …
 std::string_view reset_reason(FailureKind kind) noexcept;
 
+/// "connect: Connection refused" without the name of the call, for clients' eyes.
+std::string shown_reason(const std::string& detail);
+
 }  // namespace weir::upstream

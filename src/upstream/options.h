@@ -22,6 +22,8 @@ struct EndpointOptions {
   uint32_t weight = 1;
   std::string name;   // what DNS is asked for; empty: the address is configured
   uint16_t port = 0;  // that of the name
+  std::vector<net::Address>
+      additional_addresses;  // of the same host; tried when the first fails or is slow
   bool operator==(const EndpointOptions&) const = default;
 };
 
@@ -37,9 +39,28 @@ struct LocalityOptions {
 using EndpointSet = std::vector<LocalityOptions>;
 
 /// type, or cluster_type.
-enum class ClusterType : uint8_t { kStatic, kStrictDns, kLogicalDns };
+enum class ClusterType : uint8_t { kStatic, kStrictDns, kLogicalDns, kOriginalDst };
 
 enum class LbPolicy : uint8_t { kRoundRobin, kLeastRequest, kRandom };
+
+/// In which order the addresses of a host are tried.
+struct HappyEyeballs {
+  enum class First : uint8_t { kOfTheList, kV4, kV6 };
+  First first = First::kOfTheList;  // family
+  uint32_t first_count = 1;         // this many of it before one of the other
+  bool operator==(const HappyEyeballs&) const = default;
+};
+/// The addresses of an endpoint in the order in which they are tried.
+std::vector<net::Address> connect_order(const EndpointOptions& endpoint,
+                                        const HappyEyeballs& options);
+
+/// original_dst_lb_config, cleanup_interval.
+struct OriginalDstOptions {
+  std::string header;  // lower case; names the destination where a request has it; empty: none does
+  uint16_t port_override = 0;  // 0: the destination's
+  std::chrono::milliseconds cleanup_interval{5000};
+  bool operator==(const OriginalDstOptions&) const = default;
+};
 
 /// circuit_breakers.thresholds of one priority; process-wide.
 struct Thresholds {
@@ -86,9 +107,13 @@ struct ClusterOptions {
   uint32_t least_request_choices = 2;
   EndpointSet localities;
   DnsOptions dns;                       // of the DNS types
+  OriginalDstOptions original_dst;      // of ORIGINAL_DST
   Thresholds thresholds;                // DEFAULT
   Thresholds high_thresholds;           // HIGH
   uint32_t buffer_limit = 1024 * 1024;  // per_connection_buffer_limit_bytes
+  net::Address source;  // upstream_bind_config.source_address; none: the kernel's choice
+  bool source_freebind = false;
+  HappyEyeballs happy_eyeballs;
   int keepalive_time_s = 0, keepalive_interval_s = 0, keepalive_probes = 0;
   UpstreamHttpOptions http;
   std::shared_ptr<const net::TransportFactory> transport;  // null: the bytes as they are

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "upstream/cluster.h"
 #include "upstream/connection.h"
+#include "upstream/tcp_connection.h"
 
 namespace weir::upstream {
 
@@ -26,6 +27,7 @@ Pool::Pool(Cluster& cluster, const EndpointOptions& endpoint, PoolProtocol proto
 Pool::~Pool() {
   while (dequeue() != nullptr) {
   }
+  flushing_.clear();
   while (!connections_.empty()) remove(*connections_.back(), ClosedBy::kLocal, "the pool ends");
 }
 
@@ -43,9 +45,34 @@ std::string Pool::tls_name() const {
 
 void Pool::follow(const EndpointOptions& endpoint) {
   hostname_ = endpoint.hostname;
+  order_.clear();
+  if (!endpoint.additional_addresses.empty())
+    order_ = connect_order(endpoint, cluster_.options().happy_eyeballs);
   if (address_ == endpoint.address) return;
   address_ = endpoint.address;
   address_text_ = address_.to_string();
+}
+
+Result<std::unique_ptr<net::Connection>> Pool::open_socket(net::TransportHints hints) const {
+  const ClusterOptions& options = cluster_.options();
+  net::ConnectionOptions socket;
+  socket.buffer_limit = options.buffer_limit;
+  socket.keepalive_time_s = options.keepalive_time_s;
+  socket.keepalive_interval_s = options.keepalive_interval_s;
+  socket.keepalive_probes = options.keepalive_probes;
+  net::ConnectPlan plan;
+  if (options.source.raw_size() != 0) plan.source = &options.source;
+  plan.freebind = options.source_freebind;
+  if (!order_.empty()) plan.more = std::span(order_).subspan(1);
+  WEIR_TRY(connection,
+           net::Connection::connect(cluster_.loop(), order_.empty() ? address_ : order_.front(),
+                                    options.connect_timeout, socket, plan));
+  if (options.transport != nullptr) {
+    hints.peer_name = tls_name();
+    hints.tls_stats = cluster_.tls_stats();
+    connection->set_transport(options.transport->make(hints));
+  }
+  return std::move(connection);
 }
 
 Pool::Acquired Pool::acquire(PoolWaiter& waiter, Priority priority, Wanted wanted) {
@@ -250,15 +277,10 @@ void Pool::on_connected(UpstreamConnection& connection) {
   offer(connection);
 }
 
-namespace {
-
-/// "connect: Connection refused" without the name of the call, for clients' eyes.
 std::string shown_reason(const std::string& detail) {
   constexpr std::string_view kCall = "connect: ";
   return detail.starts_with(kCall) ? detail.substr(kCall.size()) : detail;
 }
-
-}  // namespace
 
 void Pool::on_connect_failed(UpstreamConnection& connection, const Error& error) {
   ClusterStats& stats = cluster_.stats();

@@ -10,6 +10,7 @@
 
 #include "event/loop.h"
 #include "net/address.h"
+#include "net/connection.h"
 #include "upstream/failure.h"
 #include "upstream/shared_state.h"
 
@@ -22,6 +23,7 @@ class UpstreamStream;
 
 /// What the connections of a pool speak.
 enum class PoolProtocol : uint8_t { kHttp1, kHttp2 };
+class TcpConnection;
 
 /// Who wants a connection. At most one of the two calls comes, from the loop; after cancel (Pool::cancel or destruction) none.
 class PoolWaiter {
@@ -80,20 +82,23 @@ class Pool {
   /// The connections that there are serve what they are lent for and no more.
   void retire_connections();
   bool unused() const noexcept {
-    return connections_.empty() && first_waiter_ == nullptr && active_requests_ == 0;
+    return connections_.empty() && first_waiter_ == nullptr && active_requests_ == 0;  // TCP's too
   }
 
   PoolProtocol protocol() const noexcept { return protocol_; }
   const net::Address& address() const noexcept { return address_; }
   /// For TLS: the endpoint's host name, or its IP address.
   std::string tls_name() const;
+  /// Begins to connect to the endpoint by the cluster's options, or to whichever of its addresses answers first; through its
+  /// transport socket, for which `hints` say what the user of the connection knows.
+  Result<std::unique_ptr<net::Connection>> open_socket(net::TransportHints hints) const;
   /// Whether these are the connections to this endpoint: by its address, or the name that it goes by.
   bool serves(const EndpointOptions& endpoint) const noexcept;
   /// New connections go where the endpoint is now. Requires: serves(endpoint).
   void follow(const EndpointOptions& endpoint);
   const std::string& address_text() const noexcept { return address_text_; }
   Cluster& cluster() noexcept { return cluster_; }
-  size_t size() const noexcept { return connections_.size(); }
+  size_t size() const noexcept { return connections_.size() + tcp_; }
   size_t idle() const noexcept { return idle_count_; }
   struct Totals {
     uint64_t connections = 0, connect_failures = 0, requests = 0, succeeded = 0, errored = 0,
@@ -115,6 +120,14 @@ class Pool {
   /// Forgets it; it is destroyed at the end of the turn. `why` is for the log.
   enum class ClosedBy : uint8_t { kLocal, kRemote };
   void remove(UpstreamConnection& connection, ClosedBy by, std::string_view why);
+
+  // For TcpConnection alone: connections that are never pooled. Each counts as a request too.
+  void tcp_begins() noexcept;
+  void tcp_connect_failed() noexcept { ++connect_failures_; }
+  void tcp_ends() noexcept;
+  /// Keeps it until what was written is sent; then it says tcp_flushed().
+  void flush_tcp(std::unique_ptr<TcpConnection> connection);
+  void tcp_flushed(TcpConnection& connection);
 
  private:
   static constexpr size_t kKeptStreams = 256;
@@ -143,10 +156,13 @@ class Pool {
   std::string hostname_;
   std::string name_;  // of a host that moves from address to address; empty: it does not
   uint16_t port_ = 0;
+  std::vector<net::Address> order_;  // in which addresses are tried, if there are several
   std::vector<std::unique_ptr<UpstreamConnection>> connections_;  // a connection knows its index
   UpstreamConnection* last_idle_ = nullptr;  // a stack of those with room, linked both ways
   size_t idle_count_ = 0;
   std::vector<std::unique_ptr<UpstreamStream>> free_streams_;  // to be used again
+  size_t tcp_ = 0;
+  std::vector<std::unique_ptr<TcpConnection>> flushing_;
   size_t connecting_ = 0;
   PoolWaiter* first_waiter_ = nullptr;
   PoolWaiter* last_waiter_ = nullptr;

@@ -16,6 +16,19 @@ std::string stat_prefix(std::string_view stat_name) {
   return prefix;
 }
 
+/// A host that goes by its name is the same one wherever it is.
+bool same_members(const EndpointSet& left, const EndpointSet& right) {
+  const auto same_host = [](const EndpointOptions& one, const EndpointOptions& other) {
+    if (one.name.empty() || other.name.empty()) return one == other;
+    return one.name == other.name && one.port == other.port;
+  };
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                    [&same_host](const LocalityOptions& one, const LocalityOptions& other) {
+                      return std::equal(one.endpoints.begin(), one.endpoints.end(),
+                                        other.endpoints.begin(), other.endpoints.end(), same_host);
+                    });
+}
+
 }  // namespace
 
 ClusterStats::ClusterStats(StatsScope& scope)
@@ -37,6 +50,8 @@ ClusterStats::ClusterStats(StatsScope& scope)
       cx_protocol_error(scope.counter("upstream_cx_protocol_error")),
       cx_none_healthy(scope.counter("upstream_cx_none_healthy")),
       cx_rx_bytes_total(scope.counter("upstream_cx_rx_bytes_total")),
+      cx_tx_bytes_total(scope.counter("upstream_cx_tx_bytes_total")),
+      cx_connect_attempts_exceeded(scope.counter("upstream_cx_connect_attempts_exceeded")),
       flow_control_paused_reading(scope.counter("upstream_flow_control_paused_reading_total")),
       flow_control_resumed_reading(scope.counter("upstream_flow_control_resumed_reading_total")),
       cx_active(scope.gauge("upstream_cx_active")),
@@ -59,6 +74,7 @@ ClusterStats::ClusterStats(StatsScope& scope)
       membership_total(scope.gauge("membership_total")),
       membership_healthy(scope.gauge("membership_healthy")),
       membership_change(scope.counter("membership_change")),
+      original_dst_host_invalid(scope.counter("original_dst_host_invalid")),
       http2(scope) {}
 
 Breaker::Breaker(StatsScope& scope, std::string_view open_name, std::string_view remaining_name)
@@ -143,12 +159,13 @@ ClusterSharedState& ClusterRegistry::state(const ClusterOptions& options) {
 }
 
 bool ClusterSharedState::note_members(std::shared_ptr<const EndpointSet> members) {
-  const bool changed = members_ == nullptr || *members_ != *members;
+  const bool changed = members_ == nullptr || !same_members(*members_, *members);
   members_ = std::move(members);
   return changed;
 }
 
 void ClusterRegistry::count_members(const ClusterEntry& entry) {
+  if (entry.options->type == ClusterType::kOriginalDst) return;  // its workers count
   ClusterStats& stats = entry.state->stats();
   auto members = entry.hosts();
   int64_t hosts = 0;

@@ -26,7 +26,8 @@ struct ClusterStats {
       &cx_overflow, &cx_destroy, &cx_destroy_local, &cx_destroy_remote, &cx_destroy_with_active_rq,
       &cx_destroy_local_with_active_rq, &cx_destroy_remote_with_active_rq, &cx_idle_timeout,
       &cx_max_requests, &cx_max_duration_reached, &cx_protocol_error, &cx_none_healthy,
-      &cx_rx_bytes_total, &flow_control_paused_reading, &flow_control_resumed_reading;
+      &cx_rx_bytes_total, &cx_tx_bytes_total, &cx_connect_attempts_exceeded,
+      &flow_control_paused_reading, &flow_control_resumed_reading;
   Gauge& cx_active;
   Histogram &cx_connect_ms, &cx_length_ms;
   Counter &rq_total, &rq_pending_total, &rq_pending_overflow, &rq_pending_failure_eject,
@@ -35,7 +36,7 @@ struct ClusterStats {
   Gauge &rq_active, &rq_pending_active;
   Histogram& rq_time;
   Gauge &membership_total, &membership_healthy;
-  Counter& membership_change;
+  Counter &membership_change, &original_dst_host_invalid;
   http::h2::Stats http2;
 };
 

@@ -221,10 +221,17 @@ Status read_filter_state(const StreamInfo& info, const PropertyPath& path, std::
   const auto* all = info.all_filter_state();
   if (path.size() > 1) {
     const std::string* value = info.filter_state(path.whole().substr(path.at(0).size() + 1));
-    return value != nullptr ? put_text(out, *value) : Status::kNotFound;
+    if (value != nullptr) return put_text(out, *value);
+    if (info.connection == nullptr) return Status::kNotFound;
+    const auto& shared = info.connection->filter_state;
+    const auto found = shared.find(path.whole().substr(path.at(0).size() + 1));
+    return found != shared.end() ? put_text(out, found->second) : Status::kNotFound;
   }
   PairViews pairs;
   if (all != nullptr) pairs.assign(all->begin(), all->end());
+  if (info.connection != nullptr)
+    for (const auto& [key, value] : info.connection->filter_state)
+      if (all == nullptr || !all->contains(key)) pairs.emplace_back(key, value);
   return put_text(out, encode_pairs(pairs));
 }
 

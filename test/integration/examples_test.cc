@@ -50,6 +50,13 @@ class Examples : public ::testing::Test {
 
   /// The example's text with free ports, the test's origins and folders.
   std::string example(const std::string& name) {
+    for (const auto& file : std::filesystem::directory_iterator(source_path("config/discovery"))) {
+      const std::string part = "discovery/" + file.path().stem().string();
+      folder_.write(file.path().filename(), adapted(part));
+    }
+    return adapted(name);
+  }
+  std::string adapted(const std::string& name) {
     std::string text = text_of(source_path("config/" + name + ".yaml"));
     EXPECT_FALSE(text.empty()) << name;
     const std::string upstream =
@@ -62,6 +69,7 @@ class Examples : public ::testing::Test {
       replace_all(text, "port_value: " + from + " ", "port_value: " + to + " ");
     replace_all(text, "/tmp/weir-", folder_.path() + "/weir-");
     replace_all(text, "filters/out/", std::string(WEIR_BINARY_DIR) + "/filters/");
+    replace_all(text, "path: config/discovery/", "path: " + folder_.path() + "/");
     replace_all(text, "filename: config/pages/", "filename: " + folder_.path() + "/");
     replace_all(text, "filename: config/certs/", "filename: " + source_path("config/certs/"));
     for (const auto& page : std::filesystem::directory_iterator(source_path("config/pages")))
@@ -177,6 +185,17 @@ TEST_F(Examples, direct_response) {
   EXPECT_EQ(exchange(client, "/").body, "Welcome back.\n");
 }
 
+TEST_F(Examples, discovery_files) {
+  start("discovery_files");
+  Peer client = proxy_->connect();
+  EXPECT_EQ(exchange(client, "/").header("x-upstream"), "one");
+  std::string text = text_of(folder_.path() + "/eds.yaml");
+  replace_all(text, std::to_string(upstream_.port()), std::to_string(other_.port()));
+  folder_.write("eds.yaml", text);
+  proxy_->wait_for_generation(2);
+  EXPECT_EQ(exchange(client, "/").header("x-upstream"), "two");
+}
+
 TEST_F(Examples, dns) {
   start("dns");
   EXPECT_EQ(ask("/").header("x-upstream"), "one");
@@ -204,6 +223,18 @@ TEST_F(Examples, edge_xff) {
   EXPECT_EQ(ask("/a%2fb").status(), 400);
   EXPECT_EQ(ask("/", "a_b: 1\r\n").status(), 400);
   EXPECT_EQ(ask("/", "x: " + std::string(33 * 1024, 'x') + "\r\n").status(), 431);
+}
+
+TEST_F(Examples, filter_chains) {
+  start("filter_chains");
+  EXPECT_EQ(ask("/").body, "offices only\n");
+  Peer office = proxy_->connect();
+  office.send("PROXY TCP4 10.1.2.3 127.0.0.1 4000 10000\r\n");
+  EXPECT_EQ(exchange(office, "/").header("x-upstream"), "one");
+  Peer other = proxy_->connect();
+  other.send("SSH-2.0-client\r\n");
+  EXPECT_TRUE(other.closed());
+  EXPECT_TRUE(contains(proxy_->admin("/stats"), "no_filter_chain_match: 1\n"));
 }
 
 TEST_F(Examples, header_mutation) {
@@ -421,6 +452,32 @@ TEST_F(Examples, local_reply) {
   EXPECT_TRUE(contains(answer.body, R"("message":"The service is away for a moment.")"))
       << answer.body;
   EXPECT_TRUE(contains(answer.body, R"("status":502)")) << answer.body;
+}
+
+TEST_F(Examples, original_dst) {
+  start("original_dst");
+  const std::string other = "127.0.0.1:" + std::to_string(other_.port());
+  EXPECT_EQ(
+      ask("/", "host: a.test\r\nx-envoy-original-dst-host: " + other + "\r\n").header("x-upstream"),
+      "two");
+  EXPECT_TRUE(contains(proxy_->admin("/clusters"),
+                       "where_it_was_meant_to_go::" + other + "::rq_total::1\n"));
+  const Peer::Message nowhere = ask("/");
+  EXPECT_EQ(nowhere.status(), 503);
+  EXPECT_EQ(nowhere.body, "no healthy upstream");
+}
+
+TEST_F(Examples, proxy_protocol) {
+  start("proxy_protocol");
+  Peer client = proxy_->connect("ingress");
+  client.send("PROXY TCP4 192.0.2.7 127.0.0.1 4000 10000\r\n");
+  EXPECT_TRUE(contains(exchange(client, "/").body, "x-forwarded-for: 192.0.2.7\r\n"));
+  Peer status = proxy_->connect("ingress");
+  status.send("PROXY TCP4 192.0.2.7 192.0.2.1 4000 8443\r\n");
+  EXPECT_EQ(exchange(status, "/").body, "up\n");
+  Peer without = proxy_->connect("ingress");
+  without.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+  EXPECT_TRUE(without.closed());
 }
 
 TEST_F(Examples, quickstart) {
@@ -650,6 +707,24 @@ TEST_F(Examples, wasm_limits) {
   proxy_->write_config(text);
   proxy_->wait_for_rejection(1);
   EXPECT_EQ(ask("/").header("x-weir-filter"), "hello");
+}
+
+TEST_F(Examples, tcp) {
+  start("tcp");
+  Peer client = proxy_->connect();
+  EXPECT_EQ(exchange(client, "/through").status(), 200);  // bytes, whatever they mean
+  client.half_close();
+  EXPECT_TRUE(client.closed());
+  EXPECT_TRUE(contains(proxy_->admin("/stats?filter=tcp"), "tcp.database.downstream_cx_total: 1"));
+  EXPECT_EQ(proxy_->counter("database.rbac.allowed"), 1u);
+  client.close();
+  proxy_->wait_for("no connection", [this] {
+    return proxy_->gauge("connection_limit.database.active_connections") == 0;
+  });
+  proxy_.reset();  // writes what is left
+  const std::string log = text_of(folder_.path() + "/weir-database.log");
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+  EXPECT_TRUE(contains(log, " - ")) << log;
 }
 
 TEST_F(Examples, wasm_mask_body) {

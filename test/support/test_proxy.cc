@@ -34,6 +34,11 @@ TempFolder::~TempFolder() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
 }
+std::string TempFolder::read(const std::string& name) const {
+  std::ifstream file(path_ + "/" + name, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 std::string TempFolder::write(const std::string& name, std::string_view content) const {
   const std::string file = path_ + "/" + name;
   std::ofstream(file, std::ios::binary | std::ios::trunc) << content;
@@ -113,7 +118,7 @@ uint16_t TestProxy::port(std::string_view listener) {
   on_main([this, listener, &found] {
     for (const auto& entry : server_->reloader().current()->listeners) {
       if (!listener.empty() && entry.runtime->options().name != listener) continue;
-      found = entry.sockets->local().port();
+      found = entry.local().port();
       break;
     }
   });

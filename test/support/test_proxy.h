@@ -137,6 +137,7 @@ class TempFolder {
   TempFolder();
   ~TempFolder();
   const std::string& path() const noexcept { return path_; }
+  std::string read(const std::string& name) const;
   std::string write(const std::string& name, std::string_view content) const;  // in place
   std::string write_renamed(const std::string& name,
                             std::string_view content) const;  // rename over

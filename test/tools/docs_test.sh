@@ -38,7 +38,7 @@ tells() {
 }
 
 # Every field that the readers of the configuration take is in the reference.
-mapfile -t taken < <(fields src/config/*.cc src/stream/matchers.cc src/router/factory.cc src/filters/common/*.cc src/filters/http/*/*.cc)
+mapfile -t taken < <(fields src/config/*.cc src/stream/matchers.cc src/router/factory.cc src/filters/common/*.cc src/filters/http/*/*.cc src/filters/network/*/*.{cc,h} src/base/ip_range.cc)
 [ ${#taken[@]} -gt 150 ] || fail "only ${#taken[@]} fields found in the readers"
 tells docs/configuration.md "${taken[@]}"
 # The example of docs/wasm.md tells of fields too, with a colon behind them; those without an effect stand in the other page.

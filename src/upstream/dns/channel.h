@@ -40,7 +40,6 @@ class Lookup {
   ~Lookup();
   Lookup(const Lookup&) = delete;
   Lookup& operator=(const Lookup&) = delete;
-  bool active() const noexcept { return pending_ != nullptr || end_of_turn_.scheduled(); }
   /// Ends it before it was asked; the callback comes from the loop.
   void fail(std::string why);
   /// Valid when the callback comes.
@@ -66,7 +65,7 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  /// The callback comes from the loop, never from inside this call. Requires: the lookup is not active.
+  /// The callback comes from the loop, never from inside this call. Requires: it waits for no answer yet.
   void ask(Lookup& lookup, const std::string& name, int family);
   uint64_t asked() const noexcept { return asked_; }
   /// Nobody waits for an answer of it.

@@ -12,6 +12,8 @@ using std::chrono::milliseconds;
 
 /// Answers beyond this many addresses are cut: a host costs memory on every worker.
 constexpr size_t kMaxAddresses = 1024;
+/// Of a logical host: more would not be tried within a connect timeout.
+constexpr size_t kMaxTried = 16;
 constexpr unsigned kMaxDoublings = 20;
 
 }  // namespace
@@ -154,6 +156,9 @@ void DnsResolution::publish() {
       if (host.hostname.empty()) host.hostname = endpoint.name;
       if (options_->type == ClusterType::kLogicalDns) {
         host.address = resolved.addresses.front().with_port(endpoint.port);
+        const size_t count = std::min(resolved.addresses.size(), kMaxTried);
+        for (size_t i = 1; i < count; ++i)
+          host.additional_addresses.push_back(resolved.addresses[i].with_port(endpoint.port));
         locality.endpoints.push_back(std::move(host));
         continue;
       }

@@ -39,9 +39,8 @@ class NameQuery {
  public:
   using Callback = void (*)(void* argument, const LookupAnswer& answer);
   NameQuery(Resolver& resolver, Callback done, void* argument);
-  /// The callback comes from the loop, never from inside this call. Requires: !active().
+  /// The callback comes from the loop, never from inside this call. Requires: none is under way.
   void start(const std::string& name, LookupFamily family);
-  bool active() const noexcept { return left_ > 0; }
 
  private:
   static void on_answer(void* self, Lookup& lookup);

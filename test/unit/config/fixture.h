@@ -77,6 +77,23 @@ inline std::shared_ptr<const HttpFilterFactory> make_anything_stub(ConfigView& v
 inline constexpr char kRouterType[] = "envoy.extensions.filters.http.router.v3.Router";
 inline constexpr char kLabelType[] = "test.Label";
 
+class TerminalNetworkStub final : public NetworkFilterFactory {
+ public:
+  std::unique_ptr<NetworkFilter> create(unsigned) const override { return nullptr; }
+  bool terminal() const noexcept override { return true; }
+};
+class NetworkStub final : public NetworkFilterFactory {
+ public:
+  std::unique_ptr<NetworkFilter> create(unsigned) const override { return nullptr; }
+};
+
+/// Takes every field.
+template <typename Stub>
+std::shared_ptr<const NetworkFilterFactory> make_network_stub(ConfigView& config, FactoryContext&) {
+  for (const std::string& key : config.keys()) static_cast<void>(config.json(key));
+  return std::make_shared<const Stub>();
+}
+
 inline FilterRegistry stub_registry() {
   FilterRegistry registry;
   registry.add_http(kRouterType, &make_router_stub);
@@ -93,6 +110,12 @@ inline FilterRegistry stub_registry() {
                            "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
                            "envoy.extensions.filters.http.health_check.v3.HealthCheck"}) {
     registry.add_http(type, &make_anything_stub);
+  }
+  registry.add_network("envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+                       &make_network_stub<TerminalNetworkStub>);
+  for (const char* type : {"envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit",
+                           "envoy.extensions.filters.network.rbac.v3.RBAC"}) {
+    registry.add_network(type, &make_network_stub<NetworkStub>);
   }
   return registry;
 }

@@ -94,7 +94,7 @@ class RouterFilterTest : public testing::Test {
   std::unique_ptr<StatsScope> scope = store.scope("http.test.");
   upstream::ClusterRegistry registry{store};
   upstream::WorkerClusters clusters{loop, 0, registry};
-  router::RouterSettings settings{{}, router::RouterStats(*scope)};
+  router::RouterSettings settings{{}, {}, router::RouterStats(*scope)};
   Origin origin{loop};
   stream::ChainEnvironment environment;
   Host host;

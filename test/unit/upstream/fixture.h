@@ -88,7 +88,9 @@ class UpstreamFixture : public testing::Test {
     auto options = std::make_shared<upstream::ClusterOptions>();
     options->name = "c";
     upstream::LocalityOptions locality;
-    for (const net::Address& address : addresses) locality.endpoints.push_back({address, "", 1});
+    for (const net::Address& address : addresses) {
+      locality.endpoints.emplace_back().address = address;
+    }
     options->localities.push_back(std::move(locality));
     if (change) change(*options);
     publish({options});

@@ -1,0 +1,181 @@
+#include "net/proxy_header.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/strings.h"
+#include "net/cidr.h"
+
+namespace weir::net {
+
+namespace {
+
+constexpr std::string_view kV1Begin = "PROXY ";
+constexpr size_t kV1Max = 107;  // with CR LF
+constexpr std::string_view kV2Signature("\r\n\r\n\0\r\nQUIT\n", 12);
+constexpr size_t kV2Fixed = 16;
+constexpr uint8_t kTlvNoop = 0x04;
+
+uint8_t byte_at(std::string_view text, size_t at) noexcept {
+  return static_cast<uint8_t>(text[at]);
+}
+uint16_t number_at(std::string_view text, size_t at) noexcept {
+  return static_cast<uint16_t>(byte_at(text, at) << 8 | byte_at(text, at + 1));
+}
+
+bool begins_like(std::string_view bytes, std::string_view mark) noexcept {
+  const size_t n = std::min(bytes.size(), mark.size());
+  return bytes.substr(0, n) == mark.substr(0, n);
+}
+
+// ---- version 1 ----------------------------------------------------------------------------------------------------------
+
+// Digits alone, no leading zero, 0..65535.
+bool read_port(std::string_view text, uint16_t& port) noexcept {
+  if (text.empty() || text.size() > 5 || (text.size() > 1 && text[0] == '0')) return false;
+  const auto value = base::parse_u64(text);
+  if (!value || *value > 65535) return false;
+  port = static_cast<uint16_t>(*value);
+  return true;
+}
+
+bool read_v1(std::string_view line, ProxyHeader& out) {
+  const auto parts = base::split(line, ' ');
+  if (parts.size() >= 2 && parts[1] == "UNKNOWN") {
+    out.local = true;
+    return true;
+  }
+  uint16_t from = 0, to = 0;
+  if (parts.size() != 6 || !read_port(parts[4], from) || !read_port(parts[5], to)) return false;
+  auto source = Address::ip(parts[2], from);
+  auto destination = Address::ip(parts[3], to);
+  if (!source || !destination) return false;
+  const int family = parts[1] == "TCP4" ? AF_INET : parts[1] == "TCP6" ? AF_INET6 : AF_UNSPEC;
+  if (source->family() != family || destination->family() != family) return false;
+  out.source = *source;
+  out.destination = *destination;
+  return true;
+}
+
+ProxyParse parse_v1(std::string_view bytes, ProxyHeader& out) {
+  out.version = ProxyVersion::kV1;
+  const std::string_view window = bytes.substr(0, kV1Max);
+  const size_t end = window.find("\r\n");
+  if (end == std::string_view::npos)
+    return window.size() == kV1Max ? ProxyParse::kInvalid : ProxyParse::kMore;
+  out.size = end + 2;
+  return read_v1(window.substr(0, end), out) ? ProxyParse::kDone : ProxyParse::kInvalid;
+}
+
+// ---- version 2 ----------------------------------------------------------------------------------------------------------
+
+Address ip_from(std::string_view bytes, uint16_t port) {
+  if (bytes.size() == 4) {
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    std::memcpy(&v4.sin_addr, bytes.data(), 4);
+    return Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&v4), sizeof v4);
+  }
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  std::memcpy(&v6.sin6_addr, bytes.data(), 16);
+  return Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
+}
+
+bool read_tlvs(std::string_view rest, std::vector<ProxyTlv>& out) {
+  while (!rest.empty()) {
+    if (rest.size() < 3) return false;
+    const size_t size = number_at(rest, 1);
+    if (rest.size() - 3 < size) return false;
+    if (byte_at(rest, 0) != kTlvNoop)
+      out.push_back({byte_at(rest, 0), std::string(rest.substr(3, size))});
+    rest.remove_prefix(3 + size);
+  }
+  return true;
+}
+
+bool read_v2(std::string_view header, ProxyHeader& out) {
+  const unsigned command = byte_at(header, 12) & 0xfu;
+  const uint8_t family = byte_at(header, 13);
+  const std::string_view payload = header.substr(kV2Fixed);
+  if (command > 1) return false;
+  if (command == 0 || family == 0) {
+    out.local = true;  // LOCAL: whatever follows says nothing of this connection
+    return true;
+  }
+  if (family != 0x11 && family != 0x21)
+    return false;  // datagrams and Unix sockets come from nobody
+  const size_t ip = family == 0x11 ? 4 : 16;
+  if (payload.size() < 2 * ip + 4) return false;
+  out.source = ip_from(payload.substr(0, ip), number_at(payload, 2 * ip));
+  out.destination = ip_from(payload.substr(ip, ip), number_at(payload, 2 * ip + 2));
+  return read_tlvs(payload.substr(2 * ip + 4), out.tlvs);
+}
+
+ProxyParse parse_v2(std::string_view bytes, ProxyHeader& out) {
+  out.version = ProxyVersion::kV2;
+  if (bytes.size() > 12 && byte_at(bytes, 12) >> 4 != 2) return ProxyParse::kInvalid;
+  if (bytes.size() < kV2Fixed) return ProxyParse::kMore;
+  out.size = kV2Fixed + number_at(bytes, 14);
+  if (bytes.size() < out.size) return ProxyParse::kMore;
+  return read_v2(bytes.substr(0, out.size), out) ? ProxyParse::kDone : ProxyParse::kInvalid;
+}
+
+// ---- writing ------------------------------------------------------------------------------------------------------------
+
+void put_number(std::string& out, size_t value) {
+  out += static_cast<char>(value >> 8 & 0xff);
+  out += static_cast<char>(value & 0xff);
+}
+
+void put_ip(std::string& out, const IpBytes& ip) {
+  out.append(reinterpret_cast<const char*>(ip.bytes.data()), ip.size);
+}
+
+}  // namespace
+
+ProxyParse parse_proxy_header(std::string_view bytes, ProxyHeader& out) {
+  out = ProxyHeader();
+  if (bytes.empty()) return ProxyParse::kMore;
+  const bool v1 = begins_like(bytes, kV1Begin);
+  if (!v1 && !begins_like(bytes, kV2Signature)) return ProxyParse::kNone;
+  if (bytes.size() < (v1 ? kV1Begin : kV2Signature).size()) return ProxyParse::kMore;
+  return v1 ? parse_v1(bytes, out) : parse_v2(bytes, out);
+}
+
+std::string proxy_header_v1(const Address& source, const Address& destination) {
+  const IpBytes from = ip_bytes(source), to = ip_bytes(destination);
+  if (from.size == 0 || from.size != to.size) return "PROXY UNKNOWN\r\n";
+  return base::concat("PROXY ", from.size == 4 ? "TCP4 " : "TCP6 ", source.ip_text(), " ",
+                      destination.ip_text(), " ", source.port(), " ", destination.port(), "\r\n");
+}
+
+std::string proxy_header_v2(const Address& source, const Address& destination,
+                            const std::vector<ProxyTlv>& tlvs) {
+  const IpBytes from = ip_bytes(source), to = ip_bytes(destination);
+  const bool known = from.size != 0 && from.size == to.size;
+  std::string payload;
+  if (known) {
+    put_ip(payload, from);
+    put_ip(payload, to);
+    put_number(payload, source.port());
+    put_number(payload, destination.port());
+  }
+  for (const ProxyTlv& tlv : tlvs) {
+    if (payload.size() + 3 + tlv.value.size() > 65535) break;
+    payload += static_cast<char>(tlv.type);
+    put_number(payload, tlv.value.size());
+    payload += tlv.value;
+  }
+  std::string out(kV2Signature);
+  out += known ? '\x21' : '\x20';
+  out += !known ? '\x00' : from.size == 4 ? '\x11' : '\x21';
+  put_number(out, payload.size());
+  return out + payload;
+}
+
+}  // namespace weir::net
