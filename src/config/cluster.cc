@@ -186,6 +186,14 @@ void read_protocol(View& options, ClusterOptions& out) {
     read_http1(*config, out);
     read_http2(*config, out);
   }
+  if (auto config = options.child("auto_config")) {
+    config->later({"http3_protocol_options", "alternate_protocols_cache_options"});
+    out.http.protocol = upstream::UpstreamProtocol::kAuto;
+    read_http1(*config, out);
+    read_http2(*config, out);
+    if (out.transport == nullptr || !out.transport->secure())
+      options.error("auto_config", "needs a transport socket of TLS, where ALPN decides");
+  }
   if (auto config = options.child("use_downstream_protocol_config")) {
     config->later({"http3_protocol_options"});
     out.http.protocol = upstream::UpstreamProtocol::kDownstream;
@@ -232,7 +240,7 @@ void read_protocol_options(View& cluster, ClusterOptions& out, Loading& loading)
       continue;
     }
     if (key != kHttpOptions) map->error(key, "the key must be " + std::string(kHttpOptions));
-    options->later({"auto_config", "upstream_http_protocol_options", "header_validation_config",
+    options->later({"upstream_http_protocol_options", "header_validation_config",
                     "outlier_detection", "retry_policy", "request_mirror_policies", "hash_policy"});
     read_protocol(*options, out);
     read_common_options(*options, out.http);

@@ -47,7 +47,11 @@ class HttpSession final : public Session,
 
   // For HttpStream.
   /// Response bytes stand in connection().out(): have them sent at the end of the turn.
-  void response_written() { connection_->written(); }
+  void response_written() {
+    connection_->written();
+    // What fails while frames are written ends the connection, but not from inside a stream's call.
+    if (multiplexed_ && codec_->must_close()) connection_->offer_again();
+  }
   /// Bytes went either way: the stream is not idle.
   void note_activity() noexcept {
     if (stream_idle_timeout_.count() > 0) stream_idle_timer_.arm(stream_idle_timeout_);

@@ -97,8 +97,9 @@ void Cluster::rebuild() {
   std::vector<uint32_t> weights;
   const UpstreamProtocol protocol = options().http.protocol;
   for_each_host(*set_, [this, protocol, &weights](const EndpointOptions& endpoint) {
-    hosts_.push_back(pool_of(endpoint, protocol == UpstreamProtocol::kHttp2
-                                           ? PoolProtocol::kHttp2
+    hosts_.push_back(pool_of(endpoint, protocol == UpstreamProtocol::kHttp2 ? PoolProtocol::kHttp2
+                                       : protocol == UpstreamProtocol::kAuto
+                                           ? PoolProtocol::kAuto
                                            : PoolProtocol::kHttp1));
     if (protocol == UpstreamProtocol::kDownstream)
       http2_hosts_.push_back(pool_of(endpoint, PoolProtocol::kHttp2));

@@ -65,6 +65,7 @@ Result<std::unique_ptr<UpstreamConnection>> UpstreamConnection::connect(Pool& po
   const ClusterOptions& options = pool.cluster().options();
   net::TransportHints hints;
   if (pool.protocol() == PoolProtocol::kHttp2) hints.alpn = {"h2"};
+  if (pool.protocol() == PoolProtocol::kAuto) hints.alpn = {"h2", "http/1.1"};
   WEIR_TRY(transport, pool.open_socket(std::move(hints)));
   auto connection = std::unique_ptr<UpstreamConnection>(new UpstreamConnection(pool, priority));
   connection->transport_ = std::move(transport);
@@ -82,7 +83,10 @@ const std::string& UpstreamConnection::local_address_text() {
 /// Its protocol is known now.
 void UpstreamConnection::make_codec() {
   const UpstreamHttpOptions& options = pool_.cluster().options().http;
-  multiplexed_ = pool_.protocol() == PoolProtocol::kHttp2;
+  const TlsInfo* tls = transport_->tls();
+  multiplexed_ = pool_.protocol() == PoolProtocol::kHttp2 ||
+                 (pool_.protocol() == PoolProtocol::kAuto && tls != nullptr &&
+                  tls->text(TlsText::kAlpn) == "h2");
   if (!multiplexed_) {
     codec_ = http::h1::make_client_connection(codec_options(options), transport_->out());
     return;

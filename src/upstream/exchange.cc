@@ -63,13 +63,15 @@ void Exchange::attach(UpstreamStream& stream) {
 /// What is known of the request so far: head, waiting body, end.
 void Exchange::send_request() {
   stream_->send_head(*head_, ended_ == Ended::kHead ? EndStream::kYes : EndStream::kNo);
+  if (stream_ == nullptr) return;  // a connection of HTTP/2 that takes no more says so at once
   if (tunnel_ != Tunnel::kNone) return waiting_.empty() ? unblock() : block();
   if (!waiting_.empty() || ended_ == Ended::kBody) {
     keep(waiting_);
     stream_->send_body(waiting_, ended_ == Ended::kBody ? EndStream::kYes : EndStream::kNo);
   }
+  if (stream_ == nullptr) return;
   if (ended_ == Ended::kTrailers) stream_->send_trailers(*trailers_);
-  if (!stream_->write_blocked()) unblock();
+  if (stream_ != nullptr && !stream_->write_blocked()) unblock();
 }
 
 void Exchange::send_body(Buffer& data, EndStream end) {

@@ -76,7 +76,6 @@ void UpstreamConnection::stream_reset(UpstreamStream& stream, const Error& error
   // Its loan goes first: what the user begins instead is counted like any other.
   over_.push_back(&stream);
   if (user != nullptr) user->on_connection_lost(std::move(failure), facts);
-  if (!decoding_) finish_streams();
 }
 
 /// Gives back the loans of the streams that are over. Not from inside the codec: it may still be busy with them.

@@ -72,8 +72,9 @@ struct Thresholds {
   bool operator==(const Thresholds&) const = default;
 };
 
-/// What is spoken with the hosts of a cluster: explicit_http_config, use_downstream_protocol_config.
-enum class UpstreamProtocol : uint8_t { kHttp1, kHttp2, kDownstream };
+/// What is spoken with the hosts of a cluster: explicit_http_config, auto_config (ALPN),
+/// use_downstream_protocol_config.
+enum class UpstreamProtocol : uint8_t { kHttp1, kHttp2, kAuto, kDownstream };
 
 /// HttpProtocolOptions.common_http_protocol_options of an upstream.
 struct UpstreamHttpOptions {

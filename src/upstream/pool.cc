@@ -117,7 +117,7 @@ UpstreamConnection* Pool::available() {
 
 /// How many must be on their way for those that wait. The first says how many requests it really takes.
 size_t Pool::wanted_connections() const noexcept {
-  if (protocol_ == PoolProtocol::kHttp1) return waiters_;
+  if (protocol_ == PoolProtocol::kHttp1 || one_each_) return waiters_;
   const size_t streams = std::max<size_t>(cluster_.options().http.http2.max_concurrent_streams, 1);
   return (waiters_ + streams - 1) / streams;
 }
@@ -157,7 +157,8 @@ Result<void> Pool::connect(Priority priority) {
     return fail(std::move(connection.error()));
   }
   stats.cx_total.inc();
-  (protocol_ == PoolProtocol::kHttp1 ? stats.cx_http1_total : stats.cx_http2_total).inc();
+  if (protocol_ != PoolProtocol::kAuto)
+    (protocol_ == PoolProtocol::kHttp1 ? stats.cx_http1_total : stats.cx_http2_total).inc();
   stats.cx_active.inc();
   ++total_connections_;
   ++connecting_;
@@ -273,6 +274,12 @@ void Pool::on_connected(UpstreamConnection& connection) {
             {"cluster", cluster_.options().name},
             {"upstream", address_text_},
             {"took_ms", took}});
+  if (protocol_ == PoolProtocol::kAuto) {
+    ClusterStats& stats = cluster_.stats();
+    one_each_ = !connection.multiplexed_;
+    (one_each_ ? stats.cx_http1_total : stats.cx_http2_total).inc();
+    if (first_waiter_ != nullptr) end_of_turn_.schedule();
+  }
   connection.state_ = UpstreamConnection::State::kIdle;
   offer(connection);
 }

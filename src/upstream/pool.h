@@ -21,8 +21,8 @@ class Pool;
 class UpstreamConnection;
 class UpstreamStream;
 
-/// What the connections of a pool speak.
-enum class PoolProtocol : uint8_t { kHttp1, kHttp2 };
+/// What the connections of a pool speak. kAuto: what each agrees on by ALPN.
+enum class PoolProtocol : uint8_t { kHttp1, kHttp2, kAuto };
 class TcpConnection;
 
 /// Who wants a connection. At most one of the two calls comes, from the loop; after cancel (Pool::cancel or destruction) none.
@@ -168,6 +168,8 @@ class Pool {
   PoolWaiter* last_waiter_ = nullptr;
   size_t waiters_ = 0;
   bool draining_ = false;
+  bool one_each_ =
+      false;  // kAuto: the last connection was of HTTP/1, where each request needs its own
   event::EndOfTurn
       end_of_turn_;  // connects for waiters and tells the cluster that nothing is left, outside of callbacks
   uint32_t active_requests_ = 0;

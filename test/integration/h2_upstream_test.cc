@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "support/h2_peer.h"
+#include "support/tls_yaml.h"
 
 namespace weir::test {
 namespace {
@@ -214,6 +215,39 @@ TEST(H2Upstream, AnsweredPingsDoNot) {
   for (int i = 0; i < 50; ++i) EXPECT_EQ(client.get("/").body, "ok");
   EXPECT_EQ(proxy.counter("cluster.origin.upstream_cx_total"), 1u);
   EXPECT_EQ(proxy.counter("cluster.origin.http2.keepalive_timeout"), 0u);
+}
+
+/// Requests over a cluster with auto_config whose host, another proxy, offers these protocols.
+void expect_agreement(const std::string& offered, std::string_view stat, uint64_t connections) {
+  AutoOrigin origin([](const Peer::Message&) { return response("ok"); });
+  TestCa ca;
+  TempFolder folder;
+  folder.write("ca.pem", ca.pem());
+  write_pair(folder, "server", ca.issue("DNS:host.test"));
+  Yaml back;
+  back.origin_port = origin.port();
+  back.chain = downstream_tls("alpn_protocols: [" + offered + "], tls_certificates: [" +
+                              pair_yaml(folder, "server") + "]");
+  TestProxy host(back.text());
+  Yaml front;
+  front.origin_port = host.port();
+  front.cluster =
+      http_protocol_options("auto_config: {}") + upstream_tls(trusting(folder), "sni: host.test");
+  TestProxy proxy(front.text());
+  H2Client client(proxy.connect());
+  std::vector<H2Exchange*> all;
+  for (int i = 0; i < 3; ++i) all.push_back(&client.start("GET", "/"));
+  for (H2Exchange* each : all) {
+    client.wait(*each);
+    EXPECT_EQ(each->body, "ok");
+  }
+  EXPECT_EQ(proxy.counter("cluster.origin." + std::string(stat)), connections) << offered;
+}
+
+TEST(H2Upstream, AlpnDecides) { expect_agreement("h2, http/1.1", "upstream_cx_http2_total", 1); }
+
+TEST(H2Upstream, AlpnDecidesForHttp1) {
+  expect_agreement("http/1.1", "upstream_cx_http2_total", 0);
 }
 
 TEST(H2Upstream, CircuitBreakersCountStreams) {
