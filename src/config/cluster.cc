@@ -240,11 +240,16 @@ void read_protocol_options(View& cluster, ClusterOptions& out, Loading& loading)
       continue;
     }
     if (key != kHttpOptions) map->error(key, "the key must be " + std::string(kHttpOptions));
-    options->later({"upstream_http_protocol_options", "header_validation_config",
-                    "outlier_detection", "retry_policy", "request_mirror_policies", "hash_policy"});
+    options->later({"header_validation_config", "outlier_detection", "retry_policy",
+                    "request_mirror_policies", "hash_policy"});
     read_protocol(*options, out);
     read_common_options(*options, out.http);
     read_http_filters(*options, out, loading);
+    if (auto names = options->child("upstream_http_protocol_options")) {
+      out.http.auto_sni = names->boolean("auto_sni", false);
+      out.http.auto_san_validation = names->boolean("auto_san_validation", false);
+      out.http.override_auto_sni_header = base::lower(names->text("override_auto_sni_header"));
+    }
   }
 }
 

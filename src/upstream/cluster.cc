@@ -8,6 +8,8 @@ namespace weir::upstream {
 namespace {
 
 constexpr std::chrono::seconds kRetiredSweep{5};
+// Hosts with connections of their own at once (auto_sni), of all endpoints together.
+constexpr size_t kMaxNamedPools = 1024;
 
 /// Hosts of the lowest priority number that has any: without health checks no other is ever used.
 template <typename Visit>
@@ -110,15 +112,45 @@ void Cluster::rebuild() {
   rebuild_original();
   const auto kept = original_ ? original_->list() : hosts_;
   for (const auto& pool : pools_)
-    if (std::find(kept.begin(), kept.end(), pool.get()) == kept.end() &&
+    if (pool->base() == nullptr && std::find(kept.begin(), kept.end(), pool.get()) == kept.end() &&
         std::find(http2_hosts_.begin(), http2_hosts_.end(), pool.get()) == http2_hosts_.end())
       pool->start_draining();
+  follow_bases();
+}
+
+/// Pools for one host alone live and move with that of their endpoint.
+void Cluster::follow_bases() {
+  for (const auto& pool : pools_) {
+    if (pool->host().empty()) continue;
+    if (pool->base() != nullptr && !pool->base()->draining())
+      pool->follow_base();
+    else
+      pool->start_draining();
+  }
+}
+
+size_t Cluster::count_named() const noexcept {
+  return static_cast<size_t>(std::count_if(pools_.begin(), pools_.end(), [](const auto& pool) {
+    return !pool->host().empty() && !pool->draining();
+  }));
+}
+
+Pool* Cluster::pick_named(Pool& pool, std::string_view host) {
+  for (const auto& each : pools_)
+    if (each->base() == &pool && each->host() == host && !each->draining()) return each.get();
+  // Hosts are what clients say: those that nobody uses now make room.
+  if (count_named() >= kMaxNamedPools)
+    for (const auto& each : pools_)
+      if (!each->host().empty() && each->load() == 0) each->start_draining();
+  if (count_named() >= kMaxNamedPools) return nullptr;
+  pools_.push_back(std::make_unique<Pool>(pool, host));
+  return pools_.back().get();
 }
 
 /// The pool of a host and a protocol; made if there is none.
 Pool* Cluster::pool_of(const EndpointOptions& endpoint, PoolProtocol protocol) {
   auto found = std::find_if(pools_.begin(), pools_.end(), [&endpoint, protocol](const auto& pool) {
-    return pool->protocol() == protocol && pool->serves(endpoint);
+    return pool->host().empty() && pool->protocol() == protocol && pool->serves(endpoint);
   });
   if (found == pools_.end()) {
     pools_.push_back(std::make_unique<Pool>(*this, endpoint, protocol));

@@ -63,6 +63,9 @@ class Cluster {
   /// The same host for the same hash, as far as hosts stay: by rendezvous, with their weights. Null as pick().
   Pool* pick_by_hash(uint64_t hash) noexcept;
 
+  /// The pool beside `pool` for requests of this host; null if there are too many hosts at once.
+  Pool* pick_named(Pool& pool, std::string_view host);
+
   const ClusterOptions& options() const noexcept { return *entry_.options; }
   const std::shared_ptr<const ClusterOptions>& shared_options() const noexcept {
     return entry_.options;
@@ -99,6 +102,8 @@ class Cluster {
   void follow_transport();
   Pool* pool_of(const EndpointOptions& endpoint, PoolProtocol protocol);
   void rebuild_original();
+  void follow_bases();
+  size_t count_named() const noexcept;
   void sweep_pools();
   static void on_sweep(void* self) noexcept;
   event::Loop& loop_;

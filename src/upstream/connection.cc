@@ -64,6 +64,8 @@ Result<std::unique_ptr<UpstreamConnection>> UpstreamConnection::connect(Pool& po
                                                                         Priority priority) {
   const ClusterOptions& options = pool.cluster().options();
   net::TransportHints hints;
+  if (options.http.auto_sni) hints.server_name = pool.host();
+  if (options.http.auto_san_validation) hints.verify_name = pool.host();
   if (pool.protocol() == PoolProtocol::kHttp2) hints.alpn = {"h2"};
   if (pool.protocol() == PoolProtocol::kAuto) hints.alpn = {"h2", "http/1.1"};
   WEIR_TRY(transport, pool.open_socket(std::move(hints)));

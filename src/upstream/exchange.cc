@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "http/rules.h"
 
 namespace weir::upstream {
@@ -12,6 +13,20 @@ namespace {
 bool is_idempotent(std::string_view method) noexcept {
   return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" ||
          method == "OPTIONS" || method == "TRACE";
+}
+
+/// auto_sni and auto_san_validation: the host that the request is for, without its port. Empty: connections are for all.
+std::string server_name(const RequestHead& head, const ClusterOptions& cluster) {
+  const UpstreamHttpOptions& options = cluster.http;
+  if ((!options.auto_sni && !options.auto_san_validation) || cluster.transport == nullptr)
+    return {};
+  std::string_view host = head.authority();
+  if (!options.override_auto_sni_header.empty()) {
+    const auto other = head.headers.get(options.override_auto_sni_header);
+    if (other && !other->empty()) host = *other;
+  }
+  if (host.starts_with('[')) return std::string(host.substr(1, host.find(']') - 1));
+  return base::lower(host.substr(0, host.rfind(':')));
 }
 
 }  // namespace
@@ -37,6 +52,13 @@ std::optional<Failure> Exchange::acquire(Pool::Wanted wanted) {
     cluster_->stats().cx_none_healthy.inc();
     end_phase();
     return Failure{FailureKind::kNoHealthyHost};
+  }
+  if (const std::string host = server_name(*head_, cluster_->options()); !host.empty()) {
+    pool_ = cluster_->pick_named(*pool_, host);
+    if (pool_ == nullptr) {
+      end_phase();
+      return Failure{FailureKind::kOverflow};
+    }
   }
   Pool::Acquired acquired = pool_->acquire(*this, priority_, wanted);
   if (acquired.failed) {

@@ -86,6 +86,10 @@ struct UpstreamHttpOptions {
   bool enable_trailers = false;
   bool proper_case_words = false;
   UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
+  // upstream_http_protocol_options: the request's host names the server, and must stand in its certificate.
+  bool auto_sni = false;
+  bool auto_san_validation = false;
+  std::string override_auto_sni_header;  // lower case; wins over the host
   http::h2::Options http2;
   bool operator==(const UpstreamHttpOptions&) const = default;
 };

@@ -24,7 +24,35 @@ Pool::Pool(Cluster& cluster, const EndpointOptions& endpoint, PoolProtocol proto
       port_(endpoint.port),
       end_of_turn_(cluster.loop(), &Pool::on_end_of_turn, this) {}
 
+Pool::Pool(Pool& base, std::string_view host)
+    : cluster_(base.cluster_),
+      protocol_(base.protocol_),
+      address_(base.address_),
+      address_text_(base.address_text_),
+      base_(&base),
+      host_(host),
+      hostname_(base.hostname_),
+      name_(base.name_),
+      port_(base.port_),
+      end_of_turn_(base.cluster_.loop(), &Pool::on_end_of_turn, this) {
+  base.named_.push_back(this);
+}
+
+size_t Pool::load() const noexcept {
+  size_t sum = active_requests_ + waiters_;
+  for (const Pool* each : named_) sum += each->load();
+  return sum;
+}
+
+void Pool::follow_base() {
+  hostname_ = base_->hostname_;
+  address_ = base_->address_;
+  address_text_ = base_->address_text_;
+}
+
 Pool::~Pool() {
+  if (base_ != nullptr) std::erase(base_->named_, this);
+  for (Pool* each : named_) each->base_ = nullptr;
   while (dequeue() != nullptr) {
   }
   flushing_.clear();

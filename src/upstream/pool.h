@@ -53,6 +53,8 @@ class PoolWaiter {
 class Pool {
  public:
   Pool(Cluster& cluster, const EndpointOptions& endpoint, PoolProtocol protocol);
+  /// The connections to the endpoint of `base` for requests of this host (auto_sni).
+  Pool(Pool& base, std::string_view host);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -68,7 +70,7 @@ class Pool {
   void cancel(PoolWaiter& waiter) noexcept;  // no-op if it does not wait
 
   /// Requests on connections and waiting for one: what LEAST_REQUEST compares.
-  size_t load() const noexcept { return active_requests_ + waiters_; }
+  size_t load() const noexcept;
   uint32_t active_requests() const noexcept { return active_requests_; }
   /// How the answer counts in /clusters.
   void request_outcome(bool success) noexcept { ++(success ? succeeded_ : errored_); }
@@ -86,6 +88,11 @@ class Pool {
   }
 
   PoolProtocol protocol() const noexcept { return protocol_; }
+  /// Of a pool for one host alone; null and empty otherwise.
+  const Pool* base() const noexcept { return base_; }
+  const std::string& host() const noexcept { return host_; }
+  /// Of a pool for one host alone: where the base goes now.
+  void follow_base();
   const net::Address& address() const noexcept { return address_; }
   /// For TLS: the endpoint's host name, or its IP address.
   std::string tls_name() const;
@@ -153,6 +160,9 @@ class Pool {
   const PoolProtocol protocol_;
   net::Address address_;
   std::string address_text_;
+  Pool* base_ = nullptr;
+  std::string host_;
+  std::vector<Pool*> named_;  // whose base this is
   std::string hostname_;
   std::string name_;  // of a host that moves from address to address; empty: it does not
   uint16_t port_ = 0;

@@ -297,6 +297,36 @@ TEST_F(TlsUpstream, SessionsAreResumed) {
   EXPECT_EQ(proxy.counter("cluster.origin.ssl.handshake"), 3u);
 }
 
+TEST_F(TlsUpstream, RequestsNameTheServer) {
+  serve("DNS:a.test,DNS:b.test");
+  yaml_.cluster =
+      upstream_tls(trusting(folder_)) +
+      "typed_extension_protocol_options:\n"
+      "  envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"
+      "    \"@type\": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n"
+      "    explicit_http_config: {http_protocol_options: {}}\n"
+      "    upstream_http_protocol_options: {auto_sni: true, auto_san_validation: true, "
+      "override_auto_sni_header: x-server}\n";
+  TestProxy proxy(yaml_.text());
+  const auto ask_for = [&proxy](const std::string& host, const std::string& headers = "") {
+    Peer peer = proxy.connect();
+    peer.send("GET / HTTP/1.1\r\nHost: " + host + "\r\n" + headers + "\r\n");
+    return peer.read_message();
+  };
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ask_for("a.test").body, "ok");
+    EXPECT_EQ(ask_for("B.test:8443").body, "ok");
+  }
+  // A connection for each name, and each is used again.
+  EXPECT_EQ(proxy.counter("cluster.origin.ssl.handshake"), 2u);
+  EXPECT_EQ(ask_for("c.test", "x-server: a.test\r\n").body, "ok");
+  EXPECT_EQ(proxy.counter("cluster.origin.ssl.handshake"), 2u);
+  const auto refused = ask_for("c.test");
+  EXPECT_EQ(refused.status(), 503);
+  EXPECT_NE(refused.body.find("the certificate is not for \"c.test\""), std::string::npos)
+      << refused.body;
+}
+
 // --- certificates that change --------------------------------------------------------------------------------------
 
 TEST_F(Tls, RotationServesNewHandshakesAndDisturbsNobody) {
