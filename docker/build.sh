@@ -17,6 +17,7 @@ mkdir -p "$destination"
 cmake --install "$build" --prefix "$destination/usr" --component runtime --strip
 mkdir -p "$destination/etc/weir"
 cp docker/weir.yaml "$destination/etc/weir/weir.yaml"
+cp docker/redirect.sh "$destination/usr/bin/weir-redirect"
 
 # The engine's V8 comes along where it was not installed by a package.
 if [ -d .deps/usr/lib ]; then

@@ -186,8 +186,8 @@ router::QueryMatch read_query_match(View& matcher) {
 
 RouteMatchOptions read_route_match(View& match) {
   RouteMatchOptions out;
-  match.later(
-      {"path_match_policy", "cookies", "grpc", "tls_context", "dynamic_metadata", "filter_state"});
+  match.later({"path_match_policy", "cookies", "tls_context", "dynamic_metadata", "filter_state"});
+  out.grpc = match.child("grpc") != nullptr;
   const bool other = match.has("path_match_policy");
   const std::string_view kind =
       match.one_of({"prefix", "path", "safe_regex", "path_separated_prefix", "connect_matcher"},

@@ -30,6 +30,7 @@ struct RouteMatchOptions {
   HeaderMatchers headers;
   std::vector<QueryMatch> query;
   std::optional<double> fraction;  // runtime_fraction.default_value, 0..1
+  bool grpc = false;               // only requests whose content-type is gRPC's
 };
 
 /// One filter's typed_per_filter_config.

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "router/match.h"
 #include "router/path_index.h"
+#include "stream/local_reply.h"
 
 namespace weir::router {
 namespace {
@@ -70,6 +71,7 @@ bool RouteTable::VirtualHost::accepts(const Entry& entry, const RequestHead& hea
   const RouteMatchOptions& match = entry.options->match;
   if (!match.headers.matches(head)) return false;
   if (!match.query.empty() && !matches_all(match.query, query)) return false;
+  if (match.grpc && !stream::is_grpc_request(head.headers)) return false;
   return !match.fraction || chosen(*match.fraction, random);
 }
 

@@ -53,7 +53,9 @@ H2Socket::H2Socket(Peer peer) : now(std::chrono::steady_clock::now()), peer_(std
 void H2Socket::flush() {
   while (!out.empty() && !ended_) {
     const std::string_view bytes = out.front();
-    const ssize_t n = ::send(peer_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t n = peer_.secure()
+                          ? (peer_.tls().write(bytes) ? static_cast<ssize_t>(bytes.size()) : -1)
+                          : ::send(peer_.fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (n <= 0) {
       ended_ = true;
       return;
@@ -66,9 +68,11 @@ bool H2Socket::read_once(milliseconds patience, const std::function<bool(Buffer&
   flush();
   if (ended_) return false;
   pollfd waiting{peer_.fd(), POLLIN, 0};
-  if (::poll(&waiting, 1, static_cast<int>(patience.count())) <= 0) return true;
+  const bool pending = peer_.secure() && peer_.tls().pending();
+  if (!pending && ::poll(&waiting, 1, static_cast<int>(patience.count())) <= 0) return true;
   char bytes[16384];
-  const ssize_t n = ::recv(peer_.fd(), bytes, sizeof bytes, 0);
+  const ssize_t n = peer_.secure() ? peer_.tls().read(bytes, sizeof bytes)
+                                   : ::recv(peer_.fd(), bytes, sizeof bytes, 0);
   now = std::chrono::steady_clock::now();
   if (n <= 0) {
     ended_ = true;

@@ -59,6 +59,7 @@ class Peer {
   /// From here on everything goes through TLS. Throws when the handshake fails.
   void start_tls(PeerTls::Role role, const TlsSide& side);
   PeerTls& tls() { return *tls_; }
+  bool secure() const noexcept { return tls_ != nullptr; }
 
  private:
   bool fill();  // false at end of stream

@@ -22,10 +22,11 @@ grep -E '^(RUN|  &&)' docker/Dockerfile | sed -E 's/^(RUN|  &&) *//; s/ \\$//' |
   esac
 done
 sh -n docker/build.sh
+sh -n docker/redirect.sh
 for script in tools/build tools/lib.sh; do bash -n "$script"; done
 
 docker/build.sh "$work/out" "$build"
-for file in usr/bin/weir etc/weir/weir.yaml packages.txt; do
+for file in usr/bin/weir usr/bin/weir-redirect etc/weir/weir.yaml packages.txt; do
   [ -s "$work/out/$file" ] || fail "$file is missing"
 done
 while read -r path _; do
