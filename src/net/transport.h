@@ -60,7 +60,7 @@ class Transport {
 struct TransportHints {
   std::string server_name{};        // SNI that wins over the configured one; empty: none
   std::string verify_name{};        // the certificate must be for this name; empty: as configured
-  std::vector<std::string> alpn{};  // wins over the configured list; empty: none
+  std::vector<std::string> alpn{};  // where the configuration names no protocols; empty: none
   std::string peer_name{};          // the endpoint's host name or IP address; empty: unknown
   std::shared_ptr<const tls::Stats> tls_stats{};  // null: nothing is counted
   const ConnectionInfo* downstream =

@@ -70,9 +70,9 @@ wait_for_line() {  # FILE PATTERN
 python3 "$work/app.py" >"$work/app.port" & pids+=($!)
 wait_for_line "$work/app.port" '[0-9]'
 app=$(cat "$work/app.port")
-sed -E "s/0\.0\.0\.0/127.0.0.1/; s/port_value: (9901|15021|8080|8443) /port_value: 0 /; s/address: web.default.svc.cluster.local, port_value: 80 /address: localhost, port_value: $app /" \
+sed -E "s/0\.0\.0\.0/127.0.0.1/; s/port_value: (9901|15021|8080|8443) /port_value: 0 /; s/address: web.default.svc.cluster.local, port_value: 80 /address: 127.0.0.1, port_value: $app /" \
   "$work/edge.yaml" >"$work/run.yaml"
-"$weir" -c "$work/run.yaml" --admin-address-path "$work/admin" >"$work/weir.log" 2>&1 & pids+=($!)
+"$weir" -c "$work/run.yaml" --drain-time-s 0 --admin-address-path "$work/admin" >"$work/weir.log" 2>&1 & pids+=($!)
 wait_for_line "$work/weir.log" 'generation 1 serving'
 listeners=$(curl -sS "http://$(cat "$work/admin")/listeners")
 port_of() { sed -n "s/^$1::.*:\([0-9]*\)$/\1/p" <<<"$listeners"; }

@@ -34,11 +34,17 @@ wait_for_line() {  # FILE PATTERN
   done
 }
 
+# What other users than root can run.
+python=$(PATH=/usr/bin:/bin:$PATH command -v python3)
+cp "$weir" "$work/weir"
+weir=$work/weir
+
 # Each pod is held by a process that waits; it has a network and a mount namespace of its own (for /etc/hosts).
 pod() {
-  unshare -n -m -- bash -c 'echo ready; exec sleep infinity' >"$work/$1.ready" & pids+=($!)
-  wait_for_line "$work/$1.ready" ready
+  unshare -n -m -- bash -c 'echo ready; exec sleep infinity' >"$work/$1.ready" &
+  pids+=($!)
   printf -v "$1" %s "$!"
+  wait_for_line "$work/$1.ready" ready
 }
 in_pod() { local target=$1; shift; nsenter -n -m -t "${!target}" -- "$@"; }
 as_user() { local target=$1 uid=$2; shift 2; nsenter -n -m -t "${!target}" -- setpriv --reuid="$uid" --regid="$uid" --clear-groups "$@"; }
@@ -53,7 +59,7 @@ printf '127.0.0.1 localhost\n10.111.0.2 web.default.svc.cluster.local web\n' >"$
 for each in client server; do
   in_pod $each ip link set lo up
   in_pod $each mount --bind "$work/hosts" /etc/hosts
-  in_pod $each docker/redirect.sh >"$work/redirect-$each.log" 2>&1 || fail "docker/redirect.sh"
+  in_pod $each "$PWD/docker/redirect.sh" >"$work/redirect-$each.log" 2>&1 || fail "docker/redirect.sh"
 done
 
 tools/make_certs "$work/tls" spiffe://cluster.local/ns/default/sa/web >/dev/null
@@ -80,10 +86,10 @@ server = http.server.ThreadingHTTPServer(("127.0.0.1", 8080), App)
 print("ready", flush=True)
 server.serve_forever()
 PY
-as_user server 1000 python3 "$work/app.py" >"$work/app.out" 2>"$work/app.log" & pids+=($!)
+as_user server 1000 "$python" "$work/app.py" >"$work/app.out" 2>"$work/app.log" & pids+=($!)
 wait_for_line "$work/app.out" ready
 for each in client server; do
-  as_user $each 65532 "$weir" -c "$work/weir.yaml" --concurrency 1 >"$work/weir-$each.log" 2>&1 & pids+=($!)
+  as_user $each 65532 "$weir" -c "$work/weir.yaml" --concurrency 1 --drain-time-s 0 >"$work/weir-$each.log" 2>&1 & pids+=($!)
   wait_for_line "$work/weir-$each.log" 'generation 1 serving'
 done
 
@@ -100,7 +106,7 @@ grep -q '^APP' <<<"$answer" || fail "plain HTTP: $answer"
 echo "plain HTTP into a sidecar: ok"
 
 # Another protocol on another port: passed on to the original address, told from HTTP, handed to the application.
-answer=$(as_user client 1000 python3 - <<'PY'
+answer=$(as_user client 1000 "$python" - <<'PY'
 import socket
 s = socket.create_connection(("10.111.0.2", 9000), 10)
 s.sendall(b"\x00\x01 no http\r\n")

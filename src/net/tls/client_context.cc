@@ -125,7 +125,7 @@ std::unique_ptr<Transport> ClientContext::make(const TransportHints& hints,
   const std::string name = server_name(hints);
   handshake->verify_name = verify_name(hints, name);
   if (!name.empty()) SSL_set_tlsext_host_name(ssl.get(), name.c_str());
-  if (!hints.alpn.empty()) {
+  if (!hints.alpn.empty() && options_.alpn.empty()) {
     const std::string alpn = alpn_wire(hints.alpn);
     SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(alpn.data()),
                         static_cast<unsigned>(alpn.size()));

@@ -459,8 +459,13 @@ TEST_F(TlsTest, ProtocolIsTheServersFirstThatTheClientOffers) {
   open(server, client);
   ASSERT_TRUE(secured());
   EXPECT_EQ(server_->tls()->text(TlsText::kAlpn), "h2");
+  // What the connection's user speaks counts where nothing is configured.
   TransportHints hints;
   hints.alpn = {"http/1.1"};
+  open(server, client, hints);
+  ASSERT_TRUE(secured());
+  EXPECT_EQ(client_->tls()->text(TlsText::kAlpn), "h2");
+  client.alpn.clear();
   open(server, client, hints);
   ASSERT_TRUE(secured());
   EXPECT_EQ(client_->tls()->text(TlsText::kAlpn), "http/1.1");
