@@ -9,24 +9,33 @@
 
 namespace weir {
 
-/// Objects by name that live as long as a factory holds them: a count of connections goes on over an edit, because the new
-/// factory is made while the old one lives. Thread: main. Owner: the process; the objects themselves are the users' to
-/// make thread-safe.
+/// Objects by name that live as long as the process: a count of connections goes on over an edit. Thread: main; the objects
+/// themselves are the users' to make thread-safe.
 class SharedObjects {
  public:
-  /// The object of this name, or a new one by `make()`. A name begins with its filter's, so that it stands for one type.
+  /// The object of this name, or a new one by `make()`, which gives a unique_ptr. A name begins with its filter's, so that it
+  /// stands for one type; there are as many as a configuration has places.
   template <typename T, typename Make>
-  std::shared_ptr<T> get(std::string_view name, Make&& make) {
-    std::erase_if(objects_, [](const auto& each) { return each.second.expired(); });
-    std::weak_ptr<void>& slot = objects_[std::string(name)];
-    if (auto found = slot.lock()) return std::static_pointer_cast<T>(found);
-    std::shared_ptr<T> made = std::forward<Make>(make)();
-    slot = made;
-    return made;
+  T& get(std::string_view name, Make&& make) {
+    auto found = objects_.find(name);
+    if (found == objects_.end())
+      found =
+          objects_
+              .emplace(std::string(name), std::make_unique<Holder<T>>(std::forward<Make>(make)()))
+              .first;
+    return *static_cast<Holder<T>&>(*found->second).object;
   }
 
  private:
-  std::map<std::string, std::weak_ptr<void>, std::less<>> objects_;
+  struct Any {
+    virtual ~Any() = default;
+  };
+  template <typename T>
+  struct Holder final : Any {
+    explicit Holder(std::unique_ptr<T> made) : object(std::move(made)) {}
+    std::unique_ptr<T> object;
+  };
+  std::map<std::string, std::unique_ptr<Any>, std::less<>> objects_;
 };
 
 }  // namespace weir

@@ -19,22 +19,22 @@ struct Settings {
   uint64_t max_connections = 0;
   std::chrono::milliseconds delay{0};
   bool enabled = true;
-  std::shared_ptr<std::atomic<uint64_t>> count;  // of all workers, and of the generations before
+  std::atomic<uint64_t>* count = nullptr;  // of all workers, and of the generations before
 };
 
 class ConnectionLimit final : public NetworkFilter {
  public:
   explicit ConnectionLimit(const Settings& settings)
-      : settings_(settings), count_(settings.count) {}
+      : settings_(settings), count_(*settings.count) {}
 
   NetworkFlow on_new_connection() override {
     if (!settings_.enabled) return NetworkFlow::kContinue;
-    if (count_->fetch_add(1, std::memory_order_relaxed) < settings_.max_connections) {
+    if (count_.fetch_add(1, std::memory_order_relaxed) < settings_.max_connections) {
       counted_ = true;
       settings_.active.inc();
       return NetworkFlow::kContinue;
     }
-    count_->fetch_sub(1, std::memory_order_relaxed);
+    count_.fetch_sub(1, std::memory_order_relaxed);
     settings_.limited.inc();
     refused_ = true;
     // A client that is sent away late comes back less often.
@@ -54,7 +54,7 @@ class ConnectionLimit final : public NetworkFilter {
   void on_close(CloseEvent) noexcept override {
     timer_.reset();
     if (!std::exchange(counted_, false)) return;
-    count_->fetch_sub(1, std::memory_order_relaxed);
+    count_.fetch_sub(1, std::memory_order_relaxed);
     settings_.active.dec();
   }
 
@@ -63,7 +63,7 @@ class ConnectionLimit final : public NetworkFilter {
   void refuse() { callbacks_->close(CloseHow::kNow, "connection_limit"); }
 
   const Settings& settings_;
-  const std::shared_ptr<std::atomic<uint64_t>> count_;
+  std::atomic<uint64_t>& count_;
   std::unique_ptr<StreamTimer> timer_;
   bool counted_ = false;
   bool refused_ = false;
@@ -93,9 +93,9 @@ std::shared_ptr<const NetworkFilterFactory> make_connection_limit(ConfigView& co
   settings->delay = std::chrono::ceil<std::chrono::milliseconds>(
       config.duration("delay", std::chrono::nanoseconds(0)));
   settings->enabled = read_feature_flag(config, "runtime_enabled", true);
-  settings->count = shared_object<std::atomic<uint64_t>>(
-      context, "connection_limit " + prefix + " " + config.path(),
-      [] { return std::make_shared<std::atomic<uint64_t>>(0); });
+  settings->count = &context.shared->get<std::atomic<uint64_t>>(
+      "connection_limit " + prefix + " " + config.path(),
+      [] { return std::make_unique<std::atomic<uint64_t>>(0); });
   return std::make_shared<const Factory>(std::move(settings));
 }
 

@@ -17,7 +17,7 @@ nanoseconds now() noexcept { return std::chrono::steady_clock::now().time_since_
 struct Settings {
   explicit Settings(StatsScope& scope) : rate_limited(scope.counter("rate_limited")) {}
   Counter& rate_limited;
-  std::shared_ptr<TokenBucket> bucket;  // null after an error
+  TokenBucket* bucket = nullptr;  // null after an error
   bool enabled = true;
 };
 
@@ -48,8 +48,8 @@ class Factory final : public NetworkFilterFactory {
 };
 
 /// Filters with one share_key and one size share a bucket; without a key each place has its own, over edits too.
-std::shared_ptr<TokenBucket> read_bucket(ConfigView& config, FactoryContext& context,
-                                         const std::string& share_key) {
+TokenBucket* read_bucket(ConfigView& config, FactoryContext& context,
+                         const std::string& share_key) {
   auto view = config.required_message("token_bucket");
   if (!view) return nullptr;
   constexpr int64_t kMost = UINT32_MAX;
@@ -65,8 +65,8 @@ std::shared_ptr<TokenBucket> read_bucket(ConfigView& config, FactoryContext& con
   name += share_key.empty() ? "at " + config.path() : "key " + share_key;
   name += " " + std::to_string(max) + " " + std::to_string(per_fill) + " " +
           std::to_string(interval.count());
-  return shared_object<TokenBucket>(context, name, [max, per_fill, interval] {
-    return std::make_shared<TokenBucket>(static_cast<uint32_t>(max),
+  return &context.shared->get<TokenBucket>(name, [max, per_fill, interval] {
+    return std::make_unique<TokenBucket>(static_cast<uint32_t>(max),
                                          static_cast<uint32_t>(per_fill), interval, now());
   });
 }

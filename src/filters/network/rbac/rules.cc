@@ -205,7 +205,7 @@ bool Rule::matches(const ConnectionInfo& connection) const {
 
 std::shared_ptr<const Rules> Rules::read(ConfigView& config) {
   static const std::vector<std::string_view> kActions = {"ALLOW", "DENY", "LOG"};
-  auto out = std::make_shared<Rules>();
+  auto out = std::make_unique<Rules>();
   out->action_ = static_cast<Action>(config.enumeration("action", kActions, 0));
   if (auto policies = config.message("policies")) {
     std::vector<std::string> names = policies->keys();

@@ -115,7 +115,7 @@ Stats::Stats(StatsScope& scope)
 
 std::shared_ptr<const Settings> Settings::read(ConfigView& config, FactoryContext& context) {
   const std::string prefix = config.required_text("stat_prefix");
-  auto out = std::make_shared<Settings>(*context.stats.scope("tcp." + prefix + "."));
+  auto out = std::make_unique<Settings>(*context.stats.scope("tcp." + prefix + "."));
   read_clusters(config, *out);
   out->idle_timeout = read_millis(config, "idle_timeout", out->idle_timeout);
   out->downstream_idle_timeout = read_millis(config, "downstream_idle_timeout", Milliseconds(0));
@@ -130,7 +130,8 @@ std::shared_ptr<const Settings> Settings::read(ConfigView& config, FactoryContex
   config.unsupported("tunneling_config", "tunnels over CONNECT are not supported yet");
   config.unsupported("proxy_protocol_tlvs", "TLVs of its own are not supported");
   config.unsupported("proxy_protocol_tlv_merge_policy", "TLVs of its own are not supported");
-  return config.failed() ? nullptr : out;
+  if (config.failed()) return nullptr;
+  return out;
 }
 
 const std::string& Settings::choose_cluster() const noexcept {
