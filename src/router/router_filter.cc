@@ -96,16 +96,6 @@ upstream::Cluster* RouterFilter::choose_cluster(const Route& route, const Reques
   return clusters_.find(*asked);
 }
 
-namespace {
-
-/// Where the client's connection was meant to go, if that is known.
-std::string_view original_destination(const StreamInfo& info) noexcept {
-  if (info.connection == nullptr || !info.connection->local_address_restored) return {};
-  return info.connection->local_address;
-}
-
-}  // namespace
-
 Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end) {
   StreamInfo& info = callbacks_->stream_info();
   const RouteActionOptions& action = *route.action();
@@ -137,7 +127,7 @@ Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end)
     return Flow::kContinue;
   }
   if (auto failure = exchange_.start(*cluster, head, end, priority, info.protocol,
-                                     original_destination(info))) {
+                                     upstream::original_destination(info.connection))) {
     fail_before_head(*failure);
     return Flow::kReplied;
   }

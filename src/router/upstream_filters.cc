@@ -82,7 +82,8 @@ class UpstreamChain::Codec final : public stream::TerminalFilter, private upstre
     std::optional<upstream::Failure> failure =
         upstream::Failure{upstream::FailureKind::kNoHealthyHost};
     if (cluster != nullptr)
-      failure = exchange_.start(*cluster, head, end, priority_, info.protocol);
+      failure = exchange_.start(*cluster, head, end, priority_, info.protocol,
+                                upstream::original_destination(info.connection));
     if (!failure) return Flow::kContinue;
     deps_.router.on_exchange_failed(*failure);
     return Flow::kReplied;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+#include <weir/connection_info.h>
 #include <weir/message.h>
 
 #include "event/loop.h"
@@ -20,6 +21,12 @@ struct PickContext {
   std::string_view original_destination;    // "ip:port" that the client meant; empty: not known
   Protocol downstream = Protocol::kHttp11;  // the client's, for clusters that follow it
 };
+
+/// Where the client of a connection (null: not known) meant to go. Lives as long as the connection.
+inline std::string_view original_destination(const ConnectionInfo* connection) noexcept {
+  if (connection == nullptr || !connection->local_address_restored) return {};
+  return connection->local_address;
+}
 
 /// Owner: the Cluster. Thread: its worker's. A host that is not picked for a whole cleanup_interval takes no new requests, and
 /// its pool goes when its connections are done.
