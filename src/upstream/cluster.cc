@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <unordered_set>
+#include <utility>
 
 namespace weir::upstream {
 namespace {
@@ -27,6 +29,10 @@ uint64_t mix(uint64_t value) noexcept {  // the finaliser of splitmix64
   value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9ULL;
   value = (value ^ (value >> 27)) * 0x94D049BB133111EBULL;
   return value ^ (value >> 31);
+}
+
+std::string pool_key(std::string endpoint, PoolProtocol protocol) {
+  return std::move(endpoint) + static_cast<char>('0' + static_cast<int>(protocol));
 }
 
 }  // namespace
@@ -98,23 +104,25 @@ void Cluster::rebuild() {
   http2_hosts_.clear();
   std::vector<uint32_t> weights;
   const UpstreamProtocol protocol = options().http.protocol;
-  for_each_host(*set_, [this, protocol, &weights](const EndpointOptions& endpoint) {
-    hosts_.push_back(pool_of(endpoint, protocol == UpstreamProtocol::kHttp2 ? PoolProtocol::kHttp2
-                                       : protocol == UpstreamProtocol::kAuto
-                                           ? PoolProtocol::kAuto
-                                           : PoolProtocol::kHttp1));
+  PoolIndex index = index_pools();
+  for_each_host(*set_, [this, protocol, &weights, &index](const EndpointOptions& endpoint) {
+    hosts_.push_back(pool_of(index, endpoint,
+                             protocol == UpstreamProtocol::kHttp2  ? PoolProtocol::kHttp2
+                             : protocol == UpstreamProtocol::kAuto ? PoolProtocol::kAuto
+                                                                   : PoolProtocol::kHttp1));
     if (protocol == UpstreamProtocol::kDownstream)
-      http2_hosts_.push_back(pool_of(endpoint, PoolProtocol::kHttp2));
+      http2_hosts_.push_back(pool_of(index, endpoint, PoolProtocol::kHttp2));
     weights.push_back(endpoint.weight);
   });
   weights_ = weights;
   balancer_.reset(options().lb_policy, options().least_request_choices, std::move(weights));
   rebuild_original();
-  const auto kept = original_ ? original_->list() : hosts_;
+  std::unordered_set<const Pool*> kept(hosts_.begin(), hosts_.end());
+  kept.insert(http2_hosts_.begin(), http2_hosts_.end());
+  if (original_)
+    for (const Pool* pool : original_->list()) kept.insert(pool);
   for (const auto& pool : pools_)
-    if (pool->base() == nullptr && std::find(kept.begin(), kept.end(), pool.get()) == kept.end() &&
-        std::find(http2_hosts_.begin(), http2_hosts_.end(), pool.get()) == http2_hosts_.end())
-      pool->start_draining();
+    if (pool->base() == nullptr && !kept.contains(pool.get())) pool->start_draining();
   follow_bases();
 }
 
@@ -148,17 +156,23 @@ Pool* Cluster::pick_named(Pool& pool, std::string_view host) {
 }
 
 /// The pool of a host and a protocol; made if there is none.
-Pool* Cluster::pool_of(const EndpointOptions& endpoint, PoolProtocol protocol) {
-  auto found = std::find_if(pools_.begin(), pools_.end(), [&endpoint, protocol](const auto& pool) {
-    return pool->host().empty() && pool->protocol() == protocol && pool->serves(endpoint);
-  });
-  if (found == pools_.end()) {
+Pool* Cluster::pool_of(PoolIndex& index, const EndpointOptions& endpoint, PoolProtocol protocol) {
+  Pool*& known = index[pool_key(endpoint_key(endpoint), protocol)];
+  if (known == nullptr) {
     pools_.push_back(std::make_unique<Pool>(*this, endpoint, protocol));
-    found = pools_.end() - 1;
+    known = pools_.back().get();
   }
-  (*found)->follow(endpoint);
-  (*found)->stop_draining();
-  return found->get();
+  known->follow(endpoint);
+  known->stop_draining();
+  return known;
+}
+
+/// The pools of endpoints: names may stand for a thousand, so that nothing looks through all of them for each.
+Cluster::PoolIndex Cluster::index_pools() const {
+  PoolIndex index;
+  for (const auto& pool : pools_)
+    if (pool->host().empty()) index.emplace(pool_key(pool->key(), pool->protocol()), pool.get());
+  return index;
 }
 
 /// Hosts that were made on demand stay while they are found in the same way.
@@ -244,6 +258,8 @@ std::vector<Cluster::HostDescription> Cluster::describe() const {
     }
     return hosts;
   }
+  std::unordered_multimap<std::string, const Pool*> pools;
+  for (const auto& pool : pools_) pools.emplace(pool->key(), pool.get());
   for (const LocalityOptions& locality : *set_) {
     for (const EndpointOptions& endpoint : locality.endpoints) {
       HostDescription host;
@@ -254,8 +270,8 @@ std::vector<Cluster::HostDescription> Cluster::describe() const {
       host.sub_zone = locality.sub_zone;
       host.weight = endpoint.weight;
       host.priority = locality.priority;
-      for (const auto& pool : pools_)
-        if (pool->serves(endpoint)) describe_pool(*pool, host);
+      const auto [first, last] = pools.equal_range(endpoint_key(endpoint));
+      for (auto each = first; each != last; ++each) describe_pool(*each->second, host);
       hosts.push_back(std::move(host));
     }
   }

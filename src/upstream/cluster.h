@@ -100,7 +100,9 @@ class Cluster {
  private:
   void rebuild();
   void follow_transport();
-  Pool* pool_of(const EndpointOptions& endpoint, PoolProtocol protocol);
+  using PoolIndex = std::unordered_map<std::string, Pool*>;  // by endpoint and protocol
+  PoolIndex index_pools() const;
+  Pool* pool_of(PoolIndex& index, const EndpointOptions& endpoint, PoolProtocol protocol);
   void rebuild_original();
   void follow_bases();
   size_t count_named() const noexcept;

@@ -59,10 +59,13 @@ Pool::~Pool() {
   while (!connections_.empty()) remove(*connections_.back(), ClosedBy::kLocal, "the pool ends");
 }
 
-bool Pool::serves(const EndpointOptions& endpoint) const noexcept {
-  if (!name_.empty() || !endpoint.name.empty())
-    return name_ == endpoint.name && port_ == endpoint.port;
-  return address_ == endpoint.address;
+std::string endpoint_key(const EndpointOptions& endpoint) {
+  return endpoint.name.empty() ? endpoint.address.to_string()
+                               : endpoint.name + "/" + std::to_string(endpoint.port);
+}
+
+std::string Pool::key() const {
+  return name_.empty() ? address_text_ : name_ + "/" + std::to_string(port_);
 }
 
 std::string Pool::tls_name() const {

@@ -47,6 +47,9 @@ class PoolWaiter {
   Priority priority_ = Priority::kDefault;
 };
 
+/// What makes endpoints of two sets the same one: the address, or the name that it goes by.
+std::string endpoint_key(const EndpointOptions& endpoint);
+
 /// Owner: its Cluster. Thread: the worker's. Dies when it is draining and nothing is left in it.
 /// An HTTP/1 connection carries one exchange at a time, an HTTP/2 connection as many as both sides allow: usually one is enough.
 /// The one that was used last is used next, so that surplus ones reach their idle timeout.
@@ -99,9 +102,9 @@ class Pool {
   /// Begins to connect to the endpoint by the cluster's options, or to whichever of its addresses answers first; through its
   /// transport socket, for which `hints` say what the user of the connection knows.
   Result<std::unique_ptr<net::Connection>> open_socket(net::TransportHints hints) const;
-  /// Whether these are the connections to this endpoint: by its address, or the name that it goes by.
-  bool serves(const EndpointOptions& endpoint) const noexcept;
-  /// New connections go where the endpoint is now. Requires: serves(endpoint).
+  /// The endpoint_key() of its endpoint.
+  std::string key() const;
+  /// New connections go where the endpoint is now. Requires: it has the same key.
   void follow(const EndpointOptions& endpoint);
   const std::string& address_text() const noexcept { return address_text_; }
   Cluster& cluster() noexcept { return cluster_; }
