@@ -18,12 +18,12 @@ namespace weir::upstream {
 
 struct EndpointOptions {
   net::Address address;  // what weir connects to; of a name that DNS has yet to answer: none
-  std::string hostname;
+  std::string hostname{};
   uint32_t weight = 1;
-  std::string name;   // what DNS is asked for; empty: the address is configured
-  uint16_t port = 0;  // that of the name
+  std::string name{};  // what DNS is asked for; empty: the address is configured
+  uint16_t port = 0;   // that of the name
   std::vector<net::Address>
-      additional_addresses;  // of the same host; tried when the first fails or is slow
+      additional_addresses{};  // of the same host; tried when the first fails or is slow
   bool operator==(const EndpointOptions&) const = default;
 };
 

@@ -68,7 +68,7 @@ TEST(StrictDns, EveryAddressIsAHost) {
   EXPECT_EQ(proxy.counter("cluster.origin.update_success"), 1u);
   const std::string shown = proxy.admin("/clusters");
   const std::string port = std::to_string(one.port());
-  for (const std::string host : {"127.0.0.1:" + port, "127.0.0.2:" + port})
+  for (const std::string& host : {"127.0.0.1:" + port, "127.0.0.2:" + port})
     EXPECT_NE(shown.find("origin::" + host + "::hostname::api.test\n"), std::string::npos) << shown;
 }
 
