@@ -25,21 +25,22 @@ cp "$work/tls/web.default.svc.cluster.local.key" "$work/tls/tls.key"
 
 for manifest in docker/kubernetes/*.yaml; do
   name=$(basename "$manifest" .yaml)
-  embedded "$manifest" | sed "s|/etc/weir/tls/|$work/tls/|; s|filters/out/|$PWD/filters/out/|" >"$work/$name.yaml"
+  embedded "$manifest" >"$work/$name.embedded"
+  sed "s|/etc/weir/tls/|$work/tls/|; s|filters/out/|$PWD/filters/out/|" "$work/$name.embedded" >"$work/$name.yaml"
   [ -s "$work/$name.yaml" ] || fail "$manifest has no configuration"
   "$weir" --mode validate -c "$work/$name.yaml" >"$work/validate.log" 2>&1 || { cat "$work/validate.log"; fail "the configuration of $manifest"; }
   # What the manifest mounts is what the configuration names.
-  for folder in $(embedded "$manifest" | grep -o '/etc/weir/[a-z]*' | sort -u); do
+  for folder in $(grep -o '/etc/weir/[a-z]*' "$work/$name.embedded" | sort -u); do
     grep -q "mountPath: $folder," "$manifest" || fail "$manifest mounts nothing at $folder"
   done
   for port in $(grep -o 'containerPort: [0-9]*\|, port: 15021' "$manifest" | grep -o '[0-9]*$'); do
-    embedded "$manifest" | grep -q "port_value: $port " || fail "$manifest names port $port, on which nothing listens"
+    grep -q "port_value: $port " "$work/$name.embedded" || fail "$manifest names port $port, on which nothing listens"
   done
 done
 # The sidecar's rules and its listeners go together.
 for port in 15001 15006; do
   grep -q ":-$port}" docker/redirect.sh || fail "docker/redirect.sh does not send anything to $port"
-  embedded docker/kubernetes/sidecar.yaml | grep -q "port_value: $port " || fail "the sidecar does not listen on $port"
+  grep -q "port_value: $port " "$work/sidecar.embedded" || fail "the sidecar does not listen on $port"
 done
 
 # The edge, with the application it stands for.

@@ -1,8 +1,12 @@
 // Every file of config/ loads, and says what its comments promise.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "fixture.h"
 #include "router/route_table.h"
@@ -21,9 +25,33 @@ std::vector<std::string> example_names() {
 
 class Example : public LoaderTest, public ::testing::WithParamInterface<std::string> {
  protected:
+  ~Example() override { std::filesystem::remove_all(folder_); }
+
   LoadResult load_example(const std::string& name) {
-    return load_file(std::string(WEIR_SOURCE_DIR "/config/") + name + ".yaml", context_);
+    const std::string path = std::string(WEIR_SOURCE_DIR "/config/") + name + ".yaml";
+    std::ifstream file(path, std::ios::binary);
+    std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    if (text.find(kCertificates) == std::string::npos) return load_file(path, context_);
+    return load_file(with_certificates(name, std::move(text)), context_);
   }
+
+ private:
+  static constexpr std::string_view kCertificates = "/tmp/weir-certs";
+
+  /// What the comments of an example have its reader make.
+  std::string with_certificates(const std::string& name, std::string text) {
+    std::filesystem::create_directories(folder_);
+    const std::string make = WEIR_SOURCE_DIR "/tools/make_certs " + folder_ + " ";
+    for (const std::string& names : {std::string(), std::string("spiffe://cluster.local/web")})
+      EXPECT_EQ(std::system((make + names + " >/dev/null").c_str()), 0);
+    for (size_t at = 0; (at = text.find(kCertificates, at)) != std::string::npos;)
+      text.replace(at, kCertificates.size(), folder_);
+    std::ofstream(folder_ + "/" + name + ".yaml", std::ios::binary) << text;
+    return folder_ + "/" + name + ".yaml";
+  }
+
+  const std::string folder_ =
+      ::testing::TempDir() + "weir-example-certs-" + std::to_string(::getpid());
 };
 
 TEST_P(Example, Loads) {
