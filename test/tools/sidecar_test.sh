@@ -47,7 +47,8 @@ pod() {
   wait_for_line "$work/$1.ready" ready
 }
 in_pod() { local target=$1; shift; nsenter -n -m -t "${!target}" -- "$@"; }
-as_user() { local target=$1 uid=$2; shift 2; nsenter -n -m -t "${!target}" -- setpriv --reuid="$uid" --regid="$uid" --clear-groups "$@"; }
+# Runs in a subshell, which becomes the program: its pid is the one to kill.
+as_user() { local target=$1 uid=$2; shift 2; exec nsenter -n -m -t "${!target}" -- setpriv --reuid="$uid" --regid="$uid" --clear-groups "$@"; }
 pod client
 pod server
 ip link add weir-test-c netns "$client" type veth peer name weir-test-s netns "$server" 2>/dev/null || skip "no veth devices here"
