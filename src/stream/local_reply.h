@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <weir/grpc.h>
 #include <weir/http_filter.h>
 
 namespace weir::stream {
@@ -30,8 +31,6 @@ LocalReply max_duration_reply(RequestState request);
 bool is_grpc_request(const HeaderMap& headers) noexcept;
 /// The grpc-status of an HTTP status that weir answers itself with.
 int grpc_status_for(int http_status) noexcept;
-/// grpc-message: everything outside printable ASCII, and '%', as %XX.
-std::string grpc_message_encode(std::string_view text);
 
 /// What the client's protocol makes of an answer: a response with a text, or a 200 with trailers alone.
 enum class ReplyForm : bool { kText, kGrpc };

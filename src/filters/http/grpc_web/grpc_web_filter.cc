@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <weir/grpc.h>
 
 #include "filters/common/grpc.h"
 #include "filters/http/grpc_web/base64.h"
@@ -48,20 +49,6 @@ std::string_view grpc_status_of(int http_status) noexcept {
     default:
       return "2";
   }
-}
-
-/// Percent-encoded, as grpc-message is.
-std::string encode_message(std::string_view text) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f && c != '%')
-      out += c;
-    else
-      out.append({'%', kHex[byte >> 4], kHex[byte & 15]});
-  }
-  return out;
 }
 
 class GrpcWebFilter final : public HttpFilter {
@@ -202,7 +189,7 @@ class GrpcWebFilter final : public HttpFilter {
   static void become_trailers_only(ResponseHead& head, std::string_view message) {
     if (!head.headers.has(HeaderId::kGrpcStatus))
       head.headers.set(HeaderId::kGrpcStatus, grpc_status_of(head.status));
-    if (!message.empty()) head.headers.set(HeaderId::kGrpcMessage, encode_message(message));
+    if (!message.empty()) head.headers.set(HeaderId::kGrpcMessage, grpc_message_encode(message));
   }
 
   bool active_ = false;
