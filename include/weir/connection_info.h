@@ -60,13 +60,6 @@ class TlsInfo {
   virtual bool session_reused() const noexcept = 0;
 };
 
-/// A type-length-value field of a PROXY protocol header of version 2.
-struct ProxyTlv {
-  uint8_t type = 0;
-  std::string value;  // bytes
-  bool operator==(const ProxyTlv&) const = default;
-};
-
 /// Owner: the connection's session. Thread: its loop's. Listener filters fill it, network filters read it and may write filter
 /// state, streams point to it. Texts of addresses are "ip:port", "[ip]:port" or a path.
 struct ConnectionInfo {
@@ -85,8 +78,6 @@ struct ConnectionInfo {
   const TlsInfo* tls = nullptr;  // null: no TLS, or the handshake has not ended
   std::string transport_failure_reason;
   std::string termination_details;
-  std::vector<ProxyTlv>
-      proxy_tlvs;      // of the client's PROXY protocol header, those that may be passed on
   uint32_t flags = 0;  // ResponseFlag bits
   uint64_t bytes_received = 0;
   uint64_t bytes_sent = 0;

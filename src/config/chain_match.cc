@@ -46,6 +46,9 @@ std::vector<net::Cidr> read_cidrs(View& parent, std::string_view field) {
   return out;
 }
 
+namespace {
+
+/// A list of whole numbers.
 std::vector<uint32_t> read_numbers(View& parent, std::string_view field, uint32_t min,
                                    uint32_t max) {
   std::vector<uint32_t> out;
@@ -60,6 +63,8 @@ std::vector<uint32_t> read_numbers(View& parent, std::string_view field, uint32_
   }
   return out;
 }
+
+}  // namespace
 
 FilterChainMatch read_chain_match(View& chain, std::string_view field) {
   FilterChainMatch out;

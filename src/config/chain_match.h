@@ -12,8 +12,4 @@ proxy::FilterChainMatch read_chain_match(View& chain, std::string_view field);
 /// A list of core.v3.CidrRange.
 std::vector<net::Cidr> read_cidrs(View& parent, std::string_view field);
 
-/// A list of whole numbers.
-std::vector<uint32_t> read_numbers(View& parent, std::string_view field, uint32_t min,
-                                   uint32_t max);
-
 }  // namespace weir::config

@@ -93,11 +93,7 @@ MakerPtr read_proxy_protocol(View& config) {
     else
       config.error("disallowed_versions", quote(version) + " is neither V1 nor V2");
   }
-  if (auto pass = config.child("pass_through_tlvs")) {
-    options.pass_all = pass->enumeration("match_type", {"INCLUDE_ALL", "INCLUDE"}, 0) == 0;
-    for (const uint32_t type : read_numbers(*pass, "tlv_type", 0, 255))
-      options.pass_tlvs.push_back(static_cast<uint8_t>(type));
-  }
+  config.later({"pass_through_tlvs"});
   options.stat_prefix = config.text("stat_prefix");
   // Both kinds of state are the connection's filter state here.
   config.enumeration("tlv_location", {"DYNAMIC_METADATA", "FILTER_STATE"}, 0);

@@ -6,13 +6,19 @@
 #include <string>
 #include <string_view>
 #include <vector>
-#include <weir/connection_info.h>
 
 #include "net/address.h"
 
 namespace weir::net {
 
 enum class ProxyVersion : uint8_t { kV1, kV2 };
+
+/// A type-length-value field of a PROXY protocol header of version 2.
+struct ProxyTlv {
+  uint8_t type = 0;
+  std::string value;  // bytes
+  bool operator==(const ProxyTlv&) const = default;
+};
 
 struct ProxyHeader {
   ProxyVersion version = ProxyVersion::kV1;

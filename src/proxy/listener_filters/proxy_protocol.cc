@@ -70,13 +70,9 @@ InspectVerdict ProxyProtocol::take(Inspection& at, net::ProxyHeader& header) con
     at.info.local_address_restored |= at.local != header.destination;
     at.local = header.destination;
   }
-  for (ProxyTlv& tlv : header.tlvs) {
+  for (const net::ProxyTlv& tlv : header.tlvs)
     for (const auto& rule : options_.rules)
       if (rule.type == tlv.type) at.info.filter_state[rule.state_key] = tlv.value;
-    const auto& passed = options_.pass_tlvs;
-    if (options_.pass_all || std::find(passed.begin(), passed.end(), tlv.type) != passed.end())
-      at.info.proxy_tlvs.push_back(std::move(tlv));
-  }
   return InspectVerdict::kDone;
 }
 

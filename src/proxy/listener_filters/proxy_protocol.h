@@ -20,8 +20,6 @@ struct ProxyProtocolOptions {
   std::vector<Rule> rules;
   bool allow_without = false;  // allow_requests_without_proxy_protocol
   bool allow_v1 = true, allow_v2 = true;
-  bool pass_all = false;           // pass_through_tlvs: INCLUDE_ALL
-  std::vector<uint8_t> pass_tlvs;  // … or these types
   std::string stat_prefix;
 };
 
