@@ -209,10 +209,22 @@ TEST_F(Examples, tcp) {
   proxy_->wait_for("no connection", [this] {
     return proxy_->gauge("connection_limit.database.active_connections") == 0;
   });
+  Peer behind = proxy_->connect();
+  behind.send("PROXY TCP4 10.1.2.3 127.0.0.1 4000 10000\r\n");
+  EXPECT_EQ(exchange(behind, "/through").status(), 200);
+  Peer stranger = proxy_->connect();
+  stranger.send("PROXY TCP4 192.0.2.1 127.0.0.1 4000 10000\r\nGET / HTTP/1.1\r\n\r\n");
+  EXPECT_TRUE(stranger.closed());
+  EXPECT_EQ(proxy_->counter("database.rbac.denied"), 1u);
+  behind.close();
+  proxy_->wait_for("no connection again", [this] {
+    return proxy_->gauge("connection_limit.database.active_connections") == 0;
+  });
   proxy_.reset();  // writes what is left
   const std::string log = text_of(folder_.path() + "/weir-database.log");
-  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 1) << log;
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 3) << log;
   EXPECT_TRUE(contains(log, " - ")) << log;
+  EXPECT_TRUE(contains(log, "] 10.1.2.3:4000 127.0.0.1:")) << log;
 }
 
 TEST_F(Examples, http2) {
