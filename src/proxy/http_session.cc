@@ -92,7 +92,10 @@ void HttpSession::make_codec(Protocol protocol) {
 
 void HttpSession::on_data(Buffer& in, net::ReadEnd end) {
   if (state_ != State::kOpen) return in.clear();
-  if (in.size() > kept_bytes_) stats().cx_rx_bytes_total.add(in.size() - kept_bytes_);
+  if (in.size() > kept_bytes_) {
+    stats().cx_rx_bytes_total.add(in.size() - kept_bytes_);
+    info_.bytes_received += in.size() - kept_bytes_;
+  }
   if (codec_ == nullptr && !in.empty() && !choose_codec(in, end)) {
     kept_bytes_ = in.size();
     return update_head_timer();
@@ -158,6 +161,11 @@ http::RequestReceiver& HttpSession::on_new_request(http::ResponseWriter& writer)
   if (stream_ != nullptr) stream->link_before(std::move(stream_));
   stream_ = std::move(stream);
   stream_->begin(*this, writer, current(), deps_.streams.next_id());
+  // Requests that are on their way meanwhile are still served.
+  if (multiplexed_ && requests_ == scope_->max_requests) {
+    stats().cx_max_requests_reached.inc();
+    start_drain();
+  }
   return *stream_;
 }
 

@@ -52,6 +52,10 @@ class HttpSession final : public Session,
     // What fails while frames are written ends the connection, but not from inside a stream's call.
     if (multiplexed_ && codec_->must_close()) connection_->offer_again();
   }
+  void count_sent(size_t bytes) noexcept {
+    stats().cx_tx_bytes_total.add(bytes);
+    info_.bytes_sent += bytes;
+  }
   /// Bytes went either way: the stream is not idle.
   void note_activity() noexcept {
     if (stream_idle_timeout_.count() > 0) stream_idle_timer_.arm(stream_idle_timeout_);

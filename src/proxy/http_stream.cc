@@ -19,12 +19,10 @@ namespace weir::proxy {
 class HttpStream::SentBytes {
  public:
   explicit SentBytes(HttpStream& stream)
-      : session_(*stream.session_),
-        stats_(stream.runtime_->stats()),
-        before_(session_.connection().unsent()) {}
+      : session_(*stream.session_), before_(session_.connection().unsent()) {}
   ~SentBytes() {
     if (session_.reading_frames()) return;
-    stats_.cx_tx_bytes_total.add(session_.connection().unsent() - before_);
+    session_.count_sent(session_.connection().unsent() - before_);
     session_.response_written();
   }
   SentBytes(const SentBytes&) = delete;
@@ -32,7 +30,6 @@ class HttpStream::SentBytes {
 
  private:
   HttpSession& session_;
-  const HcmStats& stats_;
   size_t before_;
 };
 

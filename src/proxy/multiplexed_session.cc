@@ -16,7 +16,7 @@ void HttpSession::on_frames(Buffer& in, net::ReadEnd end) {
       in.empty() && !codec_->must_close() ? Result<void>() : codec_->decode(in);
   decoding_ = false;
   kept_bytes_ = in.size();
-  if (connection_->unsent() > before) stats().cx_tx_bytes_total.add(connection_->unsent() - before);
+  if (connection_->unsent() > before) count_sent(connection_->unsent() - before);
   if (connection_->unsent() > 0) connection_->written();
   if (state_ != State::kOpen) return;
   if (!decoded) return on_connection_error(decoded.error());

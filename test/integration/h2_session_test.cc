@@ -30,6 +30,52 @@ TEST(H2Session, IdleConnectionSaysGoaway) {
   EXPECT_EQ(proxy.counter("http.ingress.downstream_cx_idle_timeout"), 1u);
 }
 
+TEST(H2Session, EndsAfterItsRequestsAndLetsTheLastOnesFinish) {
+  Origin origin;
+  Yaml yaml;
+  yaml.origin_port = origin.port();
+  yaml.hcm =
+      "drain_timeout: 0.05s\ncommon_http_protocol_options: {max_requests_per_connection: 2}\n";
+  TestProxy proxy(yaml.text());
+  H2Client client(proxy.connect());
+  H2Exchange& first = client.start("GET", "/1");
+  Peer one = origin.accept();
+  one.read_head();
+  H2Exchange& second = client.start("GET", "/2");
+  Peer two = origin.accept();
+  two.read_head();
+  client.wait_until("GOAWAY", [&client] { return client.draining(); });
+  two.send(response("2"));
+  client.wait(second);
+  one.send(response("1"));
+  client.wait(first);
+  EXPECT_EQ(first.body + second.body, "12");
+  wait_for_end(client);
+  EXPECT_EQ(proxy.counter("http.ingress.downstream_cx_max_requests_reached"), 1u);
+}
+
+TEST(H2Session, EndsByAgeButNotItsStreams) {
+  Origin origin;
+  Yaml yaml;
+  yaml.origin_port = origin.port();
+  yaml.hcm =
+      "drain_timeout: 0.02s\ncommon_http_protocol_options: {max_connection_duration: 0.05s}\n";
+  TestProxy proxy(yaml.text());
+  H2Client client(proxy.connect());
+  H2Exchange& exchange = client.start("GET", "/");
+  Peer upstream = origin.accept();
+  upstream.read_head();
+  client.wait_until("GOAWAY", [&client] { return client.draining(); });
+  upstream.send(response("late"));
+  client.wait(exchange);
+  EXPECT_EQ(exchange.body, "late");
+  wait_for_end(client);
+  EXPECT_EQ(proxy.counter("http.ingress.downstream_cx_max_duration_reached"), 1u);
+  proxy.wait_for("no connection", [&proxy] {
+    return proxy.gauge("http.ingress.downstream_cx_http2_active") == 0;
+  });
+}
+
 TEST(H2Session, DrainedListenersSayGoaway) {
   AutoOrigin origin(says("ok"));
   Yaml yaml;

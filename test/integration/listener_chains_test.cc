@@ -98,6 +98,27 @@ TEST(ListenerChains, NoMatchIsLoggedWithItsFlag) {
   EXPECT_EQ(folder.read("log"), "NR filter_chain_not_found\n");
 }
 
+TEST(ListenerChains, LogOfConnectionsHasTheirBytes) {
+  TempFolder folder;
+  ListenerYaml yaml;
+  yaml.chains = {answering_chain("all", "")};
+  yaml.fields =
+      "  access_log: [{name: f, typed_config: {\"@type\": "
+      "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: " +
+      folder.path() +
+      "/log, log_format: {text_format_source: {inline_string: "
+      "\"%BYTES_RECEIVED% %BYTES_SENT%\\n\"}}}}]\n";
+  TestProxy proxy(bootstrap_of({yaml}));
+  const std::string request = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+  Peer client = proxy.connect();
+  client.send(request);
+  const std::string answer = client.read_to_end();
+  client.close();
+  proxy.stop();
+  EXPECT_EQ(folder.read("log"),
+            std::to_string(request.size()) + " " + std::to_string(answer.size()) + "\n");
+}
+
 // ---- edits --------------------------------------------------------------------------------------------------------------
 
 constexpr TestProxy::Options kFromFile{.workers = 1, .from_file = true};
