@@ -197,6 +197,7 @@ void ListenerHost::handshake_failed(Handshake& handshake, const Error& error) {
   if (late) all.cx_transport_timeout.inc();
   ConnectionInfo& info = handshake.accepted_.info;
   info.termination_details = late ? "transport_socket_timeout" : "transport_failure";
+  info.transport_failure_reason = error.detail;
   log_connection(info, deps_.loop.now());
   forget(handshake);
 }
