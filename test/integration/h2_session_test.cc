@@ -71,9 +71,8 @@ TEST(H2Session, EndsByAgeButNotItsStreams) {
   EXPECT_EQ(exchange.body, "late");
   wait_for_end(client);
   EXPECT_EQ(proxy.counter("http.ingress.downstream_cx_max_duration_reached"), 1u);
-  proxy.wait_for("no connection", [&proxy] {
-    return proxy.gauge("http.ingress.downstream_cx_http2_active") == 0;
-  });
+  proxy.wait_for("no connection",
+                 [&proxy] { return proxy.gauge("http.ingress.downstream_cx_http2_active") == 0; });
 }
 
 TEST(H2Session, DrainedListenersSayGoaway) {

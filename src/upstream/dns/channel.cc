@@ -20,6 +20,14 @@ int init_library() {
 /// True for what the servers have said of the name; everything else is a want of an answer.
 bool is_empty(int status) noexcept { return status == ARES_ENODATA || status == ARES_ENOTFOUND; }
 
+/// RFC 6761 6.3. c-ares 1.18 leaks when a hosts file has such a name, but not in the family that is asked for.
+bool is_localhost(std::string_view name) noexcept {
+  constexpr std::string_view kName = "localhost";
+  if (name.size() < kName.size() || !base::iequals(name.substr(name.size() - kName.size()), kName))
+    return false;
+  return name.size() == kName.size() || name[name.size() - kName.size() - 1] == '.';
+}
+
 /// c-ares asks the host itself where the system names no server.
 bool only_default_server(ares_channel channel) {
   ares_addr_port_node* servers = nullptr;
@@ -125,7 +133,8 @@ void Channel::ask(Lookup& lookup, const std::string& name, int family) {
   ++asked_;
   ++waiting_;
   ares_addrinfo_hints hints{};
-  hints.ai_family = family;
+  lookup.family_ = family;
+  hints.ai_family = is_localhost(name) ? AF_UNSPEC : family;
   hints.ai_socktype = SOCK_STREAM;
   // The servers' order says which address is the newest; connecting has an order of its own.
   hints.ai_flags = ARES_AI_NOSORT;
@@ -146,8 +155,9 @@ void Channel::on_answer(void* argument, int status, int, struct ares_addrinfo* r
     int ttl = INT32_MAX;
     for (const ares_addrinfo_node* node = result->nodes; node != nullptr; node = node->ai_next) {
       const auto address = net::Address::from_sockaddr(node->ai_addr, node->ai_addrlen);
-      if (std::find(answer.addresses.begin(), answer.addresses.end(), address) !=
-          answer.addresses.end())
+      if (node->ai_family != lookup->family_ ||
+          std::find(answer.addresses.begin(), answer.addresses.end(), address) !=
+              answer.addresses.end())
         continue;
       answer.addresses.push_back(address.with_port(0));
       ttl = std::min(ttl, node->ai_ttl);

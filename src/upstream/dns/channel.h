@@ -52,6 +52,7 @@ class Lookup {
   Callback done_;
   void* argument_;
   Pending* pending_ = nullptr;
+  int family_ = 0;
   event::EndOfTurn end_of_turn_;
   class Channel* channel_ = nullptr;  // while it is asked
 };
