@@ -1,8 +1,9 @@
-// The interoperability client and server of gRPC with weir between them.
+// The interoperability client and server of gRPC with weir between them, cleartext and TLS on both sides.
 #include <gtest/gtest.h>
 
 #include "conformance/foreign.h"
 #include "support/h2_peer.h"
+#include "support/tls_yaml.h"
 
 namespace weir::test {
 namespace {
@@ -79,6 +80,21 @@ class GrpcInterop : public testing::Test {
 };
 
 TEST_F(GrpcInterop, Cleartext) { run_all("", ""); }
+
+TEST_F(GrpcInterop, Tls) {
+  TestCa ca;
+  TempFolder folder;
+  folder.write("ca.pem", ca.pem());
+  write_pair(folder, "server", ca.issue("DNS:interop.test,IP:127.0.0.1"));
+  const std::string pem = folder.path() + "/server.pem";
+  const std::string key = folder.path() + "/server.key";
+  yaml_.chain = downstream_tls("alpn_protocols: [h2], tls_certificates: [" +
+                               pair_yaml(folder, "server") + "]");
+  yaml_.cluster += upstream_tls(trusting(folder), "sni: interop.test");
+  run_all("--use_tls --use_test_ca --ca_file " + folder.path() +
+              "/ca.pem --server_host_override interop.test",
+          "--use_tls --tls_cert_file " + pem + " --tls_key_file " + key);
+}
 
 }  // namespace
 }  // namespace weir::test
