@@ -49,7 +49,13 @@ std::vector<router::RouteUpgrade> read_route_upgrades(View& action) {
     router::RouteUpgrade next;
     next.type = read_type(*config, names);
     next.enabled = config->boolean("enabled", true);
-    config->later({"connect_config"});
+    if (auto connect = config->child("connect_config")) {
+      if (!next.type.empty() && next.type != "connect")
+        config->error("connect_config", "is for the upgrade_type CONNECT alone");
+      next.connect.emplace();
+      next.connect->allow_post = connect->boolean("allow_post", false);
+      connect->later({"proxy_protocol_config"});
+    }
     out.push_back(std::move(next));
   }
   return out;

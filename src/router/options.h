@@ -61,10 +61,16 @@ struct StreamDurationOptions {
   std::chrono::milliseconds grpc_offset{0};  // grpc_timeout_header_offset: so much earlier
 };
 
+/// connect_config: a CONNECT ends here, and its payload goes to the cluster as it is.
+struct ConnectOptions {
+  bool allow_post = false;  // a POST is taken like a CONNECT
+};
+
 /// RouteAction.upgrade_configs: what this route says of one protocol (lower-case; "connect" for CONNECT).
 struct RouteUpgrade {
   std::string type;
   bool enabled = true;
+  std::optional<ConnectOptions> connect;
 };
 
 struct RouteActionOptions {

@@ -71,6 +71,13 @@ const RouteUpgrade* Route::upgrade(std::string_view type) const noexcept {
   return nullptr;
 }
 
+bool Route::terminates(const RequestHead& head) const noexcept {
+  if (!route_.route || route_.route->upgrades.empty()) return false;
+  const RouteUpgrade* connect = upgrade("connect");
+  if (connect == nullptr || !connect->enabled || !connect->connect) return false;
+  return head.method() == "CONNECT" || (connect->connect->allow_post && head.method() == "POST");
+}
+
 std::optional<std::chrono::milliseconds> Route::idle_timeout() const {
   return route_.route ? route_.route->idle_timeout : std::nullopt;
 }

@@ -10,6 +10,7 @@
 #include "http/rules.h"
 #include "router/redirect.h"
 #include "router/replies.h"
+#include "router/tcp_tunnel.h"
 #include "router/upstream_filters.h"
 
 namespace weir::router {
@@ -118,6 +119,8 @@ Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end)
   rewrite_request(route, head, envoy_headers);
   if (route.include_attempt_count()) head.headers.set("x-envoy-attempt-count", "1");
 
+  if (route.terminates(head)) [[unlikely]]
+    return start_tcp(*cluster, end) ? Flow::kContinue : Flow::kReplied;
   const auto priority =
       action.high_priority ? upstream::Priority::kHigh : upstream::Priority::kDefault;
   if (!settings_.upstream_filters.empty() || !cluster->options().http_filters.empty())
@@ -134,6 +137,20 @@ Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end)
   if (upstream::Pool* pool = exchange_.pool()) set_upstream_host(*pool);
   if (end == EndStream::kYes) request_done();
   return Flow::kContinue;
+}
+
+bool RouterFilter::start_tcp(upstream::Cluster& cluster, EndStream end) {
+  timeout_after_ = std::chrono::milliseconds(0);  // it is for responses
+  upstream::ExchangeSink& sink = *this;
+  auto tunnel = std::make_unique<TcpTunnel>(sink, callbacks_->stream_info());
+  if (auto failure = tunnel->start(cluster, end)) {
+    fail_before_head(*failure);
+    return false;
+  }
+  callbacks_->stream_info().upstream_host =
+      callbacks_->request_head()->headers.store(tunnel->host_text());
+  carrier_ = std::move(tunnel);
+  return true;
 }
 
 /// A cluster's own filters take the place of the router's.

@@ -119,7 +119,13 @@ void UpstreamConnection::stream_over(UpstreamStream& stream) {
     return;
   }
   codec_->detach();
-  if (!decoding_) pool_.remove(*this, Pool::ClosedBy::kLocal, kAbandoned);
+  if (!decoding_) drop_abandoned();
+}
+
+/// The end of a tunnel that is given up must not look like the end of what its client had to say.
+void UpstreamConnection::drop_abandoned() {
+  if (codec_->tunnel()) transport_->close(net::Connection::How::kReset);
+  pool_.remove(*this, Pool::ClosedBy::kLocal, kAbandoned);
 }
 
 void UpstreamConnection::hold(UpstreamStream& stream) {
@@ -165,7 +171,7 @@ void UpstreamConnection::on_data(Buffer& in, net::ReadEnd end) {
 void UpstreamConnection::after_decode(const Result<void>& decoded, const Buffer& in,
                                       net::ReadEnd end) {
   if (own_.phase_ == UpstreamStream::Phase::kAbandoned) {
-    pool_.remove(*this, Pool::ClosedBy::kLocal, kAbandoned);
+    drop_abandoned();
   } else if (own_.phase_ == UpstreamStream::Phase::kEnded) {
     if (codec_->tunnel()) return finish_tunnel();
     const bool clean =

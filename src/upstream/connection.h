@@ -51,6 +51,7 @@ class UpstreamConnection final : public event::Deferrable, private net::Connecti
 
   void make_codec();
   void after_decode(const Result<void>& decoded, const Buffer& in, net::ReadEnd end);
+  void drop_abandoned();
   void finish_tunnel();
   void lose(Failure failure, Pool::ClosedBy by, std::string_view why);
   void arm_idle_timer();

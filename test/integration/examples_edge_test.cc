@@ -179,6 +179,11 @@ TEST_F(Examples, connect) {
   // The origin answers with the head that it was sent.
   EXPECT_TRUE(second.read_head().starts_with("HTTP/1.1 200 "));
   EXPECT_EQ(second.read(33), "CONNECT db.example:5432 HTTP/1.1\r");
+  Peer third = proxy_->connect();
+  third.send("CONNECT mail.example:25 HTTP/1.1\r\nhost: mail.example:25\r\n\r\n");
+  EXPECT_TRUE(third.read_head().starts_with("HTTP/1.1 200 "));
+  third.send("GET /plain HTTP/1.1\r\nhost: x\r\n\r\n");
+  EXPECT_EQ(third.read_message().header("x-upstream"), "two");
 }
 
 TEST_F(Examples, unix_socket) {

@@ -102,15 +102,19 @@ TEST(Upgrade, EachDirectionEndsByItself) {
   });
 }
 
-TEST(Upgrade, AResetOfOneSideEndsTheOther) {
+TEST(Upgrade, AResetOfOneSideIsOneOfTheOther) {
   Origin origin;
   TestProxy proxy(configuration(origin));
-  Open open = open_tunnel(proxy, origin);
-  open.upstream.reset();
-  EXPECT_TRUE(open.client.closed());
-  Open second = open_tunnel(proxy, origin);
-  second.client.reset();
-  EXPECT_TRUE(second.upstream.closed());
+  for (const bool half_closed : {false, true}) {
+    Open open = open_tunnel(proxy, origin);
+    if (half_closed) open.client.half_close(), open.upstream.read_to_end();
+    open.upstream.reset();
+    EXPECT_TRUE(open.client.ends_in_reset());
+    Open second = open_tunnel(proxy, origin);
+    if (half_closed) second.upstream.half_close(), second.client.read_to_end();
+    second.client.reset();
+    EXPECT_TRUE(second.upstream.ends_in_reset());
+  }
 }
 
 // UP-01

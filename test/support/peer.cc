@@ -65,13 +65,15 @@ Peer::Peer(Peer&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       tls_(std::move(other.tls_)),
       in_(std::move(other.in_)),
-      ended_(other.ended_) {}
+      ended_(other.ended_),
+      reset_seen_(other.reset_seen_) {}
 
 Peer& Peer::operator=(Peer&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(tls_, other.tls_);
   std::swap(in_, other.in_);
   std::swap(ended_, other.ended_);
+  std::swap(reset_seen_, other.reset_seen_);
   return *this;
 }
 
@@ -128,6 +130,7 @@ bool Peer::fill() {
   const ssize_t size = tls_ ? tls_->read(bytes, sizeof bytes) : ::recv(fd_, bytes, sizeof bytes, 0);
   if (size <= 0) {
     ended_ = true;
+    reset_seen_ = size < 0 && errno == ECONNRESET;
     return false;
   }
   in_.append(bytes, static_cast<size_t>(size));
@@ -161,6 +164,11 @@ bool Peer::closed() {
   while (fill()) {
   }
   return in_.empty();
+}
+
+bool Peer::ends_in_reset() {
+  read_to_end();
+  return reset_seen_;
 }
 
 bool Peer::quiet(std::chrono::milliseconds time) {

@@ -52,6 +52,8 @@ class Peer {
   Message read_message(bool with_body = true);
   /// True when the other side has closed and nothing is left to read.
   bool closed();
+  /// Takes what is left to read; true when it ends in a reset.
+  bool ends_in_reset();
   /// True if nothing arrives within a short time (for "must not send" checks).
   bool quiet(std::chrono::milliseconds time = std::chrono::milliseconds(50));
   void set_receive_buffer(int bytes);
@@ -67,6 +69,7 @@ class Peer {
   std::unique_ptr<PeerTls> tls_;
   std::string in_;
   bool ended_ = false;
+  bool reset_seen_ = false;
 };
 
 /// An origin that the test plays itself.
