@@ -96,13 +96,13 @@ void H2ClientConnection::send_head(ClientStream& stream, const RequestHead& head
       nghttp2_session_get_remote_settings(session(), NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
   const bool plain_connect = head.method() == "CONNECT";
   fields_.clear();
-  fields_.add(":method", extended ? std::string_view("CONNECT") : head.method());
-  if (extended) fields_.add(":protocol", asked);
+  fields_.add_known(":method", extended ? std::string_view("CONNECT") : head.method());
+  if (extended) fields_.add_known(":protocol", asked);
   if (!plain_connect) {
-    fields_.add(":scheme", head.scheme().empty() ? std::string_view("http") : head.scheme());
-    fields_.add(":path", head.path().empty() ? std::string_view("/") : head.path());
+    fields_.add_known(":scheme", head.scheme().empty() ? std::string_view("http") : head.scheme());
+    fields_.add_known(":path", head.path().empty() ? std::string_view("/") : head.path());
   }
-  fields_.add(":authority", head.authority());
+  fields_.add_known(":authority", head.authority());
   fields_.add_fields(head.headers);
   if (extended) {
     stream.upgrade_ = asked;

@@ -13,11 +13,9 @@ namespace weir::http::h2 {
 class FieldList {
  public:
   void clear() noexcept { fields_.clear(); }
-  void add(std::string_view name, std::string_view value) {
-    // nghttp2 reads through pointers to non-const and does not write.
-    fields_.push_back({reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
-                       reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(),
-                       value.size(), NGHTTP2_NV_FLAG_NONE});
+  /// A name that lives as long as the process: nghttp2 takes it as it is.
+  void add_known(std::string_view name, std::string_view value, uint8_t flags = 0) {
+    push(name, value, static_cast<uint8_t>(flags | NGHTTP2_NV_FLAG_NO_COPY_NAME));
   }
   void add_status(int status);
   /// All fields but those that belong to one hop and those that pseudo-headers stand for (RFC 9113 8.2.2).
@@ -30,6 +28,14 @@ class FieldList {
   bool empty() const noexcept { return fields_.empty(); }
 
  private:
+  void add(const HeaderMap::Entry& entry);
+  void push(std::string_view name, std::string_view value, uint8_t flags) {
+    // nghttp2 reads through pointers to non-const and does not write.
+    fields_.push_back({reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
+                       reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(),
+                       value.size(), flags});
+  }
+
   std::vector<nghttp2_nv> fields_;
   std::array<char, 3> status_{};
 };
