@@ -166,6 +166,8 @@ void Resources::add_cluster(View& cluster) {
   auto options = read_cluster(cluster, loading);
   if (!options->name.empty()) cluster_names.add(cluster, "name", options->name);
   loading.clusters.insert(options->name);
+  loading.upstream_filters.insert(loading.upstream_filters.end(), options->http_filters.begin(),
+                                  options->http_filters.end());
   out.clusters.push_back(std::move(options));
   out.cluster_texts.push_back(comparable_text(cluster.node(), loading.views.sources));
 }

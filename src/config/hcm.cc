@@ -9,6 +9,7 @@
 #include "config/routes.h"
 #include "config/upgrades.h"
 #include "http/rules.h"
+#include "router/factory.h"
 
 namespace weir::config {
 namespace {
@@ -148,6 +149,18 @@ std::vector<proxy::ConfiguredFilter> all_filters(View& hcm, const HcmOptions& op
   return all;
 }
 
+// … and those behind them: the routers' and the clusters'.
+upstream::HttpFilters all_upstream_filters(const std::vector<proxy::ConfiguredFilter>& filters,
+                                           const Loading& loading) {
+  upstream::HttpFilters all = loading.upstream_filters;
+  for (const proxy::ConfiguredFilter& filter : filters) {
+    if (filter.factory == nullptr) continue;
+    if (const auto* own = router::upstream_filters_of(*filter.factory))
+      all.insert(all.end(), own->begin(), own->end());
+  }
+  return all;
+}
+
 }  // namespace
 
 std::shared_ptr<const HcmOptions> read_hcm(View& hcm, HcmScope& scope) {
@@ -175,7 +188,8 @@ std::shared_ptr<const HcmOptions> read_hcm(View& hcm, HcmScope& scope) {
   out->filters = read_http_filters(hcm, "http_filters", out->stat_prefix, scope);
   out->upgrades = read_upgrades(hcm, out->stat_prefix, scope);
   const std::vector<proxy::ConfiguredFilter> named = all_filters(hcm, *out);
-  RouteScope routes{scope.loading, named};
+  const upstream::HttpFilters upstream = all_upstream_filters(named, scope.loading);
+  RouteScope routes{scope.loading, named, upstream};
   out->routes = read_routes(hcm, routes);
   // The codec's view points into the finished object, which does not move any more.
   out->codec.default_host_for_http_10 = out->default_host_for_http_10;

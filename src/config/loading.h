@@ -22,6 +22,7 @@ struct Loading {
   upstream::ResolverOptions resolver{};        // of clusters that have none of their own
   std::set<std::string, std::less<>>
       clusters{};  // names of all clusters, known before the listeners are read
+  upstream::HttpFilters upstream_filters{};  // of all clusters, as `clusters`
   Secrets secrets{};
 };
 

@@ -15,6 +15,7 @@ namespace weir::config {
 struct RouteScope {
   Loading& loading;
   const std::vector<proxy::ConfiguredFilter>& filters;
+  const upstream::HttpFilters& upstream_filters;  // which a request may come to behind `filters`
   bool validate_clusters = true;
   uint32_t max_direct_body = 4096;
 };

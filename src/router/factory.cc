@@ -18,6 +18,9 @@ class RouterFactory final : public HttpFilterFactory {
     return std::make_unique<RouterFilter>(settings_, host_->clusters(worker));
   }
   bool terminal() const noexcept override { return true; }
+  const upstream::HttpFilters& upstream_filters() const noexcept {
+    return settings_.upstream_filters;
+  }
 
  private:
   RouterSettings settings_;
@@ -48,6 +51,11 @@ std::shared_ptr<const HttpFilterFactory> make_router_factory(ConfigView& config,
   upstream::HttpFilters filters = read_upstream_filters(config, "upstream_http_filters", context);
   if (config.failed()) return nullptr;
   return std::make_unique<RouterFactory>(options, std::move(filters), context);
+}
+
+const upstream::HttpFilters* upstream_filters_of(const HttpFilterFactory& factory) {
+  const auto* router = dynamic_cast<const RouterFactory*>(&factory);
+  return router == nullptr ? nullptr : &router->upstream_filters();
 }
 
 }  // namespace weir::router

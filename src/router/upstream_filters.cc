@@ -11,11 +11,12 @@ constexpr std::string_view kCodec = "envoy.extensions.filters.http.upstream_code
 
 /// Null after an error, for the codec, and for an optional filter that is not there.
 std::shared_ptr<const HttpFilterFactory> make_factory(ConfigView& filter, std::string_view name,
-                                                      FactoryContext& context, bool& codec) {
+                                                      FactoryContext& context, std::string& type,
+                                                      bool& codec) {
   const bool optional = filter.boolean("is_optional", false);
   auto config = filter.required_message("typed_config");
   if (config == nullptr) return nullptr;
-  const std::string type = config->type();
+  type = config->type();
   codec = type == kCodec;
   if (codec) return nullptr;
   const HttpFilterMaker maker =
@@ -51,7 +52,9 @@ upstream::HttpFilters read_upstream_filters(ConfigView& parent, std::string_view
     place.disabled = view.boolean("disabled", false);
     view.unsupported("config_discovery", "config_discovery is not supported");
     bool codec = false;
-    place.factory = make_factory(view, place.name, context, codec);
+    std::string type;
+    place.factory = make_factory(view, place.name, context, type, codec);
+    place.route_key = upstream::filter_route_key(place.name, type);
     const bool last = i + 1 == views.size();
     if (codec && !last) view.error({}, "the codec must be the last of the upstream filters");
     if (codec && place.disabled) view.error("disabled", "the codec cannot be disabled");
@@ -133,9 +136,9 @@ void UpstreamChain::start(const upstream::HttpFilters& filters,
   chain_.begin(*this, deps_.outer.exchange(), deps_.outer.environment(), filters.size() + 1);
   const stream::RouteRef* route = deps_.outer.route();
   for (const upstream::HttpFilterPlace& place : filters) {
-    const int said = route == nullptr ? -1 : route->filter_disabled(place.name);
+    const int said = route == nullptr ? -1 : route->filter_disabled(place.route_key);
     if (said == 1 || (said < 0 && place.disabled)) continue;
-    if (auto filter = place.factory->create(worker)) chain_.add(std::move(filter), place.name);
+    if (auto filter = place.factory->create(worker)) chain_.add(std::move(filter), place.route_key);
   }
   auto codec = std::make_unique<Codec>(deps_, priority);
   codec_ = codec.get();

@@ -8,6 +8,7 @@
 #include <vector>
 #include <weir/filter_registry.h>
 
+#include "base/strings.h"
 #include "http/connection.h"
 #include "http/h2/h2.h"
 #include "net/address.h"
@@ -97,10 +98,17 @@ struct UpstreamHttpOptions {
 /// One filter of HttpProtocolOptions.http_filters or the router's upstream_http_filters.
 struct HttpFilterPlace {
   std::string name;
+  /// By what it asks a route for its configuration: name and type, for the route may be older than the cluster, which may
+  /// have a filter of another type under the name by now.
+  std::string route_key;
   std::shared_ptr<const HttpFilterFactory> factory;
   bool disabled = false;  // unless a route says otherwise
   bool operator==(const HttpFilterPlace&) const = default;
 };
+/// HttpFilterPlace::route_key of a filter of this "@type". No name of a filter has a line break.
+inline std::string filter_route_key(std::string_view name, std::string_view type) {
+  return base::concat(name, "\n", type);
+}
 using HttpFilters = std::vector<HttpFilterPlace>;  // without the codec at its end
 
 struct ClusterOptions {

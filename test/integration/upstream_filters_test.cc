@@ -206,5 +206,104 @@ TEST(UpstreamFilters, LiveThroughEditsOfTheirCluster) {
   EXPECT_NE(upstream.read_head().find("saw: two /new/a\r\n"), std::string::npos);
 }
 
+/// The item of typed_per_filter_config by which the filter `name` adds "route: VALUE" to requests.
+std::string route_mutation(std::string_view name, std::string_view value) {
+  return "    " + std::string(name) +
+         ": {\"@type\": "
+         "type.googleapis.com/"
+         "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute, "
+         "mutations: {request_mutations: [{append: {header: {key: route, value: " +
+         std::string(value) + "}}}]}}\n";
+}
+std::string wrapped(std::string_view name, std::string_view fields) {
+  return "    " + std::string(name) +
+         ": {\"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, " +
+         std::string(fields) + "}\n";
+}
+std::string request_to(TestProxy& proxy, Origin& origin, std::string_view path) {
+  Peer client = proxy.connect();
+  client.send("GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n\r\n");
+  return origin.accept().read_head();
+}
+
+TEST(UpstreamFilters, HaveConfigurationForEachRoute) {
+  Origin origin;
+  Yaml yaml = yaml_for(origin);
+  yaml.routes =
+      "- match: {prefix: /own}\n  route: {cluster: origin}\n  typed_per_filter_config:\n" +
+      route_mutation("one", "own") +
+      "- match: {prefix: /off}\n  route: {cluster: origin}\n  typed_per_filter_config:\n" +
+      wrapped("one", "disabled: true") +
+      "- match: {prefix: /outer}\n  route: {cluster: origin}\n  typed_per_filter_config:\n" +
+      route_mutation("outer", "outer") + "- match: {prefix: /}\n  route: {cluster: origin}\n";
+  yaml.cluster = cluster_filters(mutation("one") + kCodec);
+  TestProxy proxy(yaml.text());
+  EXPECT_NE(request_to(proxy, origin, "/own").find("route: own\r\n"), std::string::npos);
+  EXPECT_EQ(request_to(proxy, origin, "/off").find("saw: one"), std::string::npos);
+  const std::string plain = request_to(proxy, origin, "/plain");
+  EXPECT_NE(plain.find("saw: one"), std::string::npos);
+  EXPECT_EQ(plain.find("route: "), std::string::npos);
+  EXPECT_NE(request_to(proxy, origin, "/outer").find("route: outer\r\n"), std::string::npos);
+}
+
+TEST(UpstreamFilters, OfTheRouterHaveConfigurationForEachRoute) {
+  Origin origin;
+  Yaml yaml = yaml_for(origin);
+  yaml.routes = "- match: {prefix: /}\n  route: {cluster: origin}\n  typed_per_filter_config:\n" +
+                route_mutation("router", "one");
+  std::string text = yaml.text();
+  const std::string router = "envoy.extensions.filters.http.router.v3.Router\n";
+  text.insert(text.find(router) + router.size(),
+              "              upstream_http_filters:\n" + indented(mutation("router") + kCodec, 14));
+  TestProxy proxy(text);
+  EXPECT_NE(request_to(proxy, origin, "/a").find("route: one\r\n"), std::string::npos);
+}
+
+// The routes' text stays the same: what it means changes with the cluster. A filter of another type gets nothing of it.
+TEST(UpstreamFilters, RoutesFollowEditsOfTheCluster) {
+  Origin origin;
+  Yaml yaml = yaml_for(origin);
+  const std::string optional = "is_optional: true, config: " + route_mutation("", "late").substr(6);
+  yaml.routes = "- match: {prefix: /}\n  route: {cluster: origin}\n  typed_per_filter_config:\n" +
+                wrapped("late", optional.substr(0, optional.size() - 1));
+  TestProxy proxy(yaml.text(), {.workers = 1, .from_file = true});
+  EXPECT_EQ(request_to(proxy, origin, "/a").find("route: "), std::string::npos);
+  yaml.cluster = cluster_filters(mutation("late") + kCodec);
+  proxy.write_config(yaml.text());
+  proxy.wait_for_generation(2);
+  EXPECT_NE(request_to(proxy, origin, "/a").find("route: late\r\n"), std::string::npos);
+}
+
+// A request that waits at a filter has the route of its generation, and comes to the cluster of the next.
+TEST(UpstreamFilters, OfAnotherTypeGetNothingOfAnOlderRoute) {
+  Origin origin;
+  Yaml yaml = yaml_for(origin);
+  const std::string routes = "- match: {prefix: /}\n  route: {cluster: origin}\n";
+  yaml.filters = filter("wait", "buffer.v3.Buffer", "max_request_bytes: 100\n") + mutation("outer");
+  yaml.routes = routes + "  typed_per_filter_config:\n" + route_mutation("one", "old");
+  yaml.cluster = cluster_filters(mutation("one") + kCodec);
+  TestProxy proxy(yaml.text(), {.workers = 1, .from_file = true});
+  Peer client = proxy.connect();
+  client.send("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo");
+  proxy.wait_for("the request",
+                 [&proxy] { return proxy.gauge("http.ingress.downstream_rq_active") == 1; });
+  std::string limit = kLimit;
+  limit.replace(limit.find("limit"), 5, "one");
+  yaml.routes = routes;
+  yaml.cluster = cluster_filters(limit + kCodec);
+  proxy.write_config(yaml.text());
+  proxy.wait_for_generation(2);
+  client.send("dy");
+  Peer upstream = origin.accept();
+  const auto request = upstream.read_message();
+  EXPECT_EQ(request.body, "body");
+  EXPECT_EQ(request.head.find("route: "), std::string::npos) << request.head;
+  upstream.send(response("ok"));
+  EXPECT_EQ(client.read_message().status(), 200);
+  // It was the one that the bucket of the filter had.
+  client.send("GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(client.read_message().status(), 429);
+}
+
 }  // namespace
 }  // namespace weir::test

@@ -227,6 +227,54 @@ TEST_F(LoaderTest, MakesFiltersAndTheirRouteConfigurations) {
   EXPECT_EQ(static_cast<const StubRouteConfig*>(route.config.get())->label, "route");
 }
 
+namespace {
+
+/// A cluster with an upstream filter `one` of this type.
+std::string cluster_with_filter(const std::string& name, const std::string& type) {
+  return cluster_named(name) +
+         "  typed_extension_protocol_options:\n"
+         "    envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n"
+         "      \"@type\": "
+         "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions\n"
+         "      http_filters:\n"
+         "      - {name: one, typed_config: {\"@type\": type.googleapis.com/" +
+         type +
+         "}}\n"
+         "      - {name: codec, typed_config: {\"@type\": type.googleapis.com/"
+         "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec}}\n";
+}
+constexpr char kCorsType[] = "envoy.extensions.filters.http.cors.v3.Cors";
+
+}  // namespace
+
+TEST_F(LoaderTest, UpstreamFiltersHaveRouteConfigurationsByNameAndType) {
+  const std::string route =
+      "- match: {prefix: /}\n  route: {cluster: a}\n  typed_per_filter_config:\n    one: ";
+  auto configuration = good(
+      with_routes(route + "{\"@type\": type.googleapis.com/test.Label, label: r}\n",
+                  cluster_with_filter("a", kLabelType) + cluster_with_filter("b", kLabelType)));
+  const auto& table = *configuration->listeners.at(0)->filter_chains.at(0)->hcm->routes;
+  const router::FilterOverrides& made = table.options().virtual_hosts.at(0).routes.at(0).filters;
+  ASSERT_EQ(made.size(), 1u);
+  EXPECT_EQ(made.begin()->first, upstream::filter_route_key("one", kLabelType));
+  EXPECT_EQ(static_cast<const StubRouteConfig*>(made.begin()->second.config.get())->label, "r");
+
+  const std::string two =
+      cluster_with_filter("a", kLabelType) + cluster_with_filter("b", kCorsType);
+  const LoadResult refused =
+      load(with_routes(route + "{\"@type\": type.googleapis.com/test.Label, label: r}\n", two));
+  ASSERT_EQ(refused.diagnostics.size(), 1u) << texts(refused.diagnostics);
+  EXPECT_NE(texts(refused.diagnostics).find("upstream filters of several types have this name"),
+            std::string::npos);
+  // What all types understand goes to all.
+  configuration = good(with_routes(
+      route +
+          "{\"@type\": type.googleapis.com/envoy.config.route.v3.FilterConfig, disabled: true}\n",
+      two));
+  const auto& off = configuration->listeners.at(0)->filter_chains.at(0)->hcm->routes->options();
+  EXPECT_EQ(off.virtual_hosts.at(0).routes.at(0).filters.size(), 2u);
+}
+
 TEST_F(LoaderTest, TenThousandRoutesLoad) {
   std::string routes;
   for (int i = 0; i < 10000; ++i) {
