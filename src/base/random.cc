@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <array>
 #include <cerrno>
 
 #include "base/check.h"
@@ -50,15 +51,31 @@ uint64_t random_below(uint64_t bound) noexcept {
 }
 
 void uuid4(std::span<char, kUuidSize> out) noexcept {
-  static constexpr char kHex[] = "0123456789abcdef";
+  static constexpr std::array<std::array<char, 2>, 256> kHex = [] {
+    std::array<std::array<char, 2>, 256> pairs{};
+    for (size_t i = 0; i < pairs.size(); ++i)
+      pairs[i] = {"0123456789abcdef"[i >> 4], "0123456789abcdef"[i & 15]};
+    return pairs;
+  }();
   const uint64_t high = (random_u64() & 0xffffffffffff0fffull) | 0x4000;
   const uint64_t low = (random_u64() & 0x3fffffffffffffffull) | 0x8000000000000000ull;
-  size_t at = 0;
-  for (int nibble = 0; nibble < 32; ++nibble) {
-    if (nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20) out[at++] = '-';
-    const uint64_t word = nibble < 16 ? high : low;
-    out[at++] = kHex[word >> (60 - nibble % 16 * 4) & 15];
-  }
+  char* at = out.data();
+  const auto write = [&at](uint64_t word, int first, int last) {
+    for (int byte = first; byte < last; ++byte) {
+      const std::array<char, 2>& pair = kHex[word >> (56 - byte * 8) & 255];
+      *at++ = pair[0];
+      *at++ = pair[1];
+    }
+  };
+  write(high, 0, 4);
+  *at++ = '-';
+  write(high, 4, 6);
+  *at++ = '-';
+  write(high, 6, 8);
+  *at++ = '-';
+  write(low, 0, 2);
+  *at++ = '-';
+  write(low, 2, 8);
 }
 
 std::string uuid4() {

@@ -68,6 +68,28 @@ constexpr bool all(std::string_view text, uint8_t classes) noexcept {
   return true;
 }
 
+/// Every byte may stand in a field value.
+inline bool all_value(std::string_view text) noexcept {
+#if defined(__SSE2__)
+  constexpr size_t kBlock = 16;
+  if (text.size() >= kBlock) {
+    const __m128i last_control = _mm_set1_epi8(0x1f);
+    const __m128i tab = _mm_set1_epi8('\t');
+    const __m128i del = _mm_set1_epi8(0x7f);
+    const char* const last = text.data() + text.size() - kBlock;
+    for (const char* p = text.data();; p = p + kBlock < last ? p + kBlock : last) {
+      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+      const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
+      const __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), control),
+                                       _mm_cmpeq_epi8(bytes, del));
+      if (_mm_movemask_epi8(bad) != 0) return false;
+      if (p == last) return true;
+    }
+  }
+#endif
+  return all(text, kValue);
+}
+
 /// `lower_text` is in lower case.
 constexpr bool equals_lower(std::string_view text, std::string_view lower_text) noexcept {
   if (text.size() != lower_text.size()) return false;

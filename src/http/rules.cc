@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <arpa/inet.h>
 
 #include "http/chars.h"
@@ -34,8 +35,9 @@ bool must_not_nominate(std::string_view token) noexcept {
           chars::equals_lower(token.substr(0, kForwarded.size()), kForwarded));
 }
 
+/// What Connection fields name; nearly always nothing.
 struct Nominations {
-  std::array<std::string_view, kMaxNominations> names;
+  std::unique_ptr<std::array<std::string_view, kMaxNominations>> names;
   size_t count = 0;
 };
 
@@ -52,7 +54,10 @@ Result<void> collect_nominations(std::string_view list, Nominations& out) {
     if (out.count == kMaxNominations)
       return fail(Code::kProtocol, Side::kDownstream, "connection header names too many fields");
     // "te" has its own rule: "Connection: te" accompanies "te: trailers", which stays.
-    if (!chars::equals_lower(token, "te")) out.names[out.count++] = token;
+    if (chars::equals_lower(token, "te")) continue;
+    if (out.names == nullptr)
+      out.names = std::make_unique<std::array<std::string_view, kMaxNominations>>();
+    (*out.names)[out.count++] = token;
   }
   return {};
 }
@@ -199,7 +204,7 @@ Result<void> strip_hop_by_hop(HeaderMap& headers, UpgradeField upgrade) {
     if (entry.id == HeaderId::kUpgrade && keep_upgrade) return false;
     if (always_hop_by_hop(entry.id) || entry.id == HeaderId::kTe) return true;
     for (size_t i = 0; i < nominated.count; ++i) {
-      if (chars::equals_lower(nominated.names[i], entry.name)) return true;
+      if (chars::equals_lower((*nominated.names)[i], entry.name)) return true;
     }
     return false;
   });

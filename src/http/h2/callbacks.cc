@@ -1,5 +1,6 @@
 // The callbacks that nghttp2 makes, and the session that makes them.
 #include "base/check.h"
+#include "http/h2/memory.h"
 #include "http/h2/multiplexer.h"
 
 namespace weir::http::h2 {
@@ -18,11 +19,6 @@ struct Callbacks {
                     const uint8_t* value, size_t value_size, uint8_t, void* user) noexcept {
     return self(user).add_field(text(name, name_size), text(value, value_size));
   }
-  /// What nghttp2 would leave out makes the message malformed.
-  static int invalid_header(nghttp2_session*, const nghttp2_frame*, const uint8_t*, size_t,
-                            const uint8_t*, size_t, uint8_t, void*) noexcept {
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-  }
   static int frame_recv(nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
     self(user).on_frame(*frame);
     return 0;
@@ -30,10 +26,6 @@ struct Callbacks {
   static int data_chunk(nghttp2_session*, uint8_t, int32_t id, const uint8_t* data, size_t size,
                         void* user) noexcept {
     self(user).on_data(id, reinterpret_cast<const char*>(data), size);
-    return 0;
-  }
-  static int invalid_frame(nghttp2_session*, const nghttp2_frame*, int error, void* user) noexcept {
-    self(user).on_invalid_frame(error);
     return 0;
   }
   static int frame_send(nghttp2_session*, const nghttp2_frame* frame, void* user) noexcept {
@@ -64,10 +56,8 @@ struct Callbacks {
     WEIR_CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, &begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, &header);
-    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, &invalid_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &data_chunk);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, &invalid_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, &frame_send);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &stream_close);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, &send_data);
@@ -87,6 +77,8 @@ void Multiplexer::make_session() {
   nghttp2_option* option = nullptr;
   WEIR_CHECK(nghttp2_option_new(&option) == 0);
   nghttp2_option_set_no_auto_window_update(option, 1);
+  // Messages are judged by the HeadBlock and counted by the multiplexer.
+  nghttp2_option_set_no_http_messaging(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
   nghttp2_option_set_max_deflate_dynamic_table_size(option, options_.hpack_table_size);
   nghttp2_option_set_max_outbound_ack(option, options_.max_outbound_control_frames);
@@ -94,9 +86,10 @@ void Multiplexer::make_session() {
   constexpr uint64_t kNever = uint64_t{1} << 40;
   nghttp2_option_set_stream_reset_rate_limit(option, kNever, kNever);
   nghttp2_session* made = nullptr;
-  const int result = role_ == Role::kServer
-                         ? nghttp2_session_server_new2(&made, callbacks, this, option)
-                         : nghttp2_session_client_new2(&made, callbacks, this, option);
+  const int result =
+      role_ == Role::kServer
+          ? nghttp2_session_server_new3(&made, callbacks, this, option, thread_memory())
+          : nghttp2_session_client_new3(&made, callbacks, this, option, thread_memory());
   nghttp2_option_del(option);
   WEIR_CHECK(result == 0);
   session_.reset(made);

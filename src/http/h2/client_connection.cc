@@ -128,6 +128,8 @@ void H2ClientConnection::send_head(ClientStream& stream, const RequestHead& head
 void ClientStream::send_head(const RequestHead& head, EndStream end) {
   if (!in_use_ || head_sent) return;
   head_sent = true;
+  head_method_ = head.method() == "HEAD";
+  connect_ = head.method() == "CONNECT";
   connection_.declare_length(*this, head.headers);
   output_ended = end == EndStream::kYes;
   connection_.send_head(*this, head);
@@ -202,10 +204,18 @@ void H2ClientConnection::on_block(int32_t id, Stream* base, EndStream end) {
     end_response(stream);
     return receiver.on_response_trailers();
   }
+  const int status = block_.status();
+  const bool opens = status / 100 == 2 && (stream.connect_ || !stream.upgrade_.empty());
+  if (status >= 200 && !opens)
+    stream.awaited = stream.head_method_ || status == 204 || status == 304 ? 0 : block_.length();
+  if (end == EndStream::kYes && stream.awaited > 0)
+    return refuse_message(stream, "content-length without a body");
   ResponseHead& head = stream.receiver_->response_head();
   std::swap(head.headers, block_.fields());
-  head.status = block_.status();
-  if (head.status < 200) return on_informational(stream);
+  head.status = status;
+  if (status < 200) return on_informational(stream);
+  // RFC 9110 9.3.6: a tunnel has no length.
+  if (opens) head.headers.remove(HeaderId::kContentLength);
   if (!stream.upgrade_.empty() && head.status == 200 && end == EndStream::kNo) show_switch(stream);
   ResponseReceiver& receiver = *stream.receiver_;
   stream.response_ = ClientStream::Phase::kBody;
@@ -242,7 +252,10 @@ void H2ClientConnection::show_switch(ClientStream& stream) {
 void H2ClientConnection::on_body(Stream& base, Buffer& data, EndStream end) {
   auto& stream = static_cast<ClientStream&>(base);
   ResponseReceiver* const receiver = stream.receiver_;
-  if (stream.response_ != ClientStream::Phase::kBody || receiver == nullptr) return;
+  if (receiver == nullptr) return;
+  if (stream.response_ == ClientStream::Phase::kHead)
+    return refuse_message(stream, "body before the response");
+  if (stream.response_ != ClientStream::Phase::kBody) return;
   if (end == EndStream::kYes) {
     stream.response_ = ClientStream::Phase::kEnded;
     end_response(stream);
@@ -273,7 +286,7 @@ void H2ClientConnection::on_closed(Stream& base, uint32_t error) {
   const bool complete = stream.response_ == ClientStream::Phase::kEnded;
   if (complete || stream.receiver_ == nullptr) {
     if (!complete) stream.output_ended = true;
-    nghttp2_session_set_stream_user_data(session(), stream.id, nullptr);
+    bind(stream.id, nullptr);
     return maybe_free(stream);
   }
   // nghttp2 closes what stands above the last stream of a GOAWAY with the same code.

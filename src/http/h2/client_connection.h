@@ -30,6 +30,8 @@ class ClientStream final : public Stream, public RequestWriter {
   bool in_use_ = false;
   bool closed_ = false;  // nghttp2 knows it no more
   Phase response_ = Phase::kHead;
+  bool head_method_ = false;
+  bool connect_ = false;
   uint8_t informational_ = 0;
   std::string upgrade_;  // of an extended CONNECT: what was asked for
   std::string websocket_key_;

@@ -21,7 +21,9 @@ bool valid_name(std::string_view name) noexcept {
 }
 
 bool valid_value(std::string_view value) noexcept {
-  return chars::all(value, chars::kValue) && chars::trim(value).size() == value.size();
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  return value.empty() ||
+         (chars::all_value(value) && !blank(value.front()) && !blank(value.back()));
 }
 
 bool equal_hosts(std::string_view a, std::string_view b) noexcept {
@@ -40,7 +42,8 @@ void HeadBlock::begin(Kind kind) noexcept {
   status_ = 0;
   malformed_ = refused_ = kNoFault;
   bytes_ = count_ = 0;
-  fields_begun_ = expects_ = expects_continue_ = has_length_ = has_te_ = false;
+  length_ = -1;
+  fields_begun_ = expects_ = expects_continue_ = has_te_ = false;
   method_ = path_ = scheme_ = authority_ = protocol_ = host_ = expect_ = {};
   crumbs_.clear();
 }
@@ -70,11 +73,11 @@ void HeadBlock::add(std::string_view name, std::string_view value) {
   if (!valid_value(value)) return fault("invalid character in a field value");
   if (pseudo) return add_pseudo(name.substr(1), value);
   fields_begun_ = true;
-  if (!valid_name(name)) return fault("invalid field name");
+  const HeaderId id = header_id(name);
+  if (id == HeaderId::kOther && !valid_name(name)) return fault("invalid field name");
   if (kind_ != Kind::kResponse && codec_.underscores != UnderscoreAction::kAllow &&
       name.find('_') != std::string_view::npos)
     return note_underscore();
-  const HeaderId id = header_id(name);
   if (kind_ == Kind::kTrailers) {
     if (forbidden_in_trailers(id, name)) return fault("forbidden trailer field");
   } else if (id != HeaderId::kOther && !note(id, value)) {
@@ -136,10 +139,14 @@ bool HeadBlock::note(HeaderId id, std::string_view value) {
       has_te_ = true;
       return true;
     case HeaderId::kContentLength: {
+      // RFC 9110 8.6: these have none; what a response to CONNECT says of it means nothing, which is for its receiver to know.
+      if (kind_ == Kind::kResponse && status_ < 200) return false;
       uint64_t length = 0;
-      if (has_length_ || !parse_content_length(value, length)) fault("invalid content-length");
-      has_length_ = true;
-      return true;
+      if (length_ >= 0 || !parse_content_length(value, length)) fault("invalid content-length");
+      length_ = static_cast<int64_t>(length);
+      if (kind_ != Kind::kResponse || status_ != 204) return true;
+      if (length != 0) fault("content-length of a response without a body");
+      return false;
     }
     case HeaderId::kHost:
       if (!request) return true;
@@ -161,11 +168,20 @@ bool HeadBlock::note(HeaderId id, std::string_view value) {
   }
 }
 
-void HeadBlock::finish() {
-  if (kind_ == Kind::kRequest) {
-    finish_request();
-  } else if (kind_ == Kind::kResponse && status_ == 0) {
-    fault("missing status");
+void HeadBlock::finish(EndStream end) {
+  const bool ends = end == EndStream::kYes;
+  switch (kind_) {
+    case Kind::kRequest:
+      finish_request();
+      if (ends && length_ > 0) fault("content-length without a body");
+      break;
+    case Kind::kResponse:
+      if (status_ == 0) fault("missing status");
+      if (status_ < 200 && ends) fault("informational response that ends the stream");
+      break;
+    case Kind::kTrailers:
+      if (!ends) fault("trailers that do not end the stream");  // RFC 9113 8.1
+      break;
   }
 }
 
@@ -216,7 +232,8 @@ void HeadBlock::resolve_authority() {
     refuse(Code::kProtocol, "host that is not :authority");
   }
   head_.set_stored_authority(authority_);
-  if (authority_.empty()) return refuse(Code::kProtocol, "missing host");
+  // Behind a limit it may have been among what was not stored.
+  if (authority_.empty()) return refused_ ? void() : fault("missing host");
   if (!valid_authority(authority_)) refuse(Code::kProtocol, "invalid host");
 }
 
@@ -228,7 +245,7 @@ void HeadBlock::resolve_target() {
     if (!path_.empty() || !scheme_.empty()) return fault("CONNECT with a path");
     if (authority_.find(':') == std::string_view::npos || authority_.back() == ']')
       return refuse(Code::kProtocol, "CONNECT needs host and port");
-    if (has_length_) refuse(Code::kProtocol, "CONNECT with a body");
+    if (length_ >= 0) refuse(Code::kProtocol, "CONNECT with a body");
     return;
   }
   if (upgrade() && method_ != "CONNECT") return fault(":protocol needs CONNECT");

@@ -14,8 +14,8 @@ namespace weir::http::h2 {
 
 /// The head or the trailers that a connection is receiving; there is never more than one (RFC 9113 4.3).
 ///
-/// Limits are looked at field by field, so that a small block that decodes to much is never stored. What nghttp2 checks of
-/// messages is checked here again: nothing that could mean something else in HTTP/1 may pass. Two kinds of faults:
+/// Limits are looked at field by field, so that a small block that decodes to much is never stored. nghttp2 does
+/// not look at messages: nothing that could mean something else in HTTP/1 may pass here. Two kinds of faults:
 /// malformed messages are reset (RFC 9113 8.1.1), well-formed ones that weir does not serve are answered.
 class HeadBlock {
  public:
@@ -27,7 +27,12 @@ class HeadBlock {
   void begin(Kind kind) noexcept;
   void add(std::string_view name, std::string_view value);
   /// The block is complete: makes the request, the response or the trailers of it and says what is wrong.
-  void finish();
+  void finish(EndStream end);
+
+  /// The message is malformed; the first that is said counts.
+  void fault(const char* what) noexcept {
+    if (!malformed_) malformed_ = malformed(what);
+  }
 
   Kind kind() const noexcept { return kind_; }
   const Fault& malformed_fault() const noexcept { return malformed_; }
@@ -41,14 +46,13 @@ class HeadBlock {
   RequestHead& request() noexcept { return head_; }
   HeaderMap& fields() noexcept { return head_.headers; }
   int status() const noexcept { return status_; }
+  /// The declared content-length; -1: none.
+  int64_t length() const noexcept { return length_; }
   bool expects_continue() const noexcept { return expects_continue_; }
   /// Extended CONNECT (RFC 8441), which request() shows as an upgrade.
   bool upgrade() const noexcept { return !protocol_.empty(); }
 
  private:
-  void fault(const char* what) noexcept {
-    if (!malformed_) malformed_ = malformed(what);
-  }
   void refuse(Code code, const char* what) noexcept {
     if (!refused_) refused_ = Fault{code, what};
   }
@@ -73,10 +77,10 @@ class HeadBlock {
   Fault refused_;
   size_t bytes_ = 0;
   size_t count_ = 0;
+  int64_t length_ = -1;
   bool fields_begun_ = false;
   bool expects_ = false;
   bool expects_continue_ = false;
-  bool has_length_ = false;
   bool has_te_ = false;
   std::string_view method_, path_, scheme_, authority_, protocol_, host_, expect_;
   std::vector<std::string_view> crumbs_;

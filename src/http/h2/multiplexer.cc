@@ -159,6 +159,8 @@ void Multiplexer::on_frame(const nghttp2_frame& frame) {
   switch (frame.hd.type) {
     case NGHTTP2_DATA:
       if (Stream* stream = find(frame.hd.stream_id); stream != nullptr && ends) {
+        if (stream->awaited > 0)
+          return refuse_message(*stream, "body shorter than its content-length");
         stream->input_ended = true;
         deliver(*stream, EndStream::kYes);
       }
@@ -169,7 +171,9 @@ void Multiplexer::on_frame(const nghttp2_frame& frame) {
         if (linked<ReceivedTag>(*stream)) deliver(*stream, EndStream::kNo);
         stream->input_ended = stream->input_ended || ends;
       }
-      block_.finish();
+      block_.finish(ends ? EndStream::kYes : EndStream::kNo);
+      if (stream != nullptr && stream->awaited > 0 && block_.kind() == HeadBlock::Kind::kTrailers)
+        block_.fault("body shorter than its content-length");
       if (!block_.malformed_fault() || options_.override_stream_error_on_invalid_http_message) {
         // What came before the trailers may have ended the exchange.
         on_block(frame.hd.stream_id, find(frame.hd.stream_id),
@@ -201,6 +205,11 @@ void Multiplexer::on_data(int32_t id, const char* data, size_t size) {
   Stream* const stream = find(id);
   credit(stream, id, size);
   if (stream == nullptr) return;
+  if (stream->awaited >= 0) {
+    if (size > static_cast<uint64_t>(stream->awaited))
+      return refuse_message(*stream, "body longer than its content-length");
+    stream->awaited -= static_cast<int64_t>(size);
+  }
   // The bytes stand in the slice that is being read; those before them have been dealt with.
   slice_.drain(static_cast<size_t>(data - slice_at_));
   slice_.move_to(stream->received, size);
@@ -220,12 +229,6 @@ void Multiplexer::deliver_later(Stream& stream) {
   constexpr std::array<uint8_t, 8> kNudge{1};  // the first byte tells it from keepalive
   nghttp2_submit_ping(session(), NGHTTP2_FLAG_NONE, kNudge.data());
   pump();
-}
-
-void Multiplexer::on_invalid_frame(int error) {
-  const bool message = error == NGHTTP2_ERR_HTTP_HEADER || error == NGHTTP2_ERR_HTTP_MESSAGING;
-  if (message && !options_.override_stream_error_on_invalid_http_message)
-    terminate({H2Error::kProtocolError, "malformed message"});
 }
 
 // ---- windows -----------------------------------------------------------------------------------------------
@@ -277,7 +280,7 @@ void Multiplexer::close(Stream& stream) noexcept {
   stats_.streams_active.dec();
   stats_.pending_send_bytes.add(-static_cast<int64_t>(stream.unsent.size()));
   forget_credit(stream);
-  if (stream.id != 0) nghttp2_session_set_stream_user_data(session(), stream.id, nullptr);
+  if (stream.id != 0) bind(stream.id, nullptr);
   stream.reset();
 }
 
@@ -285,9 +288,22 @@ void Multiplexer::reset(int32_t id, H2Error error) noexcept {
   nghttp2_submit_rst_stream(session(), NGHTTP2_FLAG_NONE, id, static_cast<uint32_t>(error));
 }
 
+void Multiplexer::refuse_message(Stream& stream, const char* what) {
+  if (options_.override_stream_error_on_invalid_http_message)
+    return reset(stream.id, H2Error::kProtocolError);
+  stats_.rx_messaging_error.inc();
+  terminate({H2Error::kProtocolError, what});
+}
+
+void Multiplexer::bind(int32_t id, Stream* stream) noexcept {
+  nghttp2_session_set_stream_user_data(session(), id, stream);
+  found_id_ = -1;
+}
+
 void Multiplexer::on_stream_close(int32_t id, uint32_t error) {
-  if (failed_) return;
-  if (Stream* stream = find(id)) on_closed(*stream, error);
+  Stream* const stream = find(id);
+  found_id_ = -1;
+  if (stream != nullptr && !failed_) on_closed(*stream, error);
 }
 
 // ---- out ---------------------------------------------------------------------------------------------------

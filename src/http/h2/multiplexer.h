@@ -71,6 +71,10 @@ class Multiplexer {
   /// Takes the stream out of all lists and away from nghttp2, which may still have to reset it.
   void close(Stream& stream) noexcept;
   void reset(int32_t id, H2Error error) noexcept;
+  /// The peer's message breaks the rules of HTTP (RFC 9113 8.1.1): ends the stream or, as configured, the connection.
+  void refuse_message(Stream& stream, const char* what);
+  /// Tells nghttp2 whose stream it is; null: nobody's any more.
+  void bind(int32_t id, Stream* stream) noexcept;
 
   // The sending half of a stream.
   static nghttp2_data_provider provider() noexcept;
@@ -115,8 +119,12 @@ class Multiplexer {
   void credit(Stream* stream, int32_t id, size_t bytes) noexcept;
   void forget_credit(Stream& stream) noexcept;
   Result<void> outcome();
-  Stream* find(int32_t id) const noexcept {
-    return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session(), id));
+  Stream* find(int32_t id) noexcept {
+    if (id != found_id_) {
+      found_ = static_cast<Stream*>(nghttp2_session_get_stream_user_data(session(), id));
+      found_id_ = id;
+    }
+    return found_;
   }
   static bool is_live(void* self, uint32_t id) {
     return static_cast<Multiplexer*>(self)->find(static_cast<int32_t>(id)) != nullptr;
@@ -127,7 +135,6 @@ class Multiplexer {
   int add_field(std::string_view name, std::string_view value);
   void on_frame(const nghttp2_frame& frame);
   void on_data(int32_t id, const char* data, size_t size);
-  void on_invalid_frame(int error);
   void on_sent(const nghttp2_frame& frame);
   ssize_t read_data(Stream& stream, size_t length, uint32_t& flags);
   void send_data(Stream& stream, const uint8_t* header, size_t length);
@@ -141,7 +148,9 @@ class Multiplexer {
   base::IntrusiveList<Stream, WaitingTag> waiting_;
   base::IntrusiveList<Stream, ResumedTag> resumed_;
   OutboundLedger outbound_;
-  Buffer slice_;                    // of the input, being read
+  Buffer slice_;             // of the input, being read
+  Stream* found_ = nullptr;  // what find() has found last, for found_id_
+  int32_t found_id_ = -1;
   const char* slice_at_ = nullptr;  // where the rest of it begins
   size_t held_bytes_ = 0;           // sum of unconsumed
   size_t owed_ = 0;                 // bytes of the connection's window that are kept back

@@ -78,7 +78,8 @@ void H2ServerConnection::on_request(int32_t id, EndStream end) {
   stream.asks_ =
       end == EndStream::kNo && (stream.upgrade_ || block_.request().method() == "CONNECT");
   stream.tunnel_ = stream.refused_ = stream.continue_sent_ = stream.closing_ = false;
-  nghttp2_session_set_stream_user_data(session(), id, static_cast<Stream*>(&stream));
+  stream.awaited = block_.length();
+  bind(id, &stream);
   open(stream);
   if (stream.asks_) hold(stream);
   RequestReceiver& receiver = sink_.on_new_request(stream);

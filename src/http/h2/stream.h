@@ -26,6 +26,7 @@ struct Stream : base::ListNode<OpenTag>,
   Buffer unsent;
   HeaderMap trailers;        // to be sent
   int64_t length_left = -1;  // of the declared content-length of what is sent; -1: none declared
+  int64_t awaited = -1;      // … of what is received; -1: none declared
   uint32_t unconsumed =
       0;  // received bytes for which the peer gets no window while the stream is held
   uint32_t holds = 0;
@@ -44,7 +45,7 @@ struct Stream : base::ListNode<OpenTag>,
     received.clear();
     unsent.clear();
     trailers.clear();
-    length_left = -1;
+    length_left = awaited = -1;
     unconsumed = holds = 0;
     input_ended = peer_reset = head_sent = output_ended = has_trailers = deferred = false;
     told_blocked = bodiless = false;
