@@ -232,6 +232,30 @@ TEST_F(Examples, tcp) {
   EXPECT_TRUE(contains(log, "] 10.1.2.3:4000 127.0.0.1:")) << log;
 }
 
+TEST_F(Examples, tunnel) {
+  std::string text = example("tunnel");
+  const auto lead_to = [&text](uint16_t port) {
+    const size_t at = text.find("port_value: ", text.find("cluster_name: far"));
+    text.replace(at, text.find(' ', at + 12) - at, "port_value: " + std::to_string(port));
+  };
+  lead_to(upstream_.port());
+  start_text(text);
+  lead_to(proxy_->port("far"));
+  proxy_->write_config(text);
+  proxy_->wait_for_generation(2);
+  Peer client = proxy_->connect("near");
+  EXPECT_EQ(exchange(client, "/through").header("x-upstream"), "one");
+  client.half_close();
+  EXPECT_TRUE(client.closed());
+  Peer second = proxy_->connect("near");
+  EXPECT_EQ(exchange(second, "/through").status(), 200);
+  EXPECT_EQ(proxy_->counter("cluster.far.upstream_cx_total"), 1u);
+  EXPECT_EQ(proxy_->counter("http.far.downstream_cx_upgrades_total"), 2u);
+  Peer stranger = proxy_->connect("far");
+  stranger.send("CONNECT other.example:22 HTTP/1.1\r\nhost: other.example:22\r\n\r\n");
+  EXPECT_EQ(stranger.read_message().status(), 404);
+}
+
 TEST_F(Examples, http2) {
   AutoH2Origin origin(
       [](H2Origin& self, H2Request& request) { self.respond(request, 200, request.head.path()); });

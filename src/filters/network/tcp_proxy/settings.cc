@@ -8,6 +8,8 @@ namespace {
 
 using std::chrono::nanoseconds;
 
+constexpr uint32_t kReadAhead = 16384;
+
 Milliseconds read_millis(ConfigView& config, std::string_view field, Milliseconds fallback) {
   const nanoseconds value = config.duration(field, fallback);
   return std::chrono::ceil<Milliseconds>(value);
@@ -111,7 +113,8 @@ Stats::Stats(StatsScope& scope)
       early_data(scope.counter("early_data_received_count_total")),
       idle_timeout(scope.counter("idle_timeout")),
       max_duration(scope.counter("max_downstream_connection_duration")),
-      upstream_flush_total(scope.counter("upstream_flush_total")) {}
+      upstream_flush_total(scope.counter("upstream_flush_total")),
+      tunnel_failed(scope.counter("tunnel_failed")) {}
 
 std::shared_ptr<const Settings> Settings::read(ConfigView& config, FactoryContext& context) {
   const std::string prefix = config.required_text("stat_prefix");
@@ -127,7 +130,9 @@ std::shared_ptr<const Settings> Settings::read(ConfigView& config, FactoryContex
   read_connect_mode(config, *out);
   out->check_drain_close = config.boolean("check_drain_close", false);
   config.unsupported("metadata_match", "subsets of hosts are not supported");
-  config.unsupported("tunneling_config", "tunnels over CONNECT are not supported yet");
+  out->tunnel = TunnelSettings::read(config);
+  // An answer may take its time: who does not read does not see either that the client has gone.
+  if (out->tunnel && !config.has("max_early_data_bytes")) out->max_early_data = kReadAhead;
   config.unsupported("proxy_protocol_tlvs", "TLVs of its own are not supported");
   config.unsupported("proxy_protocol_tlv_merge_policy", "TLVs of its own are not supported");
   if (config.failed()) return nullptr;

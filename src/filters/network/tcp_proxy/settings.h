@@ -4,10 +4,13 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 #include <weir/filter_registry.h>
+
+#include "filters/network/tcp_proxy/tunnel_settings.h"
 
 namespace weir::filters::tcp_proxy {
 
@@ -17,7 +20,8 @@ using Milliseconds = std::chrono::milliseconds;
 struct Stats {
   explicit Stats(StatsScope& scope);
   Counter &cx_total, &cx_no_route, &cx_tx_bytes_total, &cx_rx_bytes_total, &paused_reading,
-      &resumed_reading, &early_data, &idle_timeout, &max_duration, &upstream_flush_total;
+      &resumed_reading, &early_data, &idle_timeout, &max_duration, &upstream_flush_total,
+      &tunnel_failed;
 };
 
 struct WeightedCluster {
@@ -56,6 +60,7 @@ struct Settings {
   ConnectMode connect_mode = ConnectMode::kImmediate;
   uint32_t max_early_data = 0;  // bytes read before the upstream is connected; 0 = none
   bool check_drain_close = false;
+  std::optional<TunnelSettings> tunnel;
 };
 
 }  // namespace weir::filters::tcp_proxy

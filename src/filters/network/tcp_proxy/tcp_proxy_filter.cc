@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "filters/network/tcp_proxy/settings.h"
+#include "filters/network/tcp_proxy/upstream_link.h"
 #include "router/filter_host.h"
 #include "stream/network_terminal.h"
 #include "upstream/tcp_connection.h"
@@ -19,6 +20,7 @@ using stream::ConnectionLog;
 using tcp_proxy::ConnectMode;
 using tcp_proxy::Milliseconds;
 using tcp_proxy::Settings;
+using tcp_proxy::UpstreamLink;
 using upstream::Failure;
 using upstream::FailureKind;
 using upstream::TcpConnection;
@@ -36,8 +38,6 @@ class TcpProxy final : public stream::NetworkTerminalFilter, private upstream::T
         duration_timer_(clusters.loop(), &TcpProxy::on_max_duration, this),
         retry_timer_(clusters.loop(), &TcpProxy::on_retry, this),
         log_timer_(clusters.loop(), &TcpProxy::on_log_timer, this) {}
-  ~TcpProxy() override { let_go(TcpConnection::How::kNow); }
-
   // NetworkFilter
   void attach_terminal(stream::NetworkTerminalCallbacks& callbacks) override {
     driver_ = &callbacks;
@@ -70,12 +70,12 @@ class TcpProxy final : public stream::NetworkTerminalFilter, private upstream::T
   void note_downstream();
   void note_upstream();
   void end_with(ResponseFlag flag, std::string_view details);
-  void let_go(TcpConnection::How how);
+  void note_host();
 
   const Settings& settings_;
   upstream::WorkerClusters& clusters_;
   stream::NetworkTerminalCallbacks* driver_ = nullptr;
-  std::unique_ptr<TcpConnection> upstream_;
+  UpstreamLink upstream_;
   std::string cluster_name_;
   std::string host_;
   Buffer early_;  // from the client, before the upstream is connected
@@ -83,6 +83,7 @@ class TcpProxy final : public stream::NetworkTerminalFilter, private upstream::T
       retry_timer_, log_timer_;
   uint32_t attempts_ = 0;
   bool client_held_ = false;
+  bool upstream_blocked_ = false;
   bool client_ended_ = false;
   bool upstream_ended_ = false;
   bool begun_ = false;  // the first attempt has been made
@@ -134,19 +135,29 @@ void TcpProxy::connect() {
   }
   ++attempts_;
   driver_->stream_info().upstream_attempt_count = attempts_;
-  auto started = TcpConnection::connect(*cluster, *this, hash(), callbacks_->connection_info());
-  if (started.failure) return on_attempt_failed(*started.failure);
-  upstream_ = std::move(started.connection);
-  host_ = upstream_->host_text();
+  ConnectionInfo& client = callbacks_->connection_info();
+  const auto failure = settings_.tunnel ? upstream_.tunnel(*cluster, *this, *settings_.tunnel,
+                                                           client, driver_->stream_info())
+                                        : upstream_.connect(*cluster, *this, hash(), client);
+  if (failure) return on_attempt_failed(*failure);
+  note_host();
+}
+
+/// A tunnel may come to another host than the first that was tried.
+void TcpProxy::note_host() {
+  if (upstream_.empty()) return;
+  host_ = upstream_.host_text();
   driver_->stream_info().upstream_host = host_;
 }
 
 void TcpProxy::on_tcp_failed(Failure failure) {
-  let_go(TcpConnection::How::kNow);
+  note_host();
+  upstream_.release(TcpConnection::How::kNow);
   on_attempt_failed(failure);
 }
 
 void TcpProxy::on_attempt_failed(const Failure& failure) {
+  if (settings_.tunnel) settings_.stats.tunnel_failed.inc();
   StreamInfo& info = driver_->stream_info();
   WEIR_LOG(kUpstream, kDebug, "tcp_proxy has no upstream",
            {{"connection", callbacks_->connection_info().id},
@@ -184,13 +195,14 @@ void TcpProxy::on_retry(void* self) {
 
 void TcpProxy::on_tcp_connected() {
   StreamInfo& info = driver_->stream_info();
-  info.upstream_local_address = upstream_->local_text();
+  if (TcpConnection* tcp = upstream_.tcp()) info.upstream_local_address = tcp->local_text();
+  note_host();
   if (settings_.log_on_connected) driver_->log_now(ConnectionLog::kConnected);
   note_upstream();
   note_downstream();
-  if (!early_.empty()) upstream_->write(std::move(early_));
-  if (client_ended_) upstream_->half_close();
-  release_client();
+  if (!early_.empty()) upstream_.write(std::move(early_));
+  if (client_ended_) upstream_.half_close();
+  if (!upstream_blocked_) release_client();
 }
 
 // ---- bytes ------------------------------------------------------------------------------------------------------------------
@@ -199,9 +211,9 @@ NetworkFlow TcpProxy::on_data(Buffer& data, EndStream end) {
   settings_.stats.cx_rx_bytes_total.add(data.size());
   note_downstream();
   client_ended_ |= end == EndStream::kYes;
-  if (upstream_ != nullptr && upstream_->established()) {
-    if (!data.empty()) upstream_->write(std::move(data));
-    if (client_ended_) upstream_->half_close();
+  if (upstream_.established()) {
+    if (!data.empty()) upstream_.write(std::move(data));
+    if (client_ended_) upstream_.half_close();
     return NetworkFlow::kContinue;
   }
   if (!data.empty()) settings_.stats.early_data.inc();
@@ -237,15 +249,22 @@ void TcpProxy::release_client() {
   callbacks_->release_reading();
 }
 
-void TcpProxy::on_tcp_blocked() { hold_client(); }
-void TcpProxy::on_tcp_resumed() { release_client(); }
+void TcpProxy::on_tcp_blocked() {
+  upstream_blocked_ = true;
+  hold_client();
+}
+
+void TcpProxy::on_tcp_resumed() {
+  upstream_blocked_ = false;
+  release_client();
+}
 
 void TcpProxy::on_write_blocked() {
-  if (upstream_ != nullptr) upstream_->hold_reading();
+  if (!upstream_.empty()) upstream_.hold_reading();
 }
 
 void TcpProxy::on_write_resumed() {
-  if (upstream_ != nullptr) upstream_->release_reading();
+  if (!upstream_.empty()) upstream_.release_reading();
 }
 
 // ---- time -------------------------------------------------------------------------------------------------------------------
@@ -298,7 +317,7 @@ void TcpProxy::end_with(ResponseFlag flag, std::string_view details) {
 /// The upstream is lost: what it sent is the client's still; a reset stays one.
 void TcpProxy::on_tcp_closed(const Error& error) {
   const bool reset = error.code == Code::kReset;
-  let_go(TcpConnection::How::kNow);
+  upstream_.release(TcpConnection::How::kNow);
   if (reset) driver_->stream_info().set_flag(ResponseFlag::kUpstreamConnectionTermination);
   callbacks_->close(reset ? CloseHow::kReset : CloseHow::kFlush,
                     reset ? "upstream_reset" : "upstream_closed");
@@ -309,15 +328,13 @@ void TcpProxy::on_close(CloseEvent) noexcept {
   for (event::Timer* timer : {&idle_timer_, &downstream_idle_timer_, &upstream_idle_timer_,
                               &duration_timer_, &retry_timer_, &log_timer_})
     timer->cancel();
-  if (upstream_ == nullptr) return;
+  if (upstream_.empty()) return;
   constexpr uint32_t kReset = 1U << static_cast<unsigned>(ResponseFlag::kDownstreamRemoteReset);
   if ((callbacks_->connection_info().flags & kReset) != 0)
-    return let_go(TcpConnection::How::kReset);
+    return upstream_.release(TcpConnection::How::kReset);
   settings_.stats.upstream_flush_total.inc();
-  let_go(TcpConnection::How::kFlush);
+  upstream_.release(TcpConnection::How::kFlush);
 }
-
-void TcpProxy::let_go(TcpConnection::How how) { TcpConnection::release(std::move(upstream_), how); }
 
 class Factory final : public NetworkFilterFactory {
  public:
