@@ -75,7 +75,9 @@ bool Route::terminates(const RequestHead& head) const noexcept {
   if (!route_.route || route_.route->upgrades.empty()) return false;
   const RouteUpgrade* connect = upgrade("connect");
   if (connect == nullptr || !connect->enabled || !connect->connect) return false;
-  return head.method() == "CONNECT" || (connect->connect->allow_post && head.method() == "POST");
+  if (head.method() == "CONNECT") return true;
+  return connect->connect->allow_post && head.method() == "POST" &&
+         !head.headers.has(HeaderId::kUpgrade);
 }
 
 std::optional<std::chrono::milliseconds> Route::idle_timeout() const {

@@ -194,6 +194,16 @@ TEST(ConnectTcp, APostMayDoTheSame) {
   }
 }
 
+TEST(ConnectTcp, APostThatWantsAnUpgradeIsNone) {
+  Origin origin;
+  TestProxy proxy(configuration(origin.port(), "upgrade_configs: [{upgrade_type: websocket}]\n"));
+  Peer client = proxy.connect();
+  client.send(
+      "POST /post HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+      "Content-Length: 0\r\n\r\n");
+  EXPECT_TRUE(origin.accept().read_head().starts_with("POST /post HTTP/1.1\r\n"));
+}
+
 TEST(ConnectTcp, APostThatIsCutOffReachesTheUpstreamAsAReset) {
   Origin origin;
   TestProxy proxy(configuration(origin.port()));
