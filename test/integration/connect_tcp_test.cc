@@ -26,6 +26,9 @@ std::string configuration(uint16_t port, std::string_view hcm = "", size_t buffe
       "- match: {prefix: /post}\n"
       "  route:\n    cluster: origin\n    timeout: 0.1s\n"
       "    upgrade_configs: [{upgrade_type: CONNECT, connect_config: {allow_post: true}}]\n"
+      "- match: {prefix: /get}\n"
+      "  route:\n    cluster: origin\n"
+      "    upgrade_configs: [{upgrade_type: CONNECT, connect_config: {allow_post: true}}]\n"
       "- match: {prefix: /plain}\n"
       "  route: {cluster: origin, upgrade_configs: [{upgrade_type: CONNECT, connect_config: "
       "{}}]}\n";
@@ -185,7 +188,7 @@ TEST(ConnectTcp, APostMayDoTheSame) {
   EXPECT_EQ(client.read(8), "3\r\nbye\r\n");
   upstream.close();
   EXPECT_EQ(client.read(5), "0\r\n\r\n");
-  for (const std::string line : {"GET /post", "POST /plain"}) {  // neither is a tunnel
+  for (const std::string line : {"GET /get", "POST /plain"}) {  // neither is a tunnel
     client.send(line + " HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
     Peer plain = origin.accept();
     EXPECT_TRUE(plain.read_head().starts_with(line + " HTTP/1.1\r\n"));
