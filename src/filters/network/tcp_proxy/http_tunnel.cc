@@ -50,6 +50,7 @@ void HttpTunnel::on_exchange_head(size_t, EndStream end) {
   if (settings_.propagate_headers) keep(kResponseHeadersKey, answer_.headers);
   if (answer_.status / 100 == 2 && end == EndStream::kNo) {
     established_ = true;
+    if (blocked_) user_->on_tcp_blocked();  // by others of its connection
     return user_->on_tcp_connected();
   }
   exchange_.cancel();
@@ -79,10 +80,12 @@ void HttpTunnel::on_exchange_failed(const Failure& failure) {
 }
 
 void HttpTunnel::on_exchange_blocked() {
+  blocked_ = true;
   if (user_ != nullptr && established_) user_->on_tcp_blocked();
 }
 
 void HttpTunnel::on_exchange_resumed() {
+  blocked_ = false;
   if (user_ != nullptr && established_) user_->on_tcp_resumed();
 }
 

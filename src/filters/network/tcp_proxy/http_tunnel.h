@@ -68,6 +68,7 @@ class HttpTunnel final : public event::Deferrable, private upstream::ExchangeSin
   HeaderMap trailers_;
   upstream::Exchange exchange_;
   bool established_ = false;
+  bool blocked_ = false;
   bool request_over_ = false;
 };
 
