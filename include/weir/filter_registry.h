@@ -41,7 +41,7 @@ struct FactoryContext {
   StatsScope* root_stats =
       nullptr;  // names from the root, for filters with a stat_prefix of their own; null: `stats`
   const FilterRegistry* registry = nullptr;  // for filters that have filters; null: there are none
-  SharedObjects* shared = nullptr;  // of the process; null where network filters are not made
+  SharedObjects* shared = nullptr;           // of the process; null in tests alone
 };
 
 /// For network filters FactoryContext::stats has names from the root, and `name` is the filter's.

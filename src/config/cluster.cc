@@ -213,16 +213,25 @@ void read_common_options(View& options, UpstreamHttpOptions& out) {
   out.max_headers_count = view->uint32("max_headers_count", out.max_headers_count, 1);
   out.max_response_headers_kb =
       view->uint32("max_response_headers_kb", out.max_response_headers_kb, 1, 8192);
-  view->later({"max_stream_duration", "headers_with_underscores_action"});
+  out.max_stream_duration = view->millis("max_stream_duration", out.max_stream_duration);
+  if (view->enumeration("headers_with_underscores_action",
+                        {"ALLOW", "REJECT_REQUEST", "DROP_HEADER"}, 0) != 0)
+    view->error("headers_with_underscores_action",
+                "it is for requests of clients and has no effect on clusters: it belongs to the "
+                "connection manager");
 }
 
 void read_http_filters(View& options, ClusterOptions& out, Loading& loading) {
   const std::string& name = out.alt_stat_name.empty() ? out.name : out.alt_stat_name;
   auto stats = loading.context.stats.scope("cluster." + name + ".");
   auto root_stats = loading.context.stats.scope({});
-  FactoryContext context{*stats,           {},
-                         "UNSPECIFIED",    &loading.context.host,
-                         root_stats.get(), &loading.context.registry};
+  FactoryContext context{*stats,
+                         {},
+                         "UNSPECIFIED",
+                         &loading.context.host,
+                         root_stats.get(),
+                         &loading.context.registry,
+                         &loading.context.host.shared_objects()};
   out.http_filters = router::read_upstream_filters(options, "http_filters", context);
 }
 

@@ -57,9 +57,12 @@ http::h2::Options read_http2_options(View& view) {
       view.boolean("override_stream_error_on_invalid_http_message",
                    out.override_stream_error_on_invalid_http_message);
   read_keepalive(view, out);
-  view.later({"allow_metadata", "stream_error_on_invalid_http_messaging",
-              "custom_settings_parameters", "use_oghttp2_codec", "max_metadata_size",
-              "enable_huffman_encoding", "max_header_field_size_kb"});
+  if (view.boolean("allow_metadata", false))
+    view.error("allow_metadata",
+               "METADATA frames, an extension of Envoy's own, are not supported: they are ignored");
+  view.later({"stream_error_on_invalid_http_messaging", "custom_settings_parameters",
+              "use_oghttp2_codec", "max_metadata_size", "enable_huffman_encoding",
+              "max_header_field_size_kb"});
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "router/callout_client.h"
 
+#include <optional>
 #include <utility>
 
 #include "base/strings.h"
@@ -71,6 +72,8 @@ class CalloutClient::Call final : public event::Deferrable, private upstream::Ex
         request_(std::move(request)),
         handler_(&handler),
         exchange_(*this),
+        loop_(cluster.loop()),
+        limit_(cluster.options().http.max_stream_duration),
         timeout_(cluster.loop(), &Call::on_timeout, this),
         failed_late_(cluster.loop(), &Call::on_failed_late, this) {}
 
@@ -92,7 +95,12 @@ class CalloutClient::Call final : public event::Deferrable, private upstream::Ex
  private:
   ResponseHead& exchange_head() noexcept override { return response_.head; }
   HeaderMap& exchange_trailers() noexcept override { return response_.trailers; }
-  void on_exchange_connected(upstream::UpstreamStream&) override {}
+  /// The cluster's limit for a stream may end it before its own time.
+  void on_exchange_connected(upstream::UpstreamStream&) override {
+    if (limit_.count() == 0 || (deadline_ && *deadline_ <= loop_.now() + limit_)) return;
+    limited_ = true;
+    timeout_.arm(limit_);
+  }
   void on_exchange_informational() override {}
   void on_exchange_head(size_t, EndStream end) override {
     state_.charge_response(response_.head.status, true);
@@ -130,6 +138,11 @@ class CalloutClient::Call final : public event::Deferrable, private upstream::Ex
   }
   static void on_timeout(void* self) noexcept {
     auto& call = *static_cast<Call*>(self);
+    if (call.limited_) {
+      call.exchange_.cancel();
+      call.state_.stats().rq_max_duration_reached.inc();
+      return call.done(own_answer(504, "upstream max stream duration reached"));
+    }
     call.exchange_.time_out();
     call.state_.charge_response(504, true);
     call.done(own_answer(504, "upstream request timeout"));
@@ -146,6 +159,10 @@ class CalloutClient::Call final : public event::Deferrable, private upstream::Ex
   Handle* handle_ = nullptr;
   CalloutResponse response_;
   upstream::Exchange exchange_;
+  event::Loop& loop_;
+  const std::chrono::milliseconds limit_;  // the cluster's max_stream_duration; 0: none
+  std::optional<MonotonicTime> deadline_;  // by its own timeout
+  bool limited_ = false;                   // timeout_ is for limit_
   event::Timer timeout_;
   event::EndOfTurn failed_late_;
 };
@@ -157,6 +174,7 @@ CalloutClient::Handle::~Handle() {
 Result<std::unique_ptr<Callout>> CalloutClient::Call::begin(upstream::Cluster& cluster) {
   const bool has_body = !request_.body.empty();
   const bool has_trailers = !request_.trailers.empty();
+  if (request_.timeout.count() > 0) deadline_ = loop_.now() + request_.timeout;
   const EndStream head_end = has_body || has_trailers ? EndStream::kNo : EndStream::kYes;
   if (auto failure =
           exchange_.start(cluster, request_.head, head_end, upstream::Priority::kDefault)) {
@@ -166,7 +184,7 @@ Result<std::unique_ptr<Callout>> CalloutClient::Call::begin(upstream::Cluster& c
     if (has_body)
       exchange_.send_body(request_.body, has_trailers ? EndStream::kNo : EndStream::kYes);
     if (has_trailers) exchange_.send_trailers(request_.trailers);
-    if (request_.timeout.count() > 0) timeout_.arm(request_.timeout);
+    if (deadline_ && !limited_) timeout_.arm(request_.timeout);
   }
   auto handle = std::make_unique<Handle>(*this);
   handle_ = handle.get();

@@ -41,6 +41,15 @@ LocalReply timeout_reply(StreamInfo& info) {
   return reply;
 }
 
+LocalReply duration_reply(StreamInfo& info, RequestEnd request) {
+  info.set_flag(ResponseFlag::kUpstreamMaxStreamDurationReached);
+  LocalReply reply;
+  reply.status = request == RequestEnd::kSeen ? 504 : 408;
+  reply.body = "upstream max stream duration reached";
+  reply.details = "upstream_max_stream_duration_reached";
+  return reply;
+}
+
 ResponseFlag failure_flag(FailureKind kind) noexcept {
   switch (kind) {
     case FailureKind::kNoHealthyHost:

@@ -18,6 +18,9 @@ LocalReply no_route_reply(StreamInfo& info);
 LocalReply upgrade_refused_reply();
 LocalReply no_cluster_reply(StreamInfo& info, int status);
 LocalReply timeout_reply(StreamInfo& info);
+/// The cluster's max_stream_duration is over.
+enum class RequestEnd : uint8_t { kSeen, kOwed };
+LocalReply duration_reply(StreamInfo& info, RequestEnd request);
 enum class Attempt : uint8_t { kFirst, kRetry };
 LocalReply failure_reply(StreamInfo& info, const upstream::Failure& failure, Attempt attempt,
                          EnvoyHeaders envoy_headers);

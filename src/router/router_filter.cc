@@ -113,6 +113,7 @@ Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end)
     return answer(no_cluster_reply(info, action.cluster_not_found_status));
   }
   cluster_state_ = &cluster->state();
+  duration_after_ = cluster->options().http.max_stream_duration;
   const EnvoyHeaders envoy_headers = settings_.options.envoy_headers;
   timeout_after_ = request_timeout(action, head, envoy_headers, settings_.options.expected_timeout);
   route.apply_request_ops(head.headers, {info, &head, nullptr, nullptr, clusters_.loop().now()});
@@ -150,6 +151,7 @@ bool RouterFilter::start_tcp(upstream::Cluster& cluster, EndStream end) {
   callbacks_->stream_info().upstream_host =
       callbacks_->request_head()->headers.store(tunnel->host_text());
   carrier_ = std::move(tunnel);
+  if (duration_after_.count() > 0) start_duration();
   return true;
 }
 
@@ -178,6 +180,13 @@ Flow RouterFilter::on_request_trailers(HeaderMap& trailers) {
   return Flow::kContinue;
 }
 
+void RouterFilter::start_duration() {
+  if (!duration_)
+    duration_ =
+        std::make_unique<event::Timer>(clusters_.loop(), &RouterFilter::on_duration_reached, this);
+  duration_->arm(duration_after_);
+}
+
 /// The time for the response runs from here. What goes through a tunnel is no response.
 void RouterFilter::request_done() {
   if (callbacks_->stream_info().tunnel != Tunnel::kNone) return;
@@ -199,6 +208,7 @@ void RouterFilter::on_stream_end(const StreamInfo&) noexcept { abandon(); }
 void RouterFilter::abandon() noexcept {
   carrier_ != nullptr ? carrier_->cancel() : exchange_.cancel();
   timeout_.cancel();
+  if (duration_) duration_->cancel();
 }
 
 void RouterFilter::set_upstream_host(upstream::Pool& pool) {
@@ -217,6 +227,8 @@ void RouterFilter::on_exchange_connected(upstream::UpstreamStream& stream) {
   info.upstream_protocol = protocol_name(stream.protocol());
   info.upstream_first_tx = clusters_.loop().now();
   ++info.upstream_attempt_count;
+  if (duration_after_.count() > 0) [[unlikely]]
+    start_duration();
   WEIR_LOG(kRouter, kDebug, "request sent upstream",
            {{"connection", info.connection_id},
             {"stream", info.stream_id},
@@ -317,6 +329,23 @@ void RouterFilter::on_timeout(void* self) noexcept {
     return;
   }
   router.cluster_state_->charge_response(reply.status, router.settings_.options.dynamic_stats);
+  router.callbacks_->reply(std::move(reply));
+}
+
+void RouterFilter::on_duration_reached(void* self) noexcept {
+  auto& router = *static_cast<RouterFilter*>(self);
+  if (!router.active()) return;
+  router.abandon();
+  router.cluster_state_->stats().rq_max_duration_reached.inc();
+  router.log_failure("upstream failed", "max_stream_duration", {});
+  LocalReply reply = duration_reply(
+      router.callbacks_->stream_info(),
+      router.request_done_ != MonotonicTime{} ? RequestEnd::kSeen : RequestEnd::kOwed);
+  if (router.head_passed_) {
+    router.settings_.stats.rq_reset_after_downstream_response_started.inc();
+    router.terminal_->abort_response(reply.details);
+    return;
+  }
   router.callbacks_->reply(std::move(reply));
 }
 

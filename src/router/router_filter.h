@@ -91,10 +91,12 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   void log_failure(std::string_view what, std::string_view why, std::string_view transport) const;
   void prepare_head(ResponseHead& head);
   void set_upstream_host(upstream::Pool& pool);
+  void start_duration();
   void request_done();
   void response_done();
   void abandon() noexcept;
   static void on_timeout(void* self) noexcept;
+  static void on_duration_reached(void* self) noexcept;
 
   const RouterSettings& settings_;
   upstream::WorkerClusters& clusters_;
@@ -105,6 +107,8 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   std::unique_ptr<Carrier> carrier_;  // instead of exchange_, where there is more to it
   event::Timer timeout_;
   std::chrono::milliseconds timeout_after_{0};
+  std::chrono::milliseconds duration_after_{0};
+  std::unique_ptr<event::Timer> duration_;  // where the cluster has a max_stream_duration
   MonotonicTime request_done_{};
   upstream::Pool* host_named_ = nullptr;  // whose address stands in StreamInfo; compared only
   bool head_passed_ = false;

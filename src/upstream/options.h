@@ -81,7 +81,8 @@ enum class UpstreamProtocol : uint8_t { kHttp1, kHttp2, kAuto, kDownstream };
 struct UpstreamHttpOptions {
   std::chrono::milliseconds idle_timeout{std::chrono::hours(1)};  // 0 = none
   std::chrono::milliseconds max_connection_duration{0};           // 0 = none
-  uint32_t max_requests_per_connection = 0;                       // 0 = no limit
+  std::chrono::milliseconds max_stream_duration{0};  // from the sending of the request on; 0 = none
+  uint32_t max_requests_per_connection = 0;          // 0 = no limit
   uint32_t max_headers_count = 100;
   uint32_t max_response_headers_kb = 60;
   bool enable_trailers = false;

@@ -63,6 +63,7 @@ ClusterStats::ClusterStats(StatsScope& scope)
       rq_pending_failure_eject(scope.counter("upstream_rq_pending_failure_eject")),
       rq_cancelled(scope.counter("upstream_rq_cancelled")),
       rq_timeout(scope.counter("upstream_rq_timeout")),
+      rq_max_duration_reached(scope.counter("upstream_rq_max_duration_reached")),
       rq_retry(scope.counter("upstream_rq_retry")),
       rq_retry_success(scope.counter("upstream_rq_retry_success")),
       rq_rx_reset(scope.counter("upstream_rq_rx_reset")),

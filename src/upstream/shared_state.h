@@ -31,8 +31,8 @@ struct ClusterStats {
   Gauge& cx_active;
   Histogram &cx_connect_ms, &cx_length_ms;
   Counter &rq_total, &rq_pending_total, &rq_pending_overflow, &rq_pending_failure_eject,
-      &rq_cancelled, &rq_timeout, &rq_retry, &rq_retry_success, &rq_rx_reset, &rq_tx_reset,
-      &rq_completed;
+      &rq_cancelled, &rq_timeout, &rq_max_duration_reached, &rq_retry, &rq_retry_success,
+      &rq_rx_reset, &rq_tx_reset, &rq_completed;
   Gauge &rq_active, &rq_pending_active;
   Histogram& rq_time;
   Gauge &membership_total, &membership_healthy;

@@ -111,6 +111,47 @@ TEST(Clusters, ConnectionsEndAsTheProtocolOptionsSay) {
   }
 }
 
+TEST(Clusters, AStreamEndsAfterItsMaximum) {
+  Origin origin;
+  Yaml yaml;
+  yaml.origin_port = origin.port();
+  yaml.cluster = protocol_options("max_stream_duration: 0.3s");
+  TempFolder folder;
+  yaml.hcm =
+      "access_log:\n- name: log\n  typed_config: {\"@type\": "
+      "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: " +
+      folder.path() +
+      "/log, log_format: {text_format_source: {inline_string: "
+      "\"%RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_CODE_DETAILS%\\n\"}}}\n";
+  TestProxy proxy(yaml.text());
+  Peer client = proxy.connect();
+  client.send(get());
+  Peer upstream = origin.accept();
+  upstream.read_head();
+  auto answer = client.read_message();
+  EXPECT_EQ(answer.status(), 504);
+  EXPECT_EQ(answer.body, "upstream max stream duration reached");
+  EXPECT_TRUE(upstream.closed());
+  // It does not wait for the client.
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbo");
+  Peer second = origin.accept();
+  second.read_head();
+  EXPECT_EQ(client.read_message().status(), 408);
+  // A response that has begun is cut.
+  Peer other = proxy.connect();
+  other.send(get());
+  Peer third = origin.accept();
+  third.read_head();
+  third.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart");
+  EXPECT_TRUE(other.read_to_end().ends_with("part"));
+  EXPECT_EQ(proxy.counter("cluster.origin.upstream_rq_max_duration_reached"), 3u);
+  proxy.stop();
+  EXPECT_EQ(folder.read("log"),
+            "504 UMSDR upstream_max_stream_duration_reached\n"
+            "408 UMSDR upstream_max_stream_duration_reached\n"
+            "200 UMSDR upstream_max_stream_duration_reached\n");
+}
+
 TEST(Clusters, WeightsOfAllLocalitiesOfTheFirstPriorityShare) {
   const auto origin = [](std::string_view name) {
     return [name](const Peer::Message&) { return response(name); };

@@ -205,7 +205,7 @@ class FilterTest : public ::testing::Test {
   std::shared_ptr<const HttpFilterFactory> make(HttpFilterMaker maker, Object options) {
     errors.clear();
     FakeView view(std::move(options), errors);
-    FactoryContext context{*scope, "filter", "UNSPECIFIED", nullptr, root.get()};
+    FactoryContext context{*scope, "filter", "UNSPECIFIED", nullptr, root.get(), nullptr, &shared};
     return maker(view, context);
   }
   std::unique_ptr<HttpFilter> attach(const HttpFilterFactory& factory, FakeStream& stream) {
@@ -213,6 +213,7 @@ class FilterTest : public ::testing::Test {
     filter->attach(stream);
     return filter;
   }
+  SharedObjects shared;
   stats::Store store{1};
   std::unique_ptr<StatsScope> root = store.scope("");
   std::unique_ptr<StatsScope> scope = store.scope("http.ingress.");

@@ -67,6 +67,17 @@ class CalloutClientTest : public testing::Test {
   router::CalloutClient client{clusters};
 };
 
+TEST_F(CalloutClientTest, EndsWithTheClustersLimit) {
+  cluster([](upstream::ClusterOptions& options) {
+    options.http.max_stream_duration = std::chrono::milliseconds(20);
+  });
+  ASSERT_TRUE(start(std::chrono::hours(1)));
+  finish();
+  EXPECT_EQ(answer.outcome, "504 upstream max stream duration reached");
+  EXPECT_EQ(store.counter_value("cluster.c.upstream_rq_max_duration_reached"), 1U);
+  EXPECT_EQ(store.counter_value("cluster.c.upstream_rq_timeout"), 0U);
+}
+
 TEST_F(CalloutClientTest, DeliversTheWholeAnswer) {
   cluster([](auto& options) { options.http.enable_trailers = true; });
   ASSERT_TRUE(start({}, "question"));

@@ -15,16 +15,16 @@ namespace {
 constexpr std::string_view kFilterState = "envoy.filters.http.grpc_stats";
 
 struct Shared {
-  Shared(StatsScope& root, CallStatsTable::Methods methods, bool upstream_time, bool emits)
-      : table(root, std::move(methods), upstream_time), emits_filter_state(emits) {}
+  Shared(StatsScope& root, CallStatsTable::Methods methods, LearntCalls::Form form,
+         LearntCalls* learnt, bool emits)
+      : table(root, std::move(methods), form, learnt), emits_filter_state(emits) {}
   const CallStatsTable table;
   const bool emits_filter_state;
 };
 
-CallStatsTable::Methods read_methods(ConfigView& config) {
+CallStatsTable::Methods read_methods(ConfigView& config, bool replace_dots) {
   CallStatsTable::Methods out;
   auto list = config.message("individual_method_stats_allowlist");
-  const bool replace_dots = config.boolean("replace_dots_in_grpc_service_name", false);
   if (!list) return out;
   for (auto& service : list->messages("services")) {
     const std::string name = service->required_text("name");
@@ -103,8 +103,9 @@ class GrpcStatsFilter final : public HttpFilter {
 
 class Factory final : public HttpFilterFactory {
  public:
-  Factory(StatsScope& root, CallStatsTable::Methods methods, bool upstream_time, bool emits)
-      : shared_(root, std::move(methods), upstream_time, emits) {}
+  Factory(StatsScope& root, CallStatsTable::Methods methods, LearntCalls::Form form,
+          LearntCalls* learnt, bool emits)
+      : shared_(root, std::move(methods), form, learnt, emits) {}
   std::unique_ptr<HttpFilter> create(unsigned) const override {
     return std::make_unique<GrpcStatsFilter>(shared_);
   }
@@ -119,15 +120,21 @@ std::shared_ptr<const HttpFilterFactory> make_grpc_stats(ConfigView& config,
                                                          FactoryContext& context) {
   config.one_of({"individual_method_stats_allowlist", "stats_for_all_methods"},
                 ConfigView::Required::kNo);
-  if (config.boolean("stats_for_all_methods", false))
-    config.error("stats_for_all_methods",
-                 "names that requests bring do not become statistics: list the methods in "
-                 "\"individual_method_stats_allowlist\"");
-  const bool upstream_time = config.boolean("enable_upstream_stats", false);
+  LearntCalls* learnt = nullptr;
+  if (config.boolean("stats_for_all_methods", false)) {
+    if (context.shared == nullptr)
+      config.error("stats_for_all_methods", "not supported at this place");
+    else
+      learnt = &context.shared->get<LearntCalls>("grpc_stats",
+                                                 [] { return std::make_unique<LearntCalls>(); });
+  }
+  LearntCalls::Form form;
+  form.upstream_time = config.boolean("enable_upstream_stats", false);
+  form.replace_dots = config.boolean("replace_dots_in_grpc_service_name", false);
   const bool emits = config.boolean("emit_filter_state", false);
   return std::make_shared<const Factory>(
-      context.root_stats != nullptr ? *context.root_stats : context.stats, read_methods(config),
-      upstream_time, emits);
+      context.root_stats != nullptr ? *context.root_stats : context.stats,
+      read_methods(config, form.replace_dots), form, learnt, emits);
 }
 
 }  // namespace weir::filters

@@ -1,4 +1,4 @@
-// grpc_stats: counts gRPC calls and messages for each cluster, and for the methods that the configuration lists.
+// grpc_stats: counts gRPC calls and messages for each cluster, and for the methods that the configuration lists, or all.
 #pragma once
 
 #include <weir/filter_registry.h>
