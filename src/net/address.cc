@@ -1,7 +1,6 @@
 #include "net/address.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -15,22 +14,23 @@ namespace {
 constexpr size_t kPathOffset = offsetof(sockaddr_un, sun_path);
 }
 
-static_assert(sizeof(sockaddr_un) <= sizeof(sockaddr_storage));
-
 Result<Address> Address::ip(std::string_view text, uint16_t port) {
   Address address;
   const std::string copy(text);
-  auto* v4 = reinterpret_cast<sockaddr_in*>(&address.storage_);
-  if (::inet_pton(AF_INET, copy.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(port);
+  in_addr v4{};
+  if (::inet_pton(AF_INET, copy.c_str(), &v4) == 1) {
+    address.ip_.v4 = {};
+    address.ip_.v4.sin_family = AF_INET;
+    address.ip_.v4.sin_port = htons(port);
+    address.ip_.v4.sin_addr = v4;
     address.size_ = sizeof(sockaddr_in);
     return address;
   }
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.storage_);
-  if (::inet_pton(AF_INET6, copy.c_str(), &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(port);
+  in6_addr v6{};
+  if (::inet_pton(AF_INET6, copy.c_str(), &v6) == 1) {
+    address.ip_.v6.sin6_family = AF_INET6;
+    address.ip_.v6.sin6_port = htons(port);
+    address.ip_.v6.sin6_addr = v6;
     address.size_ = sizeof(sockaddr_in6);
     return address;
   }
@@ -39,8 +39,8 @@ Result<Address> Address::ip(std::string_view text, uint16_t port) {
 }
 
 Result<Address> Address::pipe(std::string_view path) {
-  auto address = Address();
-  auto* un = reinterpret_cast<sockaddr_un*>(&address.storage_);
+  Address address;
+  const auto un = std::make_shared<sockaddr_un>();
   // A path ends with a zero byte; an abstract name ("@name") begins with one instead.
   if (path.empty() || path.size() >= sizeof un->sun_path ||
       path.find('\0') != std::string_view::npos) {
@@ -52,58 +52,61 @@ Result<Address> Address::pipe(std::string_view path) {
   const bool abstract = path.front() == '@';
   if (abstract) un->sun_path[0] = '\0';
   address.size_ = static_cast<socklen_t>(kPathOffset + path.size() + (abstract ? 0 : 1));
+  address.path_ = un;
   return address;
 }
 
 Address Address::from_sockaddr(const sockaddr* from, socklen_t length) {
   Address address;
-  address.size_ = std::min<socklen_t>(length, sizeof address.storage_);
-  std::memcpy(&address.storage_, from, address.size_);
+  if (length >= sizeof(sa_family_t) && from->sa_family == AF_UNIX) {
+    const auto un = std::make_shared<sockaddr_un>();
+    address.size_ = std::min<socklen_t>(length, sizeof *un);
+    std::memcpy(un.get(), from, address.size_);
+    address.path_ = un;
+  } else {
+    address.size_ = std::min<socklen_t>(length, sizeof address.ip_);
+    std::memcpy(&address.ip_, from, address.size_);
+  }
   return address;
 }
 
 bool Address::is_loopback() const noexcept {
   if (family() == AF_INET) {
-    return ntohl(reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr.s_addr) >> 24 == 127;
+    return ntohl(ip_.v4.sin_addr.s_addr) >> 24 == 127;
   }
   if (family() == AF_INET6) {
-    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_addr;
+    const in6_addr& v6 = ip_.v6.sin6_addr;
     return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
   }
   return is_unix();
 }
 
 bool Address::is_wildcard() const noexcept {
-  if (family() == AF_INET)
-    return reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr.s_addr == INADDR_ANY;
-  return family() == AF_INET6 &&
-         IN6_IS_ADDR_UNSPECIFIED(&reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_addr);
+  if (family() == AF_INET) return ip_.v4.sin_addr.s_addr == INADDR_ANY;
+  return family() == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&ip_.v6.sin6_addr);
 }
 
 uint16_t Address::port() const noexcept {
-  if (family() == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in*>(&storage_)->sin_port);
-  if (family() == AF_INET6)
-    return ntohs(reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_port);
+  if (family() == AF_INET) return ntohs(ip_.v4.sin_port);
+  if (family() == AF_INET6) return ntohs(ip_.v6.sin6_port);
   return 0;
 }
 
 Address Address::with_port(uint16_t port) const {
   Address copy = *this;
-  if (family() == AF_INET) reinterpret_cast<sockaddr_in*>(&copy.storage_)->sin_port = htons(port);
-  if (family() == AF_INET6)
-    reinterpret_cast<sockaddr_in6*>(&copy.storage_)->sin6_port = htons(port);
+  if (family() == AF_INET) copy.ip_.v4.sin_port = htons(port);
+  if (family() == AF_INET6) copy.ip_.v6.sin6_port = htons(port);
   return copy;
 }
 
 std::string Address::ip_text() const {
   char text[INET6_ADDRSTRLEN] = "";
   if (family() == AF_INET) {
-    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&storage_)->sin_addr, text,
-                sizeof text);
+    ::inet_ntop(AF_INET, &ip_.v4.sin_addr, text, sizeof text);
     return text;
   }
   if (family() == AF_INET6) {
-    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6*>(&storage_)->sin6_addr;
+    const in6_addr& v6 = ip_.v6.sin6_addr;
     // An IPv4 client of a dual-stack socket is an IPv4 client to everybody above.
     if (IN6_IS_ADDR_V4MAPPED(&v6)) {
       ::inet_ntop(AF_INET, &v6.s6_addr[12], text, sizeof text);
@@ -113,7 +116,7 @@ std::string Address::ip_text() const {
     return text;
   }
   if (!is_unix() || size_ <= kPathOffset) return {};
-  const auto* un = reinterpret_cast<const sockaddr_un*>(&storage_);
+  const sockaddr_un* un = path_.get();
   if (un->sun_path[0] != '\0')
     return std::string(un->sun_path, ::strnlen(un->sun_path, size_ - kPathOffset));
   return "@" + std::string(un->sun_path + 1, size_ - kPathOffset - 1);
@@ -130,17 +133,17 @@ std::string Address::to_string() const {
 bool Address::operator==(const Address& other) const noexcept {
   if (family() != other.family()) return false;
   if (family() == AF_INET6) {
-    const auto& a = reinterpret_cast<const sockaddr_in6&>(storage_);
-    const auto& b = reinterpret_cast<const sockaddr_in6&>(other.storage_);
+    const sockaddr_in6& a = ip_.v6;
+    const sockaddr_in6& b = other.ip_.v6;
     return a.sin6_port == b.sin6_port && a.sin6_scope_id == b.sin6_scope_id &&
            std::memcmp(&a.sin6_addr, &b.sin6_addr, sizeof a.sin6_addr) == 0;
   }
   if (family() == AF_INET) {
-    const auto& a = reinterpret_cast<const sockaddr_in&>(storage_);
-    const auto& b = reinterpret_cast<const sockaddr_in&>(other.storage_);
+    const sockaddr_in& a = ip_.v4;
+    const sockaddr_in& b = other.ip_.v4;
     return a.sin_port == b.sin_port && a.sin_addr.s_addr == b.sin_addr.s_addr;
   }
-  return size_ == other.size_ && std::memcmp(&storage_, &other.storage_, size_) == 0;
+  return size_ == other.size_ && std::memcmp(raw(), other.raw(), size_) == 0;
 }
 
 }  // namespace weir::net

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <weir/result.h>
@@ -19,9 +21,9 @@ class Address {
   /// From accept() or getsockname().
   static Address from_sockaddr(const sockaddr* address, socklen_t length);
 
-  bool is_unix() const noexcept { return storage_.ss_family == AF_UNIX; }
-  bool is_ipv6() const noexcept { return storage_.ss_family == AF_INET6; }
-  int family() const noexcept { return storage_.ss_family; }
+  bool is_unix() const noexcept { return path_ != nullptr; }
+  bool is_ipv6() const noexcept { return family() == AF_INET6; }
+  int family() const noexcept { return raw()->sa_family; }
   bool is_loopback() const noexcept;
   bool is_wildcard() const noexcept;  // 0.0.0.0 or ::
   uint16_t port() const noexcept;
@@ -29,13 +31,23 @@ class Address {
   std::string ip_text() const;  // "127.0.0.1"; the path for Unix sockets
   /// "127.0.0.1:80", "[::1]:80", the path.
   std::string to_string() const;
-  const sockaddr* raw() const noexcept { return reinterpret_cast<const sockaddr*>(&storage_); }
+  /// Valid as long as this address or a copy of it is not changed.
+  const sockaddr* raw() const noexcept {
+    return path_ != nullptr ? reinterpret_cast<const sockaddr*>(path_.get()) : &ip_.any;
+  }
   socklen_t raw_size() const noexcept { return size_; }
   bool operator==(const Address& other) const noexcept;
 
  private:
-  sockaddr_storage storage_{};  // holds sockaddr_un too
+  // Every connection has two addresses, nearly always small ones.
+  union Ip {
+    sockaddr_in6 v6;
+    sockaddr_in v4;
+    sockaddr any;
+  };
+  Ip ip_{};
   socklen_t size_ = 0;
+  std::shared_ptr<const sockaddr_un> path_;  // null unless Unix
 };
 
 }  // namespace weir::net

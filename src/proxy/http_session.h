@@ -108,7 +108,8 @@ class HttpSession final : public Session,
   const std::shared_ptr<const ConnectionScope> scope_;
   std::unique_ptr<http::ServerConnection> codec_;  // null before the first bytes
   std::unique_ptr<HttpStream> stream_;             // the newest; it owns the next
-  std::optional<http::KeepAlive<http::ServerConnection>> keepalive_;
+  std::unique_ptr<http::KeepAlive<http::ServerConnection>>
+      keepalive_;  // null: HTTP/1, or not wanted
   event::Timer idle_timer_;
   event::Timer stream_idle_timer_;
   event::Timer head_timer_;

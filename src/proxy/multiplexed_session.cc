@@ -66,7 +66,8 @@ void HttpSession::finish_drain() {
 
 void HttpSession::begin_keepalive() {
   if (!http::KeepAlive<http::ServerConnection>::wanted(scope_->http2)) return;
-  keepalive_.emplace(deps_.loop, *codec_, scope_->http2, &on_ping_sent, &on_ping_unanswered, this);
+  keepalive_ = std::make_unique<http::KeepAlive<http::ServerConnection>>(
+      deps_.loop, *codec_, scope_->http2, &on_ping_sent, &on_ping_unanswered, this);
   keepalive_->start();
 }
 

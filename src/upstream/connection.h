@@ -96,7 +96,8 @@ class UpstreamConnection final : public event::Deferrable, private net::Connecti
   Priority connection_priority_;  // whose breaker counts the connection
   std::vector<std::unique_ptr<UpstreamStream>> streams_;  // HTTP/2's
   std::vector<UpstreamStream*> over_;                     // of these, the ones that have ended
-  std::optional<http::KeepAlive<http::ClientConnection>> keepalive_;
+  std::unique_ptr<http::KeepAlive<http::ClientConnection>>
+      keepalive_;  // null: HTTP/1, or not wanted
   // The pool's links.
   size_t index_ = 0;
   UpstreamConnection* idle_below_ = nullptr;

@@ -9,8 +9,8 @@ namespace weir::upstream {
 void UpstreamConnection::begin_keepalive() {
   const http::h2::Options& options = pool_.cluster().options().http.http2;
   if (!http::KeepAlive<http::ClientConnection>::wanted(options)) return;
-  keepalive_.emplace(pool_.cluster().loop(), *codec_, options, &on_ping_sent, &on_ping_unanswered,
-                     this);
+  keepalive_ = std::make_unique<http::KeepAlive<http::ClientConnection>>(
+      pool_.cluster().loop(), *codec_, options, &on_ping_sent, &on_ping_unanswered, this);
   keepalive_->start();
 }
 
