@@ -40,29 +40,29 @@ Result<Address> Address::ip(std::string_view text, uint16_t port) {
 
 Result<Address> Address::pipe(std::string_view path) {
   Address address;
-  const auto un = std::make_shared<sockaddr_un>();
+  sockaddr_un un{};
   // A path ends with a zero byte; an abstract name ("@name") begins with one instead.
-  if (path.empty() || path.size() >= sizeof un->sun_path ||
+  if (path.empty() || path.size() >= sizeof un.sun_path ||
       path.find('\0') != std::string_view::npos) {
     return fail(Code::kInvalidArgument, Side::kLocal,
-                base::concat("a Unix socket's path has 1 to ", sizeof un->sun_path - 1, " bytes"));
+                base::concat("a Unix socket's path has 1 to ", sizeof un.sun_path - 1, " bytes"));
   }
-  un->sun_family = AF_UNIX;
-  std::memcpy(un->sun_path, path.data(), path.size());
+  un.sun_family = AF_UNIX;
+  std::memcpy(un.sun_path, path.data(), path.size());
   const bool abstract = path.front() == '@';
-  if (abstract) un->sun_path[0] = '\0';
+  if (abstract) un.sun_path[0] = '\0';
   address.size_ = static_cast<socklen_t>(kPathOffset + path.size() + (abstract ? 0 : 1));
-  address.path_ = un;
+  address.path_ = std::make_shared<const sockaddr_un>(un);
   return address;
 }
 
 Address Address::from_sockaddr(const sockaddr* from, socklen_t length) {
   Address address;
   if (length >= sizeof(sa_family_t) && from->sa_family == AF_UNIX) {
-    const auto un = std::make_shared<sockaddr_un>();
-    address.size_ = std::min<socklen_t>(length, sizeof *un);
-    std::memcpy(un.get(), from, address.size_);
-    address.path_ = un;
+    sockaddr_un un{};
+    address.size_ = std::min<socklen_t>(length, sizeof un);
+    std::memcpy(&un, from, address.size_);
+    address.path_ = std::make_shared<const sockaddr_un>(un);
   } else {
     address.size_ = std::min<socklen_t>(length, sizeof address.ip_);
     std::memcpy(&address.ip_, from, address.size_);
