@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -83,6 +84,11 @@ struct ConnectionInfo {
   uint64_t bytes_sent = 0;
   std::map<std::string, std::string, std::less<>>
       filter_state;  // of the connection, shared by its streams
+  /// TLVs of the client's PROXY protocol header that upstreams may be told, as on the wire; below 64 KiB.
+  std::string proxy_tlvs;
+  /// For whoever must know that the connection has ended: a weak reference to this expires with it. Null until the first one
+  /// who wants to know makes it.
+  mutable std::shared_ptr<const void> presence;
 };
 
 }  // namespace weir

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
 
@@ -36,6 +37,24 @@ Result<Address> Address::ip(std::string_view text, uint16_t port) {
   }
   return fail(Code::kInvalidArgument, Side::kLocal,
               base::concat("\"", text, "\" is not an IP address"));
+}
+
+Result<Address> Address::ip_and_port(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  uint16_t port = 0;
+  if (colon != std::string_view::npos) {
+    std::string_view ip = text.substr(0, colon);
+    const std::string_view digits = text.substr(colon + 1);
+    const bool bracketed = ip.size() > 2 && ip.front() == '[' && ip.back() == ']';
+    if (bracketed) ip = ip.substr(1, ip.size() - 2);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (error == std::errc() && end == digits.data() + digits.size()) {
+      auto address = Address::ip(ip, port);
+      if (address && address->is_ipv6() == bracketed) return address;
+    }
+  }
+  return fail(Code::kInvalidArgument, Side::kLocal,
+              base::concat("\"", text, "\" is not an IP address with a port"));
 }
 
 Result<Address> Address::pipe(std::string_view path) {

@@ -18,6 +18,8 @@ class Address {
   /// "127.0.0.1", "::1", "0.0.0.0": numeric only, no DNS.
   static Result<Address> ip(std::string_view text, uint16_t port);
   static Result<Address> pipe(std::string_view path);
+  /// What to_string() says of an IP address: "127.0.0.1:80", "[::1]:80".
+  static Result<Address> ip_and_port(std::string_view text);
   /// From accept() or getsockname().
   static Address from_sockaddr(const sockaddr* address, socklen_t length);
 

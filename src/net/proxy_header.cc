@@ -86,18 +86,6 @@ Address ip_from(std::string_view bytes, uint16_t port) {
   return Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
 }
 
-bool read_tlvs(std::string_view rest, std::vector<ProxyTlv>& out) {
-  while (!rest.empty()) {
-    if (rest.size() < 3) return false;
-    const size_t size = number_at(rest, 1);
-    if (rest.size() - 3 < size) return false;
-    if (byte_at(rest, 0) != kTlvNoop)
-      out.push_back({byte_at(rest, 0), std::string(rest.substr(3, size))});
-    rest.remove_prefix(3 + size);
-  }
-  return true;
-}
-
 bool read_v2(std::string_view header, ProxyHeader& out) {
   const unsigned command = byte_at(header, 12) & 0xfu;
   const uint8_t family = byte_at(header, 13);
@@ -138,6 +126,24 @@ void put_ip(std::string& out, const IpBytes& ip) {
 
 }  // namespace
 
+void append_tlv(std::string& out, const ProxyTlv& tlv) {
+  out += static_cast<char>(tlv.type);
+  put_number(out, tlv.value.size());
+  out += tlv.value;
+}
+
+bool read_tlvs(std::string_view rest, std::vector<ProxyTlv>& out) {
+  while (!rest.empty()) {
+    if (rest.size() < 3) return false;
+    const size_t size = number_at(rest, 1);
+    if (rest.size() - 3 < size) return false;
+    if (byte_at(rest, 0) != kTlvNoop)
+      out.push_back({byte_at(rest, 0), std::string(rest.substr(3, size))});
+    rest.remove_prefix(3 + size);
+  }
+  return true;
+}
+
 ProxyParse parse_proxy_header(std::string_view bytes, ProxyHeader& out) {
   out = ProxyHeader();
   if (bytes.empty()) return ProxyParse::kMore;
@@ -167,9 +173,7 @@ std::string proxy_header_v2(const Address& source, const Address& destination,
   }
   for (const ProxyTlv& tlv : tlvs) {
     if (payload.size() + 3 + tlv.value.size() > 65535) break;
-    payload += static_cast<char>(tlv.type);
-    put_number(payload, tlv.value.size());
-    payload += tlv.value;
+    append_tlv(payload, tlv);
   }
   std::string out(kV2Signature);
   out += known ? '\x21' : '\x20';

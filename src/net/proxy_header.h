@@ -43,6 +43,11 @@ inline constexpr size_t kMaxProxyHeader = 16 + 65535;
 /// Reads a header from the front of `bytes`. Never reads past it.
 ProxyParse parse_proxy_header(std::string_view bytes, ProxyHeader& out);
 
+/// Writes a TLV as a header has it. Requires: its value has less than 64 KiB.
+void append_tlv(std::string& out, const ProxyTlv& tlv);
+/// Reads a sequence of them, without those that are padding (NOOP). False: malformed; `out` has those before.
+bool read_tlvs(std::string_view bytes, std::vector<ProxyTlv>& out);
+
 /// Version 1. Addresses of different families, or of none: "PROXY UNKNOWN".
 std::string proxy_header_v1(const Address& source, const Address& destination);
 /// Version 2. Addresses of different families, or of none: command LOCAL, with the TLVs. TLVs that do not fit in

@@ -1,33 +1,10 @@
 #include "upstream/original_hosts.h"
 
-#include <charconv>
-#include <optional>
 #include <utility>
 
 #include "upstream/cluster.h"
 
 namespace weir::upstream {
-namespace {
-
-/// "1.2.3.4:80", "[::1]:80".
-std::optional<net::Address> parse_destination(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view ip = text.substr(0, colon);
-  const std::string_view digits = text.substr(colon + 1);
-  const bool bracketed = ip.size() > 2 && ip.front() == '[' && ip.back() == ']';
-  if (bracketed) ip = ip.substr(1, ip.size() - 2);
-  uint16_t port = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (error != std::errc() || end != digits.data() + digits.size() || port == 0)
-    return std::nullopt;
-  auto address = net::Address::ip(ip, port);
-  if (!address || address->is_ipv6() != bracketed) return std::nullopt;
-  return *address;
-}
-
-}  // namespace
-
 OriginalHosts::OriginalHosts(Cluster& cluster, std::vector<std::unique_ptr<Pool>>& pools)
     : cluster_(cluster),
       options_(cluster.options().original_dst),
@@ -62,8 +39,8 @@ Pool* OriginalHosts::pool_of(std::string_view destination, Protocol downstream) 
     return known->second.pool;
   }
   if (size() >= kMaxHosts) return nullptr;
-  const auto address = parse_destination(destination);
-  if (!address) return nullptr;
+  const auto address = net::Address::ip_and_port(destination);
+  if (!address || address->port() == 0) return nullptr;
   EndpointOptions endpoint;
   endpoint.address =
       options_.port_override == 0 ? *address : address->with_port(options_.port_override);
