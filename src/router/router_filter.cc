@@ -130,8 +130,8 @@ Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end)
     if (end == EndStream::kYes) request_done();
     return Flow::kContinue;
   }
-  if (auto failure = exchange_.start(*cluster, head, end, priority, info.protocol,
-                                     upstream::original_destination(info.connection))) {
+  if (auto failure =
+          exchange_.start(*cluster, head, end, priority, info.protocol, info.connection)) {
     fail_before_head(*failure);
     return Flow::kReplied;
   }

@@ -85,8 +85,7 @@ class UpstreamChain::Codec final : public stream::TerminalFilter, private upstre
     std::optional<upstream::Failure> failure =
         upstream::Failure{upstream::FailureKind::kNoHealthyHost};
     if (cluster != nullptr)
-      failure = exchange_.start(*cluster, head, end, priority_, info.protocol,
-                                upstream::original_destination(info.connection));
+      failure = exchange_.start(*cluster, head, end, priority_, info.protocol, info.connection);
     if (!failure) return Flow::kContinue;
     deps_.router.on_exchange_failed(*failure);
     return Flow::kReplied;

@@ -10,8 +10,6 @@ namespace weir::upstream {
 namespace {
 
 constexpr std::chrono::seconds kRetiredSweep{5};
-// Hosts with connections of their own at once (auto_sni), of all endpoints together.
-constexpr size_t kMaxNamedPools = 1024;
 
 /// Hosts of the lowest priority number that has any: without health checks no other is ever used.
 template <typename Visit>
@@ -66,7 +64,11 @@ const ClusterEntry* ClusterTable::find(std::string_view name) const noexcept {
 }
 
 Cluster::Cluster(event::Loop& loop, const ClusterEntry& entry, uint64_t seed)
-    : loop_(loop), entry_(entry), balancer_(seed), sweep_(loop, &Cluster::on_sweep, this) {
+    : loop_(loop),
+      entry_(entry),
+      balancer_(seed),
+      named_(loop, pools_),
+      sweep_(loop, &Cluster::on_sweep, this) {
   follow_transport();
   rebuild();
 }
@@ -76,7 +78,8 @@ Cluster::~Cluster() = default;
 void Cluster::update(const ClusterEntry& entry) {
   const bool same = entry_.options == entry.options || *entry_.options == *entry.options;
   const bool other_frame = options().transport_frame != entry.options->transport_frame;
-  const bool other_transport = options().transport != entry.options->transport;
+  const bool other_transport = options().transport != entry.options->transport ||
+                               options().proxy_header != entry.options->proxy_header;
   entry_ = entry;
   if (other_transport) follow_transport();
   if (other_frame)
@@ -89,6 +92,10 @@ void Cluster::follow_transport() {
   const net::TransportFactory* transport = options().transport.get();
   tls_stats_ =
       transport != nullptr && transport->secure() ? state().tls_stats(*transport) : nullptr;
+  header_overflow_ =
+      options().proxy_header
+          ? &state().scope().counter("upstream.proxyprotocol.v2_tlvs_exceed_max_length")
+          : nullptr;
 }
 
 void Cluster::refresh() {
@@ -126,33 +133,15 @@ void Cluster::rebuild() {
   follow_bases();
 }
 
-/// Pools for one host alone live and move with that of their endpoint.
+/// Named pools live and move with that of their endpoint.
 void Cluster::follow_bases() {
   for (const auto& pool : pools_) {
-    if (pool->host().empty()) continue;
+    if (!pool->named()) continue;
     if (pool->base() != nullptr && !pool->base()->draining())
       pool->follow_base();
     else
       pool->start_draining();
   }
-}
-
-size_t Cluster::count_named() const noexcept {
-  return static_cast<size_t>(std::count_if(pools_.begin(), pools_.end(), [](const auto& pool) {
-    return !pool->host().empty() && !pool->draining();
-  }));
-}
-
-Pool* Cluster::pick_named(Pool& pool, std::string_view host) {
-  for (const auto& each : pools_)
-    if (each->base() == &pool && each->host() == host && !each->draining()) return each.get();
-  // Hosts are what clients say: those that nobody uses now make room.
-  if (count_named() >= kMaxNamedPools)
-    for (const auto& each : pools_)
-      if (!each->host().empty() && each->load() == 0) each->start_draining();
-  if (count_named() >= kMaxNamedPools) return nullptr;
-  pools_.push_back(std::make_unique<Pool>(pool, host));
-  return pools_.back().get();
 }
 
 /// The pool of a host and a protocol; made if there is none.
@@ -171,7 +160,7 @@ Pool* Cluster::pool_of(PoolIndex& index, const EndpointOptions& endpoint, PoolPr
 Cluster::PoolIndex Cluster::index_pools() const {
   PoolIndex index;
   for (const auto& pool : pools_)
-    if (pool->host().empty()) index.emplace(pool_key(pool->key(), pool->protocol()), pool.get());
+    if (!pool->named()) index.emplace(pool_key(pool->key(), pool->protocol()), pool.get());
   return index;
 }
 
@@ -229,6 +218,7 @@ void Cluster::pool_unused() { sweep_.schedule(); }
 void Cluster::on_sweep(void* self) noexcept { static_cast<Cluster*>(self)->sweep_pools(); }
 
 void Cluster::sweep_pools() {
+  named_.forget_draining();
   std::erase_if(pools_, [](const auto& pool) { return pool->draining() && pool->unused(); });
 }
 

@@ -13,6 +13,7 @@
 #include "event/loop.h"
 #include "upstream/endpoint_cell.h"
 #include "upstream/load_balancer.h"
+#include "upstream/named_pools.h"
 #include "upstream/options.h"
 #include "upstream/original_hosts.h"
 #include "upstream/pool.h"
@@ -63,8 +64,8 @@ class Cluster {
   /// The same host for the same hash, as far as hosts stay: by rendezvous, with their weights. Null as pick().
   Pool* pick_by_hash(uint64_t hash) noexcept;
 
-  /// The pool beside `pool` for requests of this host; null if there are too many hosts at once.
-  Pool* pick_named(Pool& pool, std::string_view host);
+  /// The pool beside `base` whose connections are for this use alone; null if there are too many at once.
+  Pool* pick_named(Pool& base, const PoolUse& use) { return named_.pick(base, use); }
 
   const ClusterOptions& options() const noexcept { return *entry_.options; }
   const std::shared_ptr<const ClusterOptions>& shared_options() const noexcept {
@@ -75,6 +76,8 @@ class Cluster {
   ClusterStats& stats() noexcept { return entry_.state->stats(); }
   /// Null without TLS.
   const std::shared_ptr<const net::tls::Stats>& tls_stats() const noexcept { return tls_stats_; }
+  /// Counts PROXY protocol headers whose TLVs do not fit; null without such headers.
+  Counter* header_overflow() const noexcept { return header_overflow_; }
   event::Loop& loop() noexcept { return loop_; }
   const Thresholds& thresholds(Priority priority) const noexcept {
     return priority == Priority::kHigh ? options().high_thresholds : options().thresholds;
@@ -105,7 +108,6 @@ class Cluster {
   Pool* pool_of(PoolIndex& index, const EndpointOptions& endpoint, PoolProtocol protocol);
   void rebuild_original();
   void follow_bases();
-  size_t count_named() const noexcept;
   void sweep_pools();
   static void on_sweep(void* self) noexcept;
   event::Loop& loop_;
@@ -118,7 +120,9 @@ class Cluster {
   std::vector<uint32_t> weights_;  // of hosts_
   LoadBalancer balancer_;
   std::shared_ptr<const net::tls::Stats> tls_stats_;
+  Counter* header_overflow_ = nullptr;
   std::unique_ptr<OriginalHosts> original_;  // of an ORIGINAL_DST cluster
+  NamedPools named_;
   event::EndOfTurn sweep_;
   bool closes_idle_ = false;
 };

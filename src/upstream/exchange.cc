@@ -15,11 +15,14 @@ bool is_idempotent(std::string_view method) noexcept {
          method == "OPTIONS" || method == "TRACE";
 }
 
-/// auto_sni and auto_san_validation: the host that the request is for, without its port. Empty: connections are for all.
-std::string server_name(const RequestHead& head, const ClusterOptions& cluster) {
-  const UpstreamHttpOptions& options = cluster.http;
-  if ((!options.auto_sni && !options.auto_san_validation) || cluster.transport == nullptr)
-    return {};
+/// Whether requests for one host have connections of their own.
+bool by_host(const ClusterOptions& cluster) noexcept {
+  return (cluster.http.auto_sni || cluster.http.auto_san_validation) &&
+         cluster.transport != nullptr;
+}
+
+/// auto_sni and auto_san_validation: the host that the request is for, without its port.
+std::string server_name(const RequestHead& head, const UpstreamHttpOptions& options) {
   std::string_view host = head.authority();
   if (!options.override_auto_sni_header.empty()) {
     const auto other = head.headers.get(options.override_auto_sni_header);
@@ -33,12 +36,12 @@ std::string server_name(const RequestHead& head, const ClusterOptions& cluster) 
 
 std::optional<Failure> Exchange::start(Cluster& cluster, const RequestHead& head, EndStream end,
                                        Priority priority, Protocol downstream,
-                                       std::string_view original_destination) {
+                                       const ConnectionInfo* client) {
   downstream_ = downstream;
   cluster_ = &cluster;
   head_ = &head;
   priority_ = priority;
-  original_destination_ = original_destination;
+  client_ = client;
   idempotent_ = is_idempotent(head.method());
   ended_ = end == EndStream::kYes ? Ended::kHead : Ended::kNo;
   if (end == EndStream::kNo && (head.method() == "CONNECT" || head.headers.has(HeaderId::kUpgrade)))
@@ -47,18 +50,15 @@ std::optional<Failure> Exchange::start(Cluster& cluster, const RequestHead& head
 }
 
 std::optional<Failure> Exchange::acquire(Pool::Wanted wanted) {
-  pool_ = cluster_->pick({head_, original_destination_, downstream_});
+  pool_ = cluster_->pick({head_, original_destination(client_), downstream_});
   if (pool_ == nullptr) {
     cluster_->stats().cx_none_healthy.inc();
     end_phase();
     return Failure{FailureKind::kNoHealthyHost};
   }
-  if (const std::string host = server_name(*head_, cluster_->options()); !host.empty()) {
-    pool_ = cluster_->pick_named(*pool_, host);
-    if (pool_ == nullptr) {
-      end_phase();
-      return Failure{FailureKind::kOverflow};
-    }
+  if (!choose_named_pool()) {
+    end_phase();
+    return Failure{FailureKind::kOverflow};
   }
   Pool::Acquired acquired = pool_->acquire(*this, priority_, wanted);
   if (acquired.failed) {
@@ -71,6 +71,29 @@ std::optional<Failure> Exchange::acquire(Pool::Wanted wanted) {
     phase_ = Phase::kWaiting;
   }
   return std::nullopt;
+}
+
+/// Connections for one host, or those that name one client, are for nobody else. False: there are too many such.
+bool Exchange::choose_named_pool() {
+  const ClusterOptions& options = cluster_->options();
+  if (!by_host(options) && !options.proxy_header) [[likely]]
+    return true;
+  std::string host;
+  if (by_host(options)) host = server_name(*head_, options.http);
+  PoolUse use{host};
+  net::ClientHeader header;
+  if (options.proxy_header && client_ != nullptr) {
+    header = net::client_header(*options.proxy_header, client_);
+    if (header.names_client) {
+      if (client_->presence == nullptr) client_->presence = std::make_shared<const char>();
+      use.header = header.bytes;
+      use.header_incomplete = header.incomplete;
+      use.client = client_->presence;
+    }
+  }
+  if (host.empty() && use.header.empty()) return true;
+  pool_ = cluster_->pick_named(*pool_, use);
+  return pool_ != nullptr;
 }
 
 void Exchange::attach(UpstreamStream& stream) {

@@ -56,11 +56,11 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   ~Exchange() { cancel(); }
 
   /// `head` stays where it is and as it is until the response begins or the exchange ends. A failure is returned, not
-  /// told to the sink. `downstream`: the client's protocol, for clusters that follow it. `original_destination` (PickContext)
-  /// outlives the exchange.
+  /// told to the sink. `downstream`: the client's protocol, for clusters that follow it. `client`: its connection, which
+  /// outlives the exchange; null: the request is weir's own.
   std::optional<Failure> start(Cluster& cluster, const RequestHead& head, EndStream end,
                                Priority priority, Protocol downstream = Protocol::kHttp11,
-                               std::string_view original_destination = {});
+                               const ConnectionInfo* client = nullptr);
   /// Empties `data`. After the end of the exchange the data is forgotten.
   void send_body(Buffer& data, EndStream end);
   /// `trailers` stays as `head` does.
@@ -94,6 +94,7 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   void on_response_trailers() override;
 
   std::optional<Failure> acquire(Pool::Wanted wanted);
+  bool choose_named_pool();
   void attach(UpstreamStream& stream);
   void send_request();
   void keep(const Buffer& data);
@@ -118,7 +119,7 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   Buffer kept_;     // copy of what was sent on a reused connection
   Phase phase_ = Phase::kIdle;
   Ended ended_ = Ended::kNo;
-  std::string_view original_destination_;
+  const ConnectionInfo* client_ = nullptr;
   Priority priority_ = Priority::kDefault;
   Protocol downstream_ = Protocol::kHttp11;
   uint8_t informational_ = 0;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 #include <weir/filter_registry.h>
@@ -12,6 +13,7 @@
 #include "http/connection.h"
 #include "http/h2/h2.h"
 #include "net/address.h"
+#include "net/client_header.h"
 #include "net/transport.h"
 #include "upstream/dns/options.h"
 
@@ -131,6 +133,7 @@ struct ClusterOptions {
   int keepalive_time_s = 0, keepalive_interval_s = 0, keepalive_probes = 0;
   UpstreamHttpOptions http;
   std::shared_ptr<const net::TransportFactory> transport;  // null: the bytes as they are
+  std::optional<net::ProxyHeaderOptions> proxy_header;     // sent in clear, before all else
   /// Connections that were made with another text of the transport socket are used no more.
   std::string transport_frame;
   HttpFilters http_filters;

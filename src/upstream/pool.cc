@@ -24,39 +24,12 @@ Pool::Pool(Cluster& cluster, const EndpointOptions& endpoint, PoolProtocol proto
       port_(endpoint.port),
       end_of_turn_(cluster.loop(), &Pool::on_end_of_turn, this) {}
 
-Pool::Pool(Pool& base, std::string_view host)
-    : cluster_(base.cluster_),
-      protocol_(base.protocol_),
-      address_(base.address_),
-      address_text_(base.address_text_),
-      base_(&base),
-      host_(host),
-      hostname_(base.hostname_),
-      name_(base.name_),
-      port_(base.port_),
-      end_of_turn_(base.cluster_.loop(), &Pool::on_end_of_turn, this) {
-  base.named_.push_back(this);
-}
-
-size_t Pool::load() const noexcept {
-  size_t sum = active_requests_ + waiters_;
-  for (const Pool* each : named_) sum += each->load();
-  return sum;
-}
-
-void Pool::follow_base() {
-  hostname_ = base_->hostname_;
-  address_ = base_->address_;
-  address_text_ = base_->address_text_;
-}
-
 Pool::~Pool() {
-  if (base_ != nullptr) std::erase(base_->named_, this);
-  for (Pool* each : named_) each->base_ = nullptr;
   while (dequeue() != nullptr) {
   }
   flushing_.clear();
   while (!connections_.empty()) remove(*connections_.back(), ClosedBy::kLocal, "the pool ends");
+  leave_base();
 }
 
 std::string endpoint_key(const EndpointOptions& endpoint) {
@@ -98,11 +71,15 @@ Result<std::unique_ptr<net::Connection>> Pool::open_socket(net::TransportHints h
   WEIR_TRY(connection,
            net::Connection::connect(cluster_.loop(), order_.empty() ? address_ : order_.front(),
                                     options.connect_timeout, socket, plan));
+  std::unique_ptr<net::Transport> transport;
   if (options.transport != nullptr) {
     hints.peer_name = tls_name();
     hints.tls_stats = cluster_.tls_stats();
-    connection->set_transport(options.transport->make(hints));
+    transport = options.transport->make(hints);
   }
+  if (options.proxy_header) [[unlikely]]
+    begin_with_header(*connection, transport, hints.downstream);
+  if (transport != nullptr) connection->set_transport(std::move(transport));
   return std::move(connection);
 }
 
@@ -222,6 +199,7 @@ UpstreamStream* Pool::lend(UpstreamConnection& connection, Priority priority) {
   stats.rq_total.inc();
   stats.rq_active.inc();
   ++active_requests_;
+  if (base_ != nullptr) ++base_->named_load_;
   ++total_requests_;
   WEIR_LOG(kPool, kTrace, "connection lent",
            {{"upstream_connection", connection.id()},
@@ -291,6 +269,7 @@ void Pool::end_loan(UpstreamConnection& connection, UpstreamStream& stream) noex
       .requests.give_back(limits.max_requests, limits.track_remaining);
   cluster_.stats().rq_active.dec();
   --active_requests_;
+  if (base_ != nullptr) --base_->named_load_;
   ++connection.served_;
 }
 
@@ -459,6 +438,7 @@ void Pool::fail_waiters(const Failure& failure) {
 
 void Pool::start_draining() {
   draining_ = true;
+  for (Pool* each : named_) each->start_draining();
   close_idle();
   end_of_turn_.schedule();
 }
@@ -494,6 +474,7 @@ void Pool::enqueue(PoolWaiter& waiter, Priority priority) {
   (last_waiter_ != nullptr ? last_waiter_->next_ : first_waiter_) = &waiter;
   last_waiter_ = &waiter;
   ++waiters_;
+  if (base_ != nullptr) ++base_->named_load_;
   cluster_.stats().rq_pending_active.inc();
 }
 
@@ -509,6 +490,7 @@ void Pool::unlink(PoolWaiter& waiter) noexcept {
   waiter.next_ = waiter.prev_ = nullptr;
   waiter.pool_ = nullptr;
   --waiters_;
+  if (base_ != nullptr) --base_->named_load_;
   cluster_.stats().rq_pending_active.dec();
   const Thresholds& limits = cluster_.thresholds(waiter.priority_);
   cluster_.state()

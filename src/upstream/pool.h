@@ -47,6 +47,14 @@ class PoolWaiter {
   Priority priority_ = Priority::kDefault;
 };
 
+/// Whom alone the connections of a pool are for; nothing set: they are for everybody.
+struct PoolUse {
+  std::string_view host{};             // requests for this one (auto_sni)
+  std::string_view header{};           // the PROXY protocol header that names one client
+  std::weak_ptr<const void> client{};  // ConnectionInfo::presence of whose header it is
+  bool header_incomplete = false;
+};
+
 /// What makes endpoints of two sets the same one: the address, or the name that it goes by.
 std::string endpoint_key(const EndpointOptions& endpoint);
 
@@ -56,8 +64,8 @@ std::string endpoint_key(const EndpointOptions& endpoint);
 class Pool {
  public:
   Pool(Cluster& cluster, const EndpointOptions& endpoint, PoolProtocol protocol);
-  /// The connections to the endpoint of `base` for requests of this host (auto_sni).
-  Pool(Pool& base, std::string_view host);
+  /// The connections to the endpoint of `base` that are not for everybody.
+  Pool(Pool& base, const PoolUse& use);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -73,7 +81,7 @@ class Pool {
   void cancel(PoolWaiter& waiter) noexcept;  // no-op if it does not wait
 
   /// Requests on connections and waiting for one: what LEAST_REQUEST compares.
-  size_t load() const noexcept;
+  size_t load() const noexcept { return active_requests_ + waiters_ + named_load_; }
   uint32_t active_requests() const noexcept { return active_requests_; }
   /// How the answer counts in /clusters.
   void request_outcome(bool success) noexcept { ++(success ? succeeded_ : errored_); }
@@ -91,10 +99,16 @@ class Pool {
   }
 
   PoolProtocol protocol() const noexcept { return protocol_; }
-  /// Of a pool for one host alone; null and empty otherwise.
+  /// Whether its connections are not for everybody; false for a base.
+  bool named() const noexcept { return !host_.empty() || !header_.empty(); }
+  /// Of a named pool; null otherwise, and when the base has gone.
   const Pool* base() const noexcept { return base_; }
   const std::string& host() const noexcept { return host_; }
-  /// Of a pool for one host alone: where the base goes now.
+  bool for_client() const noexcept { return !header_.empty(); }
+  /// Of a pool for a client: the connection that used it last.
+  void set_client(std::weak_ptr<const void> client) noexcept { client_ = std::move(client); }
+  bool client_gone() const noexcept { return client_.expired(); }
+  /// Of a named pool: where the base goes now.
   void follow_base();
   const net::Address& address() const noexcept { return address_; }
   /// For TLS: the endpoint's host name, or its IP address.
@@ -158,6 +172,9 @@ class Pool {
   void log_overflow(std::string_view limit, Priority priority, uint32_t max) const;
   void fail_waiters(const Failure& failure);
   static void on_end_of_turn(void* self) noexcept;
+  void begin_with_header(net::Connection& connection, std::unique_ptr<net::Transport>& transport,
+                         const ConnectionInfo* downstream) const;
+  void leave_base() noexcept;
 
   Cluster& cluster_;
   const PoolProtocol protocol_;
@@ -165,7 +182,12 @@ class Pool {
   std::string address_text_;
   Pool* base_ = nullptr;
   std::string host_;
-  std::vector<Pool*> named_;  // whose base this is
+  std::string header_;
+  bool header_incomplete_ = false;
+  std::weak_ptr<const void> client_;
+  std::vector<Pool*> named_;  // whose base this is; each knows its index
+  size_t named_index_ = 0;
+  size_t named_load_ = 0;  // of all of them
   std::string hostname_;
   std::string name_;  // of a host that moves from address to address; empty: it does not
   uint16_t port_ = 0;

@@ -64,8 +64,11 @@ TEST_F(OriginalHostsTest, AHostThatNobodyWantsGoesAndWhatIsInUseStays) {
   Origin origin(loop);
   Request request;
   const std::string destination = origin.address().to_string();
+  ConnectionInfo client;
+  client.local_address = destination;
+  client.local_address_restored = true;
   EXPECT_FALSE(request.exchange.start(target, request.head, EndStream::kYes, Priority::kDefault,
-                                      Protocol::kHttp11, destination));
+                                      Protocol::kHttp11, &client));
   auto peer = origin.accept();
   ASSERT_TRUE(
       test::run_until(loop, "the host goes", [this] { return gauge("membership_total") == 0; }));

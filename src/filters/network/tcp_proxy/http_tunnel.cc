@@ -34,7 +34,7 @@ std::optional<Failure> HttpTunnel::start(upstream::Cluster& cluster) {
   if (!make_request(cluster))
     return Failure{FailureKind::kLocalConnectFailure, "the tunnel has no host to go to"};
   auto failure = exchange_.start(cluster, request_, EndStream::kNo, upstream::Priority::kDefault,
-                                 Protocol::kHttp11, upstream::original_destination(&connection_));
+                                 Protocol::kHttp11, &connection_);
   if (upstream::Pool* pool = exchange_.pool()) host_ = pool->address_text();
   return failure;
 }
