@@ -7,6 +7,7 @@
 #include "config/http2_options.h"
 #include "config/json_text.h"
 #include "config/parts.h"
+#include "config/proxy_protocol.h"
 #include "config/resource_file.h"
 #include "config/tls.h"
 #include "router/upstream_filters.h"
@@ -42,7 +43,7 @@ std::optional<EndpointOptions> read_endpoint(View& view, ClusterType type) {
     view.error("health_status", quote(view.text("health_status")) + " is not supported yet");
   }
   view.later({"endpoint_name"});
-  view.ignore({"metadata"});
+  refuse_host_tlvs(view);
   auto endpoint = view.required_child("endpoint");
   if (!endpoint) return std::nullopt;
   out.hostname = endpoint->text("hostname");
@@ -295,12 +296,16 @@ void read_connection(View& cluster, ClusterOptions& out) {
   if (auto bind = cluster.child("upstream_bind_config")) read_bind(*bind, out);
 }
 
-void read_transport(View& cluster, ClusterOptions& out, Loading& loading) {
-  auto transport = cluster.child("transport_socket");
-  if (!transport) return;
-  out.transport_frame = canonical_json(transport->node());
-  transport->ignore({"name"});
-  auto config = transport->required_child("typed_config");
+void read_socket(View& socket, ClusterOptions& out, Loading& loading);
+
+void read_proxied_socket(View& config, ClusterOptions& out, Loading& loading) {
+  out.proxy_header = read_proxy_header(config);
+  if (auto inner = config.required_child("transport_socket")) read_socket(*inner, out, loading);
+}
+
+void read_socket(View& socket, ClusterOptions& out, Loading& loading) {
+  socket.ignore({"name"});
+  auto config = socket.required_child("typed_config");
   if (!config) return;
   const std::string type = config->type();
   if (type == kRawBuffer) return;
@@ -308,8 +313,20 @@ void read_transport(View& cluster, ClusterOptions& out, Loading& loading) {
     out.transport = read_upstream_tls(*config, loading);
     return;
   }
+  if (type == kUpstreamProxyProtocol && !out.proxy_header)
+    return read_proxied_socket(*config, out, loading);
   for (const std::string& key : config->keys()) config->ignore({key});
-  if (!type.empty()) refuse_type(*config, type, {kRawBuffer, kUpstreamTls});
+  if (type == kUpstreamProxyProtocol)
+    config->error({}, "a PROXY protocol socket stands in another one; it takes raw_buffer or TLS");
+  else if (!type.empty())
+    refuse_type(*config, type, {kRawBuffer, kUpstreamTls, kUpstreamProxyProtocol});
+}
+
+void read_transport(View& cluster, ClusterOptions& out, Loading& loading) {
+  auto transport = cluster.child("transport_socket");
+  if (!transport) return;
+  out.transport_frame = canonical_json(transport->node());
+  read_socket(*transport, out, loading);
 }
 
 void read_cluster_type(View& extension, const upstream::ResolverOptions& defaults,

@@ -6,6 +6,7 @@
 
 #include "config/chain_match.h"
 #include "config/parts.h"
+#include "config/proxy_protocol.h"
 #include "proxy/listener_filters/http_inspector.h"
 #include "proxy/listener_filters/local_ratelimit.h"
 #include "proxy/listener_filters/original_dst.h"
@@ -93,7 +94,7 @@ MakerPtr read_proxy_protocol(View& config) {
     else
       config.error("disallowed_versions", quote(version) + " is neither V1 nor V2");
   }
-  config.later({"pass_through_tlvs"});
+  options.pass_through = read_pass_through(config);
   options.stat_prefix = config.text("stat_prefix");
   // Both kinds of state are the connection's filter state here.
   config.enumeration("tlv_location", {"DYNAMIC_METADATA", "FILTER_STATE"}, 0);

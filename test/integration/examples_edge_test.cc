@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "net/proxy_header.h"
 #include "support/examples.h"
 #include "support/h2_peer.h"
 
@@ -122,6 +123,29 @@ TEST_F(Examples, proxy_protocol) {
   Peer without = proxy_->connect("ingress");
   without.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
   EXPECT_TRUE(without.closed());
+}
+
+TEST_F(Examples, upstream_proxy_protocol) {
+  std::string text = example("upstream_proxy_protocol");
+  Origin web, database;
+  replace_all(text, "port_value: " + std::to_string(upstream_.port()),
+              "port_value: " + std::to_string(web.port()));
+  replace_all(text, "port_value: " + std::to_string(other_.port()),
+              "port_value: " + std::to_string(database.port()));
+  start_text(text);
+  Peer browser = proxy_->connect("web");
+  browser.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n");
+  Peer server = web.accept();
+  EXPECT_TRUE(server.read_head().starts_with("PROXY TCP4 127.0.0.1 127.0.0.1 "));
+  server.send(response("page"));
+  EXPECT_EQ(browser.read_message().body, "page");
+  Peer client = proxy_->connect("database");
+  const auto source = net::Address::ip("192.0.2.7", 4000).value();
+  const auto destination = net::Address::ip("192.0.2.1", 5432).value();
+  client.send(net::proxy_header_v2(source, destination, {{234, "vpc-1"}, {5, "id"}}) + "select");
+  const std::string wanted =
+      net::proxy_header_v2(source, destination, {{224, "weir"}, {234, "vpc-1"}}) + "select";
+  EXPECT_EQ(database.accept().read(wanted.size()), wanted);
 }
 
 TEST_F(Examples, tls) {

@@ -8,6 +8,9 @@
 namespace weir::proxy {
 
 namespace {
+
+constexpr uint8_t kChecksum = 0x03;  // PP2_TYPE_CRC32C is of the header that it came in alone
+
 std::string prefix_of(const ProxyProtocolOptions& options) {
   return options.stat_prefix.empty() ? "proxy_proto."
                                      : base::concat("proxy_proto.", options.stat_prefix, ".");
@@ -70,6 +73,9 @@ InspectVerdict ProxyProtocol::take(Inspection& at, net::ProxyHeader& header) con
     at.info.local_address_restored |= at.local != header.destination;
     at.local = header.destination;
   }
+  for (const net::ProxyTlv& tlv : header.tlvs)
+    if (options_.pass_through[tlv.type] && tlv.type != kChecksum)
+      net::append_tlv(at.info.proxy_tlvs, tlv);
   for (const net::ProxyTlv& tlv : header.tlvs)
     for (const auto& rule : options_.rules)
       if (rule.type == tlv.type) at.info.filter_state[rule.state_key] = tlv.value;

@@ -7,6 +7,7 @@
 #include <vector>
 #include <weir/stats.h>
 
+#include "net/client_header.h"
 #include "net/proxy_header.h"
 #include "proxy/listener_filter.h"
 
@@ -18,6 +19,7 @@ struct ProxyProtocolOptions {
     std::string state_key;
   };
   std::vector<Rule> rules;
+  net::TlvTypes pass_through;  // that upstreams may be told (ConnectionInfo::proxy_tlvs)
   bool allow_without = false;  // allow_requests_without_proxy_protocol
   bool allow_v1 = true, allow_v2 = true;
   std::string stat_prefix;
