@@ -36,9 +36,14 @@ void read_socket(View& listener, ListenerOptions& out) {
   if (listener.has("access_log"))
     out.access_logs = std::make_shared<const std::vector<proxy::AccessLogOptions>>(
         read_access_logs(listener, "access_log"));
-  listener.later({"enable_mptcp", "connection_balance_config", "drain_type",
-                  "bypass_overload_manager", "udp_listener_config", "api_listener",
-                  "internal_listener", "reuse_port", "deprecated_v1", "max_connections_to_accept"});
+  if (auto balance = listener.child("connection_balance_config")) {
+    balance->later({"extend_balance"});
+    balance->one_of({"exact_balance", "extend_balance"}, View::Required::kYes);
+    out.exact_balance = balance->child("exact_balance") != nullptr;
+  }
+  listener.later({"enable_mptcp", "drain_type", "bypass_overload_manager", "udp_listener_config",
+                  "api_listener", "internal_listener", "reuse_port", "deprecated_v1",
+                  "max_connections_to_accept"});
   listener.ignore({"metadata"});
 }
 

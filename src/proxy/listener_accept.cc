@@ -25,8 +25,10 @@ net::Address local_address_of(int fd) {
 
 // ---- the socket -------------------------------------------------------------------------------------------------------------
 
-void ListenerHost::on_accept(int fd, const net::Address& remote) {
+void ListenerHost::accept(int fd, const net::Address& remote,
+                          std::shared_ptr<const WorkerLoads::Cell> load) {
   AcceptedSocket socket = describe(fd, remote);
+  socket.share.keep(std::move(load));
   if (deps_.connections != nullptr && !runtime_->options().ignore_global_limit &&
       !socket.share.take(*deps_.connections)) {
     stats().global_cx_overflow.inc();

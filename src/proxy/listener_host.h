@@ -43,7 +43,9 @@ class ListenerHost final : public net::AcceptSink {
   /// From the next stream on (and for connection-scoped fields the next connection) this is served. Connections of chains
   /// that are gone, or whose frame has changed, drain.
   void adopt(std::shared_ptr<const ListenerRuntime> runtime, std::shared_ptr<const void> snapshot);
-  void on_accept(int fd, const net::Address& remote) override;
+  void on_accept(int fd, const net::Address& remote) override { accept(fd, remote, nullptr); }
+  /// A connection of a balanced listener: `load` has been raised for it.
+  void accept(int fd, const net::Address& remote, std::shared_ptr<const WorkerLoads::Cell> load);
 
   /// Every response from now on says "connection: close", also on connections accepted later.
   void start_drain();

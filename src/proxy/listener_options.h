@@ -68,6 +68,7 @@ struct ListenerOptions {
   /// Connections go to the listener that their original destination names, if there is one.
   bool use_original_dst = false;
   bool ignore_global_limit = false;  // ignore_global_conn_limit
+  bool exact_balance = false;        // a connection goes to the worker that has the fewest
   std::vector<ListenAddress> additional_addresses;
   std::vector<std::shared_ptr<const ListenerFilterMaker>> filters;
   Milliseconds filters_timeout{std::chrono::seconds(15)};  // 0 = none

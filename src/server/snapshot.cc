@@ -88,7 +88,7 @@ Result<ListenerEntry> SnapshotMaker::make_entry(const proxy::ListenerOptions& op
     entry.key = "unbound|" + options.name + "|" + address.address.to_string();
     return entry;
   }
-  entry.key = socket_key(options.name, address);
+  entry.key = socket_key(options.name, address) + (options.exact_balance ? "|b" : "");
   if (const ListenerEntry* before = find_entry(previous, entry.key)) {
     entry.sockets = before->sockets;
     return entry;
@@ -98,7 +98,9 @@ Result<ListenerEntry> SnapshotMaker::make_entry(const proxy::ListenerOptions& op
   const net::Probe probe = ours ? net::Probe::kNo : net::Probe::kYes;
   auto opened = net::ListenSocket::open(address.address, address.socket, workers, probe);
   if (!opened) return fail(std::move(opened).error());
-  entry.sockets = std::make_shared<const SocketSet>(std::move(*opened));
+  auto loads =
+      options.exact_balance ? std::make_shared<const proxy::WorkerLoads>(workers) : nullptr;
+  entry.sockets = std::make_shared<const SocketSet>(std::move(*opened), std::move(loads));
   return entry;
 }
 

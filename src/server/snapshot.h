@@ -12,6 +12,7 @@
 
 #include "config/loader.h"
 #include "net/listener.h"
+#include "proxy/connection_budget.h"
 #include "proxy/listener_runtime.h"
 #include "upstream/cluster.h"
 
@@ -22,8 +23,10 @@ namespace weir::server {
 /// address and by workers that still empty a removed one; closed with the last of them.
 class SocketSet {
  public:
-  SocketSet(std::vector<std::unique_ptr<net::ListenSocket>> sockets)
-      : sockets_(std::move(sockets)) {}
+  /// `loads`: for a listener with exact_balance; else null.
+  SocketSet(std::vector<std::unique_ptr<net::ListenSocket>> sockets,
+            std::shared_ptr<const proxy::WorkerLoads> loads)
+      : sockets_(std::move(sockets)), loads_(std::move(loads)) {}
   /// Null when this worker has no socket of its own (Unix paths).
   const net::ListenSocket* of(unsigned worker) const noexcept {
     return worker < sockets_.size() ? sockets_[worker].get() : nullptr;
@@ -31,9 +34,11 @@ class SocketSet {
   const net::Address& local() const noexcept { return sockets_.front()->local(); }
   /// One socket for all `workers`: its owner hands the connections round.
   bool shared(size_t workers) const noexcept { return sockets_.size() < workers; }
+  const std::shared_ptr<const proxy::WorkerLoads>& loads() const noexcept { return loads_; }
 
  private:
   std::vector<std::unique_ptr<net::ListenSocket>> sockets_;
+  std::shared_ptr<const proxy::WorkerLoads> loads_;
 };
 
 /// Whether sockets on both addresses need SO_REUSEPORT to live together.

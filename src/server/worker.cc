@@ -17,19 +17,33 @@ bool belongs(bool inbound, admin::DrainScope scope) noexcept {
 
 }  // namespace
 
-/// Hands the sockets that one worker accepts round to all. Owner: that worker's Listening. Thread: its loop's.
+/// Hands the sockets that one worker accepts round to all, or to those with the fewest connections. Owner: that worker's
+/// Listening. Thread: its loop's.
 class AcceptRelay final : public net::AcceptSink {
  public:
-  AcceptRelay(std::string key, const std::vector<std::unique_ptr<Worker>>& peers)
-      : key_(std::move(key)), peers_(peers) {}
+  AcceptRelay(std::string key, const std::vector<std::unique_ptr<Worker>>& peers, size_t own,
+              proxy::ListenerHost& host, std::shared_ptr<const proxy::WorkerLoads> loads)
+      : key_(std::move(key)), peers_(peers), own_(own), host_(host), loads_(std::move(loads)) {}
   void on_accept(int fd, const net::Address& remote) override {
-    Worker& target = *peers_[next_++ % peers_.size()];
-    target.post([&target, key = key_, fd, remote] { target.take_over(key, fd, remote); });
+    size_t chosen = next_++ % peers_.size();
+    std::shared_ptr<const proxy::WorkerLoads::Cell> load;
+    if (loads_ != nullptr) {
+      chosen = loads_->take_least(own_);
+      load = {loads_, &loads_->cell(chosen)};
+    }
+    if (chosen == own_) return host_.accept(fd, remote, std::move(load));
+    Worker& target = *peers_[chosen];
+    target.post([&target, key = key_, fd, remote, load = std::move(load)] {
+      target.take_over(key, fd, remote, load);
+    });
   }
 
  private:
   std::string key_;
   const std::vector<std::unique_ptr<Worker>>& peers_;
+  const size_t own_;
+  proxy::ListenerHost& host_;  // of the own worker; lives as long as this
+  const std::shared_ptr<const proxy::WorkerLoads> loads_;  // null: round
   size_t next_ = 0;
 };
 
@@ -87,8 +101,9 @@ Worker::Listening Worker::make_listening(const ListenerEntry& entry,
   const net::ListenSocket* socket = entry.sockets ? entry.sockets->of(index_) : nullptr;
   if (socket != nullptr) {
     net::AcceptSink* sink = made.host.get();
-    if (entry.sockets->shared(peers.size())) {
-      made.relay = std::make_unique<AcceptRelay>(entry.key, peers);
+    if (entry.sockets->shared(peers.size()) || entry.sockets->loads() != nullptr) {
+      made.relay = std::make_unique<AcceptRelay>(entry.key, peers, index_, *made.host,
+                                                 entry.sockets->loads());
       sink = made.relay.get();
     }
     made.listener = std::make_unique<net::Listener>(loop_, *socket, *sink,
@@ -269,19 +284,15 @@ size_t Worker::session_count() const noexcept {
   return count;
 }
 
-void Worker::take_over(const std::string& key, int fd, const net::Address& remote) {
-  for (Listening& each : listenings_) {
-    if (each.key != key) continue;
-    each.host->on_accept(fd, remote);
-    return;
-  }
+void Worker::take_over(const std::string& key, int fd, const net::Address& remote,
+                       std::shared_ptr<const proxy::WorkerLoads::Cell> load) {
+  for (Listening& each : listenings_)
+    if (each.key == key) return each.host->accept(fd, remote, std::move(load));
   // It may have been in the queue of a socket that an edit has removed since.
-  for (Listening& each : retired_) {
-    if (each.key != key) continue;
-    each.host->on_accept(fd, remote);
-    return;
-  }
+  for (Listening& each : retired_)
+    if (each.key == key) return each.host->accept(fd, remote, std::move(load));
   ::close(fd);
+  if (load != nullptr) load->count.fetch_sub(1, std::memory_order_relaxed);
 }
 
 }  // namespace weir::server

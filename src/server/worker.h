@@ -69,8 +69,10 @@ class Worker final : private proxy::ListenerDirectory {
   /// `callback` runs (on this thread) when no session is left, maybe at once.
   void when_empty(std::function<void()> callback);
   size_t session_count() const noexcept;
-  /// An accepted socket from the worker that owns the listening socket.
-  void take_over(const std::string& key, int fd, const net::Address& remote);
+  /// An accepted socket from the worker that owns the listening socket, or that has more connections. `load`: null where
+  /// nobody balances.
+  void take_over(const std::string& key, int fd, const net::Address& remote,
+                 std::shared_ptr<const proxy::WorkerLoads::Cell> load);
 
   unsigned index() const noexcept { return index_; }
   event::Loop& loop() noexcept { return loop_; }

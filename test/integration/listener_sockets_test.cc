@@ -93,6 +93,35 @@ TEST(ListenerSockets, OptionsAreSetAndReplacedByANewSocket) {
       << "the socket is another: the old one drains";
 }
 
+// A worker has a pool of its own: as many connections come to the origin as workers serve.
+TEST(ListenerSockets, ExactBalanceSpreadsConnectionsOverTheWorkers) {
+  constexpr unsigned kWorkers = 8;
+  AutoOrigin origin([](const Peer::Message&) { return response("ok"); });
+  Yaml yaml;
+  yaml.origin_port = origin.port();
+  yaml.listener = "connection_balance_config: {exact_balance: {}}\n";
+  TestProxy proxy(yaml.text(), TestProxy::Options{.workers = kWorkers});
+  std::vector<Peer> clients;
+  for (unsigned i = 0; i < kWorkers; ++i) {
+    clients.push_back(proxy.connect());
+    EXPECT_EQ(get(clients.back()).body, "ok");
+  }
+  EXPECT_EQ(proxy.counter("cluster.origin.upstream_cx_total"), kWorkers);
+  const auto loads = [&proxy] {
+    uint32_t all = 0;
+    proxy.on_main([&] {
+      const auto& sockets = *proxy.server().reloader().current()->listeners.front().sockets;
+      for (unsigned i = 0; i < kWorkers; ++i) all += sockets.loads()->cell(i).count.load();
+    });
+    return all;
+  };
+  EXPECT_EQ(loads(), kWorkers);
+  clients.clear();
+  proxy.wait_for("the places to be free", [&loads] { return loads() == 0; });
+  EXPECT_EQ(get(clients.emplace_back(proxy.connect())).body, "ok");
+  EXPECT_EQ(loads(), 1u);
+}
+
 TEST(ListenerSockets, AbstractUnixSockets) {
   const std::string name = "@weir-test-" + std::to_string(::getpid());
   ListenerYaml yaml;
