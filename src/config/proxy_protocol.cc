@@ -50,18 +50,21 @@ net::TlvTypes read_pass_through(View& parent) {
 }
 
 net::ProxyHeaderOptions read_proxy_header(View& socket) {
-  net::ProxyHeaderOptions out;
   socket.later({"allow_unspecified_address"});
   socket.ignore({"tlv_as_pool_key"});  // what a header says always is
   auto config = socket.child("config");
-  if (!config) return out;
-  const bool v2 = config->enumeration("version", {"V1", "V2"}, 0) == 1;
+  return config ? read_proxy_config(*config) : net::ProxyHeaderOptions{};
+}
+
+net::ProxyHeaderOptions read_proxy_config(View& config) {
+  net::ProxyHeaderOptions out;
+  const bool v2 = config.enumeration("version", {"V1", "V2"}, 0) == 1;
   out.version = v2 ? net::ProxyVersion::kV2 : net::ProxyVersion::kV1;
   if (!v2)
     for (std::string_view field : {"pass_through_tlvs", "added_tlvs"})
-      config->unsupported(field, "only \"version: V2\" has TLVs");
-  out.pass_through = read_pass_through(*config);
-  read_added(*config, out);
+      config.unsupported(field, "only \"version: V2\" has TLVs");
+  out.pass_through = read_pass_through(config);
+  read_added(config, out);
   return out;
 }
 

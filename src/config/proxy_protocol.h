@@ -13,6 +13,8 @@ inline constexpr std::string_view kUpstreamProxyProtocol =
 
 /// pass_through_tlvs of `parent`; none if it is absent.
 net::TlvTypes read_pass_through(View& parent);
+/// A core.v3.ProxyProtocolConfig, the message itself.
+net::ProxyHeaderOptions read_proxy_config(View& config);
 /// The header of a ProxyProtocolUpstreamTransport; the view is the message.
 net::ProxyHeaderOptions read_proxy_header(View& socket);
 /// Reports the TLVs that an LbEndpoint's metadata adds for its host alone.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "config/proxy_protocol.h"
 #include "http/rules.h"
 
 namespace weir::config {
@@ -54,7 +55,8 @@ std::vector<router::RouteUpgrade> read_route_upgrades(View& action) {
         config->error("connect_config", "is for the upgrade_type CONNECT alone");
       next.connect.emplace();
       next.connect->allow_post = connect->boolean("allow_post", false);
-      connect->later({"proxy_protocol_config"});
+      if (auto header = connect->child("proxy_protocol_config"))
+        next.connect->proxy_header = read_proxy_config(*header);
     }
     out.push_back(std::move(next));
   }

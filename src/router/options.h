@@ -11,6 +11,7 @@
 #include <weir/matchers.h>
 
 #include "base/regex.h"
+#include "net/client_header.h"
 #include "stream/header_ops.h"
 
 namespace weir::router {
@@ -63,7 +64,8 @@ struct StreamDurationOptions {
 
 /// connect_config: a CONNECT ends here, and its payload goes to the cluster as it is.
 struct ConnectOptions {
-  bool allow_post = false;  // a POST is taken like a CONNECT
+  bool allow_post = false;                              // a POST is taken like a CONNECT
+  std::optional<net::ProxyHeaderOptions> proxy_header;  // which the connection begins with
 };
 
 /// RouteAction.upgrade_configs: what this route says of one protocol (lower-case; "connect" for CONNECT).

@@ -71,13 +71,14 @@ const RouteUpgrade* Route::upgrade(std::string_view type) const noexcept {
   return nullptr;
 }
 
-bool Route::terminates(const RequestHead& head) const noexcept {
-  if (!route_.route || route_.route->upgrades.empty()) return false;
-  const RouteUpgrade* connect = upgrade("connect");
-  if (connect == nullptr || !connect->enabled || !connect->connect) return false;
-  if (head.method() == "CONNECT") return true;
-  return connect->connect->allow_post && head.method() == "POST" &&
-         !head.headers.has(HeaderId::kUpgrade);
+const ConnectOptions* Route::terminates(const RequestHead& head) const noexcept {
+  if (!route_.route || route_.route->upgrades.empty()) return nullptr;
+  const RouteUpgrade* said = upgrade("connect");
+  if (said == nullptr || !said->enabled || !said->connect) return nullptr;
+  const ConnectOptions& options = *said->connect;
+  const bool post =
+      options.allow_post && head.method() == "POST" && !head.headers.has(HeaderId::kUpgrade);
+  return post || head.method() == "CONNECT" ? &options : nullptr;
 }
 
 std::optional<std::chrono::milliseconds> Route::idle_timeout() const {

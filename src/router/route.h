@@ -56,8 +56,8 @@ class Route final : public stream::RouteRef {
   }
   /// What the route says of an upgrade to `type` (in any case; "CONNECT" for CONNECT); null: nothing.
   const RouteUpgrade* upgrade(std::string_view type) const noexcept;
-  /// The request's payload goes to the cluster as plain bytes.
-  bool terminates(const RequestHead& head) const noexcept;
+  /// Not null: the request's payload goes to the cluster as plain bytes.
+  const ConnectOptions* terminates(const RequestHead& head) const noexcept;
   bool include_attempt_count() const noexcept { return host_.include_attempt_count; }
 
  private:

@@ -120,8 +120,8 @@ Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end)
   rewrite_request(route, head, envoy_headers);
   if (route.include_attempt_count()) head.headers.set("x-envoy-attempt-count", "1");
 
-  if (route.terminates(head)) [[unlikely]]
-    return start_tcp(*cluster, end) ? Flow::kContinue : Flow::kReplied;
+  if (const ConnectOptions* options = route.terminates(head)) [[unlikely]]
+    return start_tcp(*cluster, *options, end) ? Flow::kContinue : Flow::kReplied;
   const auto priority =
       action.high_priority ? upstream::Priority::kHigh : upstream::Priority::kDefault;
   if (!settings_.upstream_filters.empty() || !cluster->options().http_filters.empty())
@@ -140,10 +140,11 @@ Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end)
   return Flow::kContinue;
 }
 
-bool RouterFilter::start_tcp(upstream::Cluster& cluster, EndStream end) {
+bool RouterFilter::start_tcp(upstream::Cluster& cluster, const ConnectOptions& options,
+                             EndStream end) {
   timeout_after_ = std::chrono::milliseconds(0);  // it is for responses
   upstream::ExchangeSink& sink = *this;
-  auto tunnel = std::make_unique<TcpTunnel>(sink, callbacks_->stream_info());
+  auto tunnel = std::make_unique<TcpTunnel>(sink, callbacks_->stream_info(), options);
   if (auto failure = tunnel->start(cluster, end)) {
     fail_before_head(*failure);
     return false;

@@ -78,7 +78,7 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   Flow forward(const Route& route, RequestHead& head, EndStream end);
   static bool refuses_tunnel(const Route& route, const RequestHead& head);
   upstream::Cluster* choose_cluster(const Route& route, const RequestHead& head);
-  bool start_tcp(upstream::Cluster& cluster, EndStream end);
+  bool start_tcp(upstream::Cluster& cluster, const ConnectOptions& options, EndStream end);
   void start_filtered(upstream::Cluster& cluster, upstream::Priority priority, EndStream end);
   bool active() const noexcept {
     return carrier_ != nullptr ? carrier_->active() : exchange_.active();

@@ -19,6 +19,10 @@ void TcpTunnel::on_tcp_connected() {
   info_.upstream_local_address = connection_->local_text();
   info_.upstream_first_tx = connection_->cluster().loop().now();
   ++info_.upstream_attempt_count;
+  if (options_.proxy_header) {
+    net::ClientHeader header = net::client_header(*options_.proxy_header, info_.connection);
+    connection_->write(Buffer(header.bytes));
+  }
   if (!waiting_.empty()) connection_->write(std::move(waiting_));
   if (request_over_) connection_->half_close();
   if (!connection_->write_blocked()) unblock();

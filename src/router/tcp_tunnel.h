@@ -6,6 +6,7 @@
 #include <weir/stream_info.h>
 
 #include "router/carrier.h"
+#include "router/options.h"
 #include "upstream/exchange.h"
 #include "upstream/tcp_connection.h"
 
@@ -15,8 +16,9 @@ namespace weir::router {
 /// Each direction ends by itself, and the tunnel with the second. Nothing is ever sent twice.
 class TcpTunnel final : public Carrier, private upstream::TcpUser {
  public:
-  /// `sink`: the router; both outlive the tunnel.
-  TcpTunnel(upstream::ExchangeSink& sink, StreamInfo& info) : sink_(sink), info_(info) {}
+  /// `sink`: the router; all outlive the tunnel.
+  TcpTunnel(upstream::ExchangeSink& sink, StreamInfo& info, const ConnectOptions& options)
+      : sink_(sink), info_(info), options_(options) {}
   ~TcpTunnel() override { cancel(); }
 
   /// A failure is returned, not told to the sink.
@@ -46,6 +48,7 @@ class TcpTunnel final : public Carrier, private upstream::TcpUser {
 
   upstream::ExchangeSink& sink_;
   StreamInfo& info_;
+  const ConnectOptions& options_;
   std::unique_ptr<upstream::TcpConnection> connection_;
   Buffer waiting_;  // what came before the connection stood
   bool request_over_ = false;

@@ -1,5 +1,7 @@
 // CONNECT, or POST in its place, that ends here: its payload goes to a host of the cluster as plain bytes.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <fstream>
 #include <sstream>
@@ -119,6 +121,27 @@ TEST(ConnectTcp, AResetOfOneSideIsOneOfTheOther) {
     EXPECT_TRUE(second.upstream.ends_in_reset());
   }
   wait_for_the_end(proxy);
+}
+
+TEST(ConnectTcp, AProxyHeaderComesFirst) {
+  Origin origin;
+  Yaml yaml;
+  yaml.origin_port = origin.port();
+  yaml.routes =
+      "- match: {connect_matcher: {}}\n"
+      "  route:\n    cluster: origin\n    upgrade_configs:\n"
+      "    - {upgrade_type: CONNECT, connect_config: {proxy_protocol_config: {version: V1}}}\n";
+  TestProxy proxy(yaml.text());
+  Peer client = proxy.connect();
+  client.send(std::string(kConnect) + "early");
+  Peer upstream = origin.accept();
+  sockaddr_in own{};
+  socklen_t size = sizeof own;
+  ASSERT_EQ(::getsockname(client.fd(), reinterpret_cast<sockaddr*>(&own), &size), 0);
+  const std::string expected = "PROXY TCP4 127.0.0.1 127.0.0.1 " +
+                               std::to_string(ntohs(own.sin_port)) + " " +
+                               std::to_string(proxy.port()) + "\r\nearly";
+  EXPECT_EQ(upstream.read(expected.size()), expected);
 }
 
 TEST(ConnectTcp, NobodyBehindItIsA503AndNoTunnel) {

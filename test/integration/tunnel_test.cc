@@ -280,14 +280,15 @@ class TwoProxies : public ::testing::TestWithParam<Way> {
         "connect_config: {allow_post: true}}]}\n"
         "- match: {path: /tunnel}\n  route: *tcp\n";
     yaml.listener = yaml.cluster = "per_connection_buffer_limit_bytes: 65536\n";
+    const std::string windows =
+        "http2_protocol_options: {initial_stream_window_size: 65536, "
+        "initial_connection_window_size: 65536}";
+    yaml.hcm = windows + "\n";
     far_ = std::make_unique<TestProxy>(yaml.text());
     const std::string cluster =
         "per_connection_buffer_limit_bytes: 65536\n" +
-        (GetParam().http2
-             ? http_protocol_options(
-                   "explicit_http_config: {http2_protocol_options: {initial_stream_window_size: "
-                   "65536, initial_connection_window_size: 65536}}\n")
-             : std::string());
+        (GetParam().http2 ? http_protocol_options("explicit_http_config: {" + windows + "}\n")
+                          : std::string());
     NetworkYaml near{
         network_filter(
             "tcp_proxy.v3.TcpProxy",
@@ -358,7 +359,7 @@ TEST_P(TwoProxies, PassResetsOn) {
 TEST_P(TwoProxies, SlowReadersHoldTheOtherSideBack) {
   const std::string big(kBig, 'x');
   open();
-  std::thread sender([&] { client_.send(big), client_.half_close(); });
+  std::jthread sender([&] { client_.send(big), client_.half_close(); });
   near_->wait_for("back-pressure", [&] {
     return near_->counter("tcp.db.downstream_flow_control_paused_reading_total") > 0;
   });
@@ -367,7 +368,7 @@ TEST_P(TwoProxies, SlowReadersHoldTheOtherSideBack) {
   upstream_.close();
   EXPECT_EQ(client_.read_to_end(), "");
   open();
-  std::thread other([&] { upstream_.send(big), upstream_.half_close(); });
+  std::jthread other([&] { upstream_.send(big), upstream_.half_close(); });
   near_->wait_for("back-pressure", [&] {
     return far_->counter("cluster.origin.upstream_flow_control_paused_reading_total") > 0;
   });
