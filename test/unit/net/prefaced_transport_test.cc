@@ -12,7 +12,9 @@ namespace {
 class Greeter final : public Transport {
  public:
   IoResult read(int fd, Buffer&, size_t) override {
-    if (!std::exchange(greeted_, true)) EXPECT_EQ(::send(fd, "hello", 5, 0), 5);
+    if (!std::exchange(greeted_, true)) {
+      EXPECT_EQ(::send(fd, "hello", 5, 0), 5);
+    }
     return {IoStatus::kAgain, 0};
   }
   IoResult write(int, Buffer& out) override {
