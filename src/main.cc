@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
   Options options;
   std::string mode = "serve";
   unsigned drain_seconds = 20;
-  CLI::App app("weir: an HTTP reverse proxy that Proxy-Wasm filters extend");
+  CLI::App app("weir: an HTTP and TCP reverse proxy that Proxy-Wasm filters extend");
   add_flags(app, options, mode, drain_seconds);
   CLI::App* validate = app.add_subcommand("validate", "check a configuration and print all errors");
   validate->add_option("file", options.config_path, "configuration file")->required();

@@ -40,7 +40,7 @@ struct ClusterStats {
   http::h2::Stats http2;
 };
 
-/// One limit of a circuit breaker, shared by all workers: relaxed atomics, never above the maximum.
+/// One limit of a circuit breaker, shared by all workers: relaxed atomics. try_take() never goes above the maximum, take() may.
 class Breaker {
  public:
   Breaker(StatsScope& scope, std::string_view open_name, std::string_view remaining_name);
