@@ -102,7 +102,6 @@ struct StreamInfo {
   std::string local_reply_body;
   uint32_t flags = 0;
   bool health_check = false;  // set by the health_check filter
-  bool response_from_upstream = false;
   Tunnel tunnel = Tunnel::kNone;
 
   void set_flag(ResponseFlag flag) noexcept { flags |= 1u << static_cast<unsigned>(flag); }

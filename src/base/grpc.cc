@@ -2,6 +2,11 @@
 
 namespace weir {
 
+bool is_grpc_content_type(std::string_view type) noexcept {
+  constexpr std::string_view kGrpc = "application/grpc";
+  return type.starts_with(kGrpc) && (type.size() == kGrpc.size() || type[kGrpc.size()] == '+');
+}
+
 std::string grpc_message_encode(std::string_view text) {
   constexpr char kHex[] = "0123456789ABCDEF";
   std::string out;

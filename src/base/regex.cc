@@ -58,6 +58,4 @@ std::string Regex::replace_all(std::string_view text, std::string_view rewrite) 
 
 const std::string& Regex::pattern() const noexcept { return re_->pattern(); }
 
-int Regex::program_size() const noexcept { return re_->ProgramSize(); }
-
 }  // namespace weir::base

@@ -36,7 +36,6 @@ class Regex {
   /// Replaces all matches by `rewrite` (\0 = the match, \1 … = groups).
   std::string replace_all(std::string_view text, std::string_view rewrite) const;
   const std::string& pattern() const noexcept;
-  int program_size() const noexcept;
 
  private:
   explicit Regex(std::shared_ptr<const re2::RE2> re) : re_(std::move(re)) {}

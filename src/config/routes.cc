@@ -103,7 +103,6 @@ std::shared_ptr<const router::RouteTable> read_routes(View& hcm, RouteScope& sco
   table.name = view->text("name");
   scope.validate_clusters = view->boolean("validate_clusters", scope.validate_clusters);
   scope.max_direct_body = view->uint32("max_direct_response_body_size_bytes", 4096);
-  table.max_direct_response_body_size = scope.max_direct_body;
   table.most_specific_header_mutations_wins =
       view->boolean("most_specific_header_mutations_wins", false);
   table.ignore_port_in_host_matching = view->boolean("ignore_port_in_host_matching", false);

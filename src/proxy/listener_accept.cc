@@ -221,16 +221,8 @@ void ListenerHost::forget(Handshake& handshake) {
 void ListenerHost::log_connection(const ConnectionInfo& info, MonotonicTime started) {
   if (runtime_->logs().empty()) return;
   StreamInfo stream;
-  stream.connection_id = info.id;
-  stream.start_time = info.start_time;
-  stream.start = started;
+  describe_connection(stream, info, started);
   stream.end = deps_.loop.now();
-  stream.connection = &info;
-  stream.downstream_remote_address = info.remote_address;
-  stream.downstream_direct_remote_address = info.direct_remote_address;
-  stream.downstream_local_address = info.local_address;
-  stream.listener_name = info.listener_name;
-  stream.filter_chain_name = info.filter_chain_name;
   stream.bytes_received = info.bytes_received;
   stream.bytes_sent = info.bytes_sent;
   stream.flags = info.flags;

@@ -32,15 +32,7 @@ TcpSession::TcpSession(SessionDeps& deps, ListenerHost& host, ChainSlot& chain,
       logs_(current()->logs()),
       chain_driver_({deps.loop, deps.worker, deps.callouts, *connection_, info_, &stream_info_,
                      current()->listener().connection.buffer_limit}) {
-  stream_info_.connection_id = info_.id;
-  stream_info_.start_time = info_.start_time;
-  stream_info_.start = deps.loop.now();
-  stream_info_.connection = &info_;
-  stream_info_.downstream_remote_address = info_.remote_address;
-  stream_info_.downstream_direct_remote_address = info_.direct_remote_address;
-  stream_info_.downstream_local_address = info_.local_address;
-  stream_info_.listener_name = info_.listener_name;
-  stream_info_.filter_chain_name = info_.filter_chain_name;
+  describe_connection(stream_info_, info_, deps.loop.now());
 }
 
 TcpSession::~TcpSession() = default;

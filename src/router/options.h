@@ -133,7 +133,6 @@ struct RouteTableOptions {
   stream::HeaderOps request_headers, response_headers;
   bool most_specific_header_mutations_wins = false;
   bool ignore_port_in_host_matching = false;
-  uint32_t max_direct_response_body_size = 4096;
   FilterOverrides filters;
 };
 

@@ -252,7 +252,6 @@ void RouterFilter::prepare_head(ResponseHead& head) {
   const MonotonicTime now = clusters_.loop().now();
   info.upstream_first_rx = now;
   info.response_code = head.status;  // header operations may tell it
-  info.response_from_upstream = true;
   info.response_code_details_static = "via_upstream";
   cluster_state_->charge_response(head.status, settings_.options.dynamic_stats);
   if (request_done_ != MonotonicTime{} && settings_.options.envoy_headers == EnvoyHeaders::kAdd) {
@@ -324,13 +323,15 @@ void RouterFilter::on_timeout(void* self) noexcept {
   router.log_failure("upstream failed", "no complete response in time", {});
   StreamInfo& info = router.callbacks_->stream_info();
   LocalReply reply = timeout_reply(info);
-  if (router.head_passed_) {
-    router.settings_.stats.rq_reset_after_downstream_response_started.inc();
-    router.terminal_->abort_response(reply.details);
-    return;
-  }
-  router.cluster_state_->charge_response(reply.status, router.settings_.options.dynamic_stats);
-  router.callbacks_->reply(std::move(reply));
+  if (!router.head_passed_)
+    router.cluster_state_->charge_response(reply.status, router.settings_.options.dynamic_stats);
+  router.answer_late(std::move(reply));
+}
+
+void RouterFilter::answer_late(LocalReply reply) {
+  if (!head_passed_) return callbacks_->reply(std::move(reply));
+  settings_.stats.rq_reset_after_downstream_response_started.inc();
+  terminal_->abort_response(reply.details);
 }
 
 void RouterFilter::on_duration_reached(void* self) noexcept {
@@ -339,15 +340,10 @@ void RouterFilter::on_duration_reached(void* self) noexcept {
   router.abandon();
   router.cluster_state_->stats().rq_max_duration_reached.inc();
   router.log_failure("upstream failed", "max_stream_duration", {});
-  LocalReply reply = duration_reply(
+  // Not charged as a response of the cluster: its own counter tells, as in Envoy.
+  router.answer_late(duration_reply(
       router.callbacks_->stream_info(),
-      router.request_done_ != MonotonicTime{} ? RequestEnd::kSeen : RequestEnd::kOwed);
-  if (router.head_passed_) {
-    router.settings_.stats.rq_reset_after_downstream_response_started.inc();
-    router.terminal_->abort_response(reply.details);
-    return;
-  }
-  router.callbacks_->reply(std::move(reply));
+      router.request_done_ != MonotonicTime{} ? RequestEnd::kSeen : RequestEnd::kOwed));
 }
 
 }  // namespace weir::router

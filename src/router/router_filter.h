@@ -95,6 +95,8 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   void request_done();
   void response_done();
   void abandon() noexcept;
+  /// When time is up: a reply, or the end of a response that has begun.
+  void answer_late(LocalReply reply);
   static void on_timeout(void* self) noexcept;
   static void on_duration_reached(void* self) noexcept;
 

@@ -56,10 +56,7 @@ LocalReply max_duration_reply(RequestState request) {
 }
 
 bool is_grpc_request(const HeaderMap& headers) noexcept {
-  constexpr std::string_view kGrpc = "application/grpc";
-  const auto type = headers.get(HeaderId::kContentType);
-  return type && type->starts_with(kGrpc) &&
-         (type->size() == kGrpc.size() || (*type)[kGrpc.size()] == '+');
+  return is_grpc_content_type(headers.get(HeaderId::kContentType).value_or(std::string_view()));
 }
 
 int grpc_status_for(int http_status) noexcept {

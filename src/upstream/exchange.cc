@@ -57,6 +57,7 @@ std::optional<Failure> Exchange::acquire(Pool::Wanted wanted) {
     return Failure{FailureKind::kNoHealthyHost};
   }
   if (!choose_named_pool()) {
+    cluster_->stats().rq_pending_overflow.inc();
     end_phase();
     return Failure{FailureKind::kOverflow};
   }

@@ -504,7 +504,6 @@ void Pool::push_idle(UpstreamConnection& connection) noexcept {
   connection.idle_above_ = nullptr;
   if (last_idle_ != nullptr) last_idle_->idle_above_ = &connection;
   last_idle_ = &connection;
-  ++idle_count_;
 }
 
 void Pool::unlink_idle(UpstreamConnection& connection) noexcept {
@@ -515,7 +514,6 @@ void Pool::unlink_idle(UpstreamConnection& connection) noexcept {
     connection.idle_below_->idle_above_ = connection.idle_above_;
   if (last_idle_ == &connection) last_idle_ = connection.idle_below_;
   connection.idle_above_ = connection.idle_below_ = nullptr;
-  --idle_count_;
 }
 
 }  // namespace weir::upstream

@@ -123,7 +123,6 @@ class Pool {
   const std::string& address_text() const noexcept { return address_text_; }
   Cluster& cluster() noexcept { return cluster_; }
   size_t size() const noexcept { return connections_.size() + tcp_; }
-  size_t idle() const noexcept { return idle_count_; }
   struct Totals {
     uint64_t connections = 0, connect_failures = 0, requests = 0, succeeded = 0, errored = 0,
              timed_out = 0;
@@ -194,7 +193,6 @@ class Pool {
   std::vector<net::Address> order_;  // in which addresses are tried, if there are several
   std::vector<std::unique_ptr<UpstreamConnection>> connections_;  // a connection knows its index
   UpstreamConnection* last_idle_ = nullptr;  // a stack of those with room, linked both ways
-  size_t idle_count_ = 0;
   std::vector<std::unique_ptr<UpstreamStream>> free_streams_;  // to be used again
   size_t tcp_ = 0;
   std::vector<std::unique_ptr<TcpConnection>> flushing_;

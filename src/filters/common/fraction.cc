@@ -38,7 +38,7 @@ Fraction read_runtime_fraction(ConfigView& parent, std::string_view field, Fract
   static_cast<void>(view->text("runtime_key"));
   auto value = view->message("default_value");
   if (!value) {
-    view->error("default_value", "must be set");
+    view->missing("default_value");
     return fallback;
   }
   return read_percent(*value).fraction();

@@ -8,13 +8,6 @@
 
 namespace weir::filters {
 
-/// Whether this is the content-type of gRPC: "application/grpc", maybe with a "+format" or a parameter behind it.
-inline bool is_grpc_type(std::string_view type) noexcept {
-  constexpr std::string_view kGrpc = "application/grpc";
-  if (!type.starts_with(kGrpc)) return false;
-  return type.size() == kGrpc.size() || type[kGrpc.size()] == '+' || type[kGrpc.size()] == ';';
-}
-
 /// Where the messages of a gRPC body begin and end: a byte of flags, four of length, the message. Follows one body that
 /// comes piece by piece. Keeps counts alone, never the bytes.
 class GrpcFrames {

@@ -60,7 +60,6 @@ class Multiplexer {
     return failed_ || (nghttp2_session_want_read(session()) == 0 &&
                        nghttp2_session_want_write(session()) == 0);
   }
-  bool feeding() const noexcept { return feeding_; }
   Side peer() const noexcept {
     return role_ == Role::kServer ? Side::kDownstream : Side::kUpstream;
   }

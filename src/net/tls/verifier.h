@@ -23,7 +23,6 @@ class Verifier {
   Result<void> install(SSL_CTX& context, int mode);
   /// Something decides about names or keys already.
   bool decides() const noexcept { return !options_.names.empty() || options_.has_pins(); }
-  bool checks_chain() const noexcept { return checks_chain_; }
   bool uses_system_roots() const noexcept { return checks_chain_ && !options_.trusted_ca; }
   const std::vector<CertificateFacts>& roots() const noexcept { return roots_; }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 #include <utility>
+#include <weir/grpc.h>
 
 #include "filters/common/grpc.h"
 #include "filters/http/grpc_stats/call_stats.h"
@@ -43,7 +44,7 @@ class GrpcStatsFilter final : public HttpFilter {
   explicit GrpcStatsFilter(const Shared& shared) : shared_(shared) {}
 
   Flow on_request_head(RequestHead& head, EndStream) override {
-    if (!is_grpc_type(head.headers.get(HeaderId::kContentType).value_or("")))
+    if (!is_grpc_content_type(head.headers.get(HeaderId::kContentType).value_or("")))
       return Flow::kContinue;
     const std::string_view cluster = callbacks_->route_cluster();
     // A name that only the request has brought must not become one of statistics.
@@ -57,7 +58,7 @@ class GrpcStatsFilter final : public HttpFilter {
   }
   Flow on_response_head(ResponseHead& head, EndStream end) override {
     if (stats_ == nullptr) return Flow::kContinue;
-    grpc_response_ = is_grpc_type(head.headers.get(HeaderId::kContentType).value_or(""));
+    grpc_response_ = is_grpc_content_type(head.headers.get(HeaderId::kContentType).value_or(""));
     if (grpc_response_ && end == EndStream::kYes) finish(head.headers);
     return Flow::kContinue;
   }

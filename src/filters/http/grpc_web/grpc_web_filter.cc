@@ -88,7 +88,7 @@ class GrpcWebFilter final : public HttpFilter {
   Flow on_response_head(ResponseHead& head, EndStream end) override {
     if (!active_) return Flow::kContinue;
     HeaderMap& headers = head.headers;
-    const bool grpc = is_grpc_type(headers.get(HeaderId::kContentType).value_or(""));
+    const bool grpc = is_grpc_content_type(headers.get(HeaderId::kContentType).value_or(""));
     if (!grpc && end == EndStream::kNo) {
       foreign_ = true;
       return Flow::kPauseHead;

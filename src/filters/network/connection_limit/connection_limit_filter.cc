@@ -5,7 +5,7 @@
 #include <utility>
 #include <weir/shared_objects.h>
 
-#include "filters/network/common/settings.h"
+#include "filters/common/fraction.h"
 
 namespace weir::filters {
 
@@ -92,7 +92,7 @@ std::shared_ptr<const NetworkFilterFactory> make_connection_limit(ConfigView& co
       static_cast<uint64_t>(config.integer("max_connections", 1, 1, INT64_MAX));
   settings->delay = std::chrono::ceil<std::chrono::milliseconds>(
       config.duration("delay", std::chrono::nanoseconds(0)));
-  settings->enabled = read_feature_flag(config, "runtime_enabled", true);
+  settings->enabled = read_runtime_flag(config, "runtime_enabled", true);
   settings->count = &context.shared->get<std::atomic<uint64_t>>(
       "connection_limit " + prefix + " " + config.path(),
       [] { return std::make_unique<std::atomic<uint64_t>>(0); });

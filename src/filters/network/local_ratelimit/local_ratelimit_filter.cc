@@ -3,8 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "filters/common/fraction.h"
 #include "filters/http/local_ratelimit/token_bucket.h"
-#include "filters/network/common/settings.h"
 
 namespace weir::filters {
 
@@ -79,7 +79,7 @@ std::shared_ptr<const NetworkFilterFactory> make_network_local_ratelimit(ConfigV
   auto settings =
       std::make_unique<Settings>(*context.stats.scope("local_rate_limit." + prefix + "."));
   settings->bucket = read_bucket(config, context, config.text("share_key"));
-  settings->enabled = read_feature_flag(config, "runtime_enabled", true);
+  settings->enabled = read_runtime_flag(config, "runtime_enabled", true);
   if (settings->bucket == nullptr) return nullptr;
   return std::make_shared<const Factory>(std::move(settings));
 }

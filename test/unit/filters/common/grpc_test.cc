@@ -1,3 +1,5 @@
+#include <weir/grpc.h>
+
 #include "filters/common/grpc.h"
 
 #include <string>
@@ -41,10 +43,11 @@ TEST(GrpcFrames, LongMessages) {
 }
 
 TEST(GrpcType, Forms) {
-  for (const char* good : {"application/grpc", "application/grpc+proto", "application/grpc;x=y"})
-    EXPECT_TRUE(is_grpc_type(good)) << good;
-  for (const char* bad : {"", "application/grpc-web", "application/grp", "text/plain"})
-    EXPECT_FALSE(is_grpc_type(bad)) << bad;
+  for (const char* good : {"application/grpc", "application/grpc+proto"})
+    EXPECT_TRUE(is_grpc_content_type(good)) << good;
+  for (const char* bad :
+       {"", "application/grpc-web", "application/grp", "application/grpc;x=y", "text/plain"})
+    EXPECT_FALSE(is_grpc_content_type(bad)) << bad;
 }
 
 }  // namespace
