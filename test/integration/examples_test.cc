@@ -460,11 +460,13 @@ TEST_F(Examples, weighted_clusters) {
 TEST(ExampleFiles, EachHasATestOfItsName) {
   const std::string tests = text_of(source_path("test/integration/examples_test.cc")) +
                             text_of(source_path("test/integration/examples_edge_test.cc"));
+  const std::string list = text_of(source_path("config/README.md"));
   for (const auto& file : std::filesystem::directory_iterator(source_path("config"))) {
     if (file.path().extension() != ".yaml") continue;
     const std::string name = file.path().stem();
     EXPECT_TRUE(contains(tests, "\nTEST_F(Examples, " + name + ") {"))
         << "no test of " << file.path();
+    EXPECT_TRUE(contains(list, "](" + name + ".yaml) | ")) << file.path() << " is not in the list";
     // What to try stands in the comment at the top.
     const std::string text = text_of(file.path());
     EXPECT_TRUE(contains(text.substr(0, text.find("admin:")), "#     ")) << file.path();
