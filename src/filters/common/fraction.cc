@@ -48,7 +48,7 @@ bool read_runtime_flag(ConfigView& parent, std::string_view field, bool fallback
   auto view = parent.message(field);
   if (!view) return fallback;
   static_cast<void>(view->text("runtime_key"));
-  if (!view->has("default_value")) view->error("default_value", "must be set");
+  if (!view->has("default_value")) view->missing("default_value");
   return view->boolean("default_value", fallback);
 }
 

@@ -153,7 +153,7 @@ std::vector<MinHealthy> read_clusters(ConfigView& config) {
 }  // namespace
 
 std::shared_ptr<const HttpFilterFactory> make_health_check(ConfigView& config, FactoryContext&) {
-  if (!config.has("pass_through_mode")) config.error("pass_through_mode", "must be set");
+  if (!config.has("pass_through_mode")) config.missing("pass_through_mode");
   const bool pass_through = config.boolean("pass_through_mode", false);
   const auto cache_time = config.duration("cache_time", std::chrono::nanoseconds(0));
   if (!pass_through && cache_time.count() > 0)

@@ -42,7 +42,7 @@ std::unique_ptr<TokenBucket> read_bucket(ConfigView& config) {
   auto view = config.message("token_bucket");
   if (!view) return nullptr;
   constexpr int64_t kMost = 0xffffffff;
-  if (!view->has("max_tokens")) view->error("max_tokens", "must be set");
+  if (!view->has("max_tokens")) view->missing("max_tokens");
   const auto max = view->integer("max_tokens", 1, 1, kMost);
   const auto per_fill = view->integer("tokens_per_fill", 1, 1, kMost);
   auto interval = view->duration("fill_interval", nanoseconds(0));
@@ -57,7 +57,7 @@ std::unique_ptr<TokenBucket> read_bucket(ConfigView& config) {
 std::shared_ptr<const RateLimit> read_limit(ConfigView& config, StatsScope& root) {
   static const std::vector<std::string_view> kHeaderVersions = {"OFF", "DRAFT_VERSION_03"};
   const std::string prefix = config.text("stat_prefix");
-  if (prefix.empty()) config.error("stat_prefix", "must be set");
+  if (prefix.empty()) config.missing("stat_prefix");
   auto out = std::make_unique<RateLimit>(root, prefix);
   if (auto status = config.message("status")) {
     out->status = static_cast<int>(status->integer("code", 429, 100, 599));

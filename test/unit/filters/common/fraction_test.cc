@@ -53,7 +53,8 @@ TEST_F(FractionTest, RuntimeValuesHaveTheirDefault) {
   EXPECT_TRUE(errors.empty());
   read_runtime_fraction(view, "bare");
   read_runtime_flag(view, "bare", true);
-  EXPECT_EQ(errors, (std::vector<std::string>(2, "default_value: must be set")));
+  EXPECT_EQ(errors,
+            (std::vector<std::string>(2, ": the required field \"default_value\" is missing")));
 }
 
 }  // namespace
