@@ -118,6 +118,8 @@ class ServerConnection {
   /// The connection must close when the bytes written so far are out (after a close_after response, an abort, a
   /// close-delimited body).
   virtual bool must_close() const noexcept = 0;
+  /// Something that has come waits for the next decode(), which may be given nothing.
+  virtual bool undelivered() const noexcept { return false; }
   /// The last response ended before its request did: close gracefully, the client may still be sending.
   virtual bool request_incomplete() const noexcept = 0;
   /// From now on every response says that the connection closes (drain).

@@ -50,7 +50,7 @@ class HttpSession final : public Session,
   void response_written() {
     connection_->written();
     // What fails while frames are written ends the connection, but not from inside a stream's call.
-    if (multiplexed_ && codec_->must_close()) connection_->offer_again();
+    if (multiplexed_ && (codec_->must_close() || codec_->undelivered())) connection_->offer_again();
   }
   void count_sent(size_t bytes) noexcept {
     stats().cx_tx_bytes_total.add(bytes);

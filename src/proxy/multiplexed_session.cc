@@ -12,8 +12,8 @@ void HttpSession::on_frames(Buffer& in, net::ReadEnd end) {
   if (keepalive_ && !in.empty()) keepalive_->on_input();
   const size_t before = connection_->unsent();
   decoding_ = true;
-  const Result<void> decoded =
-      in.empty() && !codec_->must_close() ? Result<void>() : codec_->decode(in);
+  const bool nothing = in.empty() && !codec_->must_close() && !codec_->undelivered();
+  const Result<void> decoded = nothing ? Result<void>() : codec_->decode(in);
   decoding_ = false;
   kept_bytes_ = in.size();
   if (connection_->unsent() > before) count_sent(connection_->unsent() - before);

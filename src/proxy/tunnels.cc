@@ -31,7 +31,10 @@ void HttpStream::begin_tunnel(EndStream end) {
     std::string_view chosen;
     while (!list.empty() && chosen.empty()) {
       const std::string_view protocol = http::chars::next_element(list);
-      if (!protocol.empty() && offers(protocol, configured)) chosen = protocol;
+      // The entry for CONNECT is for the method alone.
+      if (!protocol.empty() && !http::chars::equals_lower(protocol, "connect") &&
+          offers(protocol, configured))
+        chosen = protocol;
     }
     if (chosen.empty()) return refuse_tunnel();
     head.headers.set(HeaderId::kUpgrade, chosen);

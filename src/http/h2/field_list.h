@@ -7,6 +7,8 @@
 #include <nghttp2/nghttp2.h>
 #include <weir/header_map.h>
 
+#include "http/chars.h"
+
 namespace weir::http::h2 {
 
 /// Texts are borrowed until nghttp2 has copied them in submit.
@@ -30,6 +32,7 @@ class FieldList {
  private:
   void add(const HeaderMap::Entry& entry);
   void push(std::string_view name, std::string_view value, uint8_t flags) {
+    value = chars::trim(value);  // RFC 9113 8.2.1: blanks at the ends make a field malformed
     // nghttp2 reads through pointers to non-const and does not write.
     fields_.push_back({reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
                        reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(),

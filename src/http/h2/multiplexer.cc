@@ -169,10 +169,13 @@ void Multiplexer::on_frame(const nghttp2_frame& frame) {
       Stream* const stream = find(frame.hd.stream_id);
       if (stream != nullptr) {
         if (linked<ReceivedTag>(*stream)) deliver(*stream, EndStream::kNo);
-        stream->input_ended = stream->input_ended || ends;
+        // Its receiver may have ended it.
+        if (Stream* still = find(frame.hd.stream_id); still != nullptr && ends)
+          still->input_ended = true;
       }
       block_.finish(ends ? EndStream::kYes : EndStream::kNo);
-      if (stream != nullptr && stream->awaited > 0 && block_.kind() == HeadBlock::Kind::kTrailers)
+      if (Stream* still = find(frame.hd.stream_id);
+          still != nullptr && still->awaited > 0 && block_.kind() == HeadBlock::Kind::kTrailers)
         block_.fault("body shorter than its content-length");
       if (!block_.malformed_fault() || options_.override_stream_error_on_invalid_http_message) {
         // What came before the trailers may have ended the exchange.
@@ -223,13 +226,11 @@ void Multiplexer::deliver(Stream& stream, EndStream end) {
   on_body(stream, data, end);
 }
 
-void Multiplexer::deliver_later(Stream& stream) {
+void Multiplexer::deliver_later(Stream& stream) noexcept {
   if (!linked<ReceivedTag>(stream)) received_.push_back(stream);
-  if (feeding_) return;
-  constexpr std::array<uint8_t, 8> kNudge{1};  // the first byte tells it from keepalive
-  nghttp2_submit_ping(session(), NGHTTP2_FLAG_NONE, kNudge.data());
-  pump();
 }
+
+bool Multiplexer::waiting(const Stream& stream) noexcept { return linked<ReceivedTag>(stream); }
 
 // ---- windows -----------------------------------------------------------------------------------------------
 

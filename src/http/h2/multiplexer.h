@@ -87,8 +87,11 @@ class Multiplexer {
   void hold(Stream& stream) noexcept { ++stream.holds; }
   void release(Stream& stream) noexcept;
 
-  /// Delivers what is in `received`, and the end, when feed() is entered again, which a PING sees to.
-  void deliver_later(Stream& stream);
+  /// Delivers what is in `received`, and the end, at the end of this feed() or by the next.
+  void deliver_later(Stream& stream) noexcept;
+  /// Whether there is something of it to be delivered.
+  static bool waiting(const Stream& stream) noexcept;
+  bool anything_waits() const noexcept { return !received_.empty(); }
   size_t stream_limit() const noexcept { return stream_limit_; }
 
   void block_writes() noexcept { write_blocked_ = true; }

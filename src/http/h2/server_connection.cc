@@ -78,6 +78,8 @@ void H2ServerConnection::on_request(int32_t id, EndStream end) {
   stream.asks_ =
       end == EndStream::kNo && (stream.upgrade_ || block_.request().method() == "CONNECT");
   stream.tunnel_ = stream.refused_ = stream.continue_sent_ = stream.closing_ = false;
+  stream.end_told_ = end == EndStream::kYes;
+  stream.closed_ = false;
   stream.awaited = block_.length();
   bind(id, &stream);
   open(stream);
@@ -130,6 +132,7 @@ void H2ServerConnection::on_trailers(ServerStream& stream) {
   }
   if (stream.refused_) return;
   if (stream.asks_ || stream.tunnel_) return reset(stream.id, H2Error::kProtocolError);
+  stream.end_told_ = true;
   std::swap(stream.receiver_->request_trailers(), block_.fields());
   stream.receiver_->on_request_trailers();
 }
@@ -137,7 +140,13 @@ void H2ServerConnection::on_trailers(ServerStream& stream) {
 void H2ServerConnection::on_body(Stream& base, Buffer& data, EndStream end) {
   auto& stream = static_cast<ServerStream&>(base);
   if (stream.refused_) return;
-  if (!stream.asks_) return stream.receiver_->on_request_body(data, end);
+  if (!stream.asks_) {
+    RequestReceiver& receiver = *stream.receiver_;
+    stream.end_told_ = end == EndStream::kYes;
+    receiver.on_request_body(data, end);
+    if (stream.receiver_ == &receiver && stream.end_told_ && stream.closed_) end_exchange(stream);
+    return;
+  }
   // Bytes for a tunnel that nobody has granted yet.
   stream.received = std::move(data);
   if (stream.received.size() > stream_limit()) reset(stream.id, H2Error::kEnhanceYourCalm);
@@ -155,11 +164,19 @@ void H2ServerConnection::answer_tunnel(ServerStream& stream, int status) {
 
 // ---- ends --------------------------------------------------------------------------------------------------
 
-void H2ServerConnection::on_closed(Stream& base, uint32_t) {
+void H2ServerConnection::on_closed(Stream& base, uint32_t error) {
   auto& stream = static_cast<ServerStream&>(base);
   RequestReceiver& receiver = *stream.receiver_;
-  if (stream.tunnel_ && stream.input_ended && stream.output_ended && !stream.peer_reset)
+  const bool clean = error == NGHTTP2_NO_ERROR && !stream.peer_reset;
+  if (clean && stream.tunnel_ && stream.output_ended && stream.end_told_)
     return end_exchange(stream);
+  if (clean && stream.tunnel_ && stream.output_ended && waiting(stream)) {
+    // What came before the tunnel was granted is still on its way to the receiver, and the end with it.
+    bind(stream.id, nullptr);
+    stream.id = 0;
+    stream.closed_ = true;
+    return;
+  }
   receiver.on_request_aborted(
       stream.peer_reset ? Error{Code::kReset, Side::kDownstream, "stream reset by the client"}
                         : Error{Code::kProtocol, Side::kDownstream, "malformed request"});
@@ -169,7 +186,7 @@ void H2ServerConnection::on_closed(Stream& base, uint32_t) {
 
 void H2ServerConnection::on_output_sent(Stream& base) {
   auto& stream = static_cast<ServerStream&>(base);
-  if (stream.tunnel_ && !stream.input_ended) return;
+  if (stream.tunnel_ && !stream.end_told_) return;
   // RFC 9113 8.1: the rest of the request is not wanted.
   if (!stream.input_ended) reset(stream.id, H2Error::kNoError);
   end_exchange(stream);

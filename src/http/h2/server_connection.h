@@ -26,10 +26,12 @@ class ServerStream final : public Stream, public ResponseWriter {
   H2ServerConnection& connection_;
   RequestReceiver* receiver_ = nullptr;
   bool head_method_ = false;
-  bool upgrade_ = false;  // an extended CONNECT that is shown as an upgrade
-  bool asks_ = false;     // for a tunnel: nothing is delivered before the answer
-  bool tunnel_ = false;   // granted: the directions end on their own
-  bool refused_ = false;  // nothing of the request is delivered
+  bool upgrade_ = false;   // an extended CONNECT that is shown as an upgrade
+  bool asks_ = false;      // for a tunnel: nothing is delivered before the answer
+  bool tunnel_ = false;    // granted: the directions end on their own
+  bool refused_ = false;   // nothing of the request is delivered
+  bool end_told_ = false;  // the receiver knows the end of the request
+  bool closed_ = false;    // nghttp2 knows it no more
   bool continue_sent_ = false;
   bool closing_ = false;  // close_after()
 };
@@ -51,6 +53,7 @@ class H2ServerConnection final : public ServerConnection, private Multiplexer {
     return active_ == 0 && !guard_.in_block() && scanner_.between_frames();
   }
   bool must_close() const noexcept override { return finished(); }
+  bool undelivered() const noexcept override { return anything_waits(); }
   bool request_incomplete() const noexcept override { return failed(); }
   void start_drain() override;
   void finish_drain() override;
