@@ -44,9 +44,10 @@ class Reader {
 /// Puts together the handshake messages of the records; kDone: `message` holds one whole ClientHello, without its header.
 HelloParse gather(std::string_view bytes, size_t max_size, std::string& message) {
   while (true) {
+    if (!message.empty() && static_cast<uint8_t>(message[0]) != kClientHello)
+      return HelloParse::kInvalid;
     if (message.size() >= 4) {
-      Reader header(message);
-      if (header.number(1) != kClientHello) return HelloParse::kInvalid;
+      Reader header(std::string_view(message).substr(1));
       const size_t size = header.number(3);
       if (size > max_size) return HelloParse::kTooLarge;
       if (message.size() - 4 >= size) {

@@ -69,6 +69,11 @@ TEST(ClientHello, NonsenseIsInvalid) {
   std::string name = message;
   name[name.find("name")] = '\0';
   EXPECT_EQ(parse_client_hello(in_records(name), kMax, hello), HelloParse::kInvalid);
+  // Another message than a ClientHello is known by its first byte, whatever is still missing.
+  ClientHello other;
+  const std::string another{22, 3, 1, 0, 3, 0x50, 13, 0};
+  for (size_t cut = 6; cut <= another.size(); ++cut)
+    EXPECT_EQ(parse_client_hello(another.substr(0, cut), kMax, other), HelloParse::kInvalid) << cut;
 }
 
 }  // namespace
