@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 namespace weir::base {
@@ -100,8 +101,13 @@ std::optional<uint64_t> parse_hex(std::string_view text) noexcept {
 std::optional<double> parse_double(std::string_view text) noexcept {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+  if (end != text.data() + text.size()) return std::nullopt;
+  // Too large or too small: only strtod says which, and gives what is nearest to the second.
+  if (error == std::errc::result_out_of_range)
+    value = std::strtod(std::string(text).c_str(), nullptr);
+  else if (error != std::errc())
     return std::nullopt;
+  if (!std::isfinite(value)) return std::nullopt;
   return value;
 }
 

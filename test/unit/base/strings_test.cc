@@ -57,6 +57,8 @@ TEST(Strings, ParsesNumbersStrictly) {
   EXPECT_EQ(parse_double("1.5"), 1.5);
   EXPECT_EQ(parse_double("inf"), std::nullopt);
   EXPECT_EQ(parse_double("1.5s"), std::nullopt);
+  EXPECT_EQ(parse_double("1e999"), std::nullopt);
+  EXPECT_EQ(parse_double("5e-7054"), 0.0);  // as near as a double comes
   EXPECT_EQ(concat("a", 1, 'b', size_t{2}, std::string("c")), "a1b2c");
 }
 
