@@ -68,21 +68,25 @@ constexpr bool all(std::string_view text, uint8_t classes) noexcept {
   return true;
 }
 
+#if defined(__SSE2__)
+/// A bit for each of the 16 bytes at `p` that cannot stand in a field value.
+inline int not_value_mask(const char* p) noexcept {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+  const __m128i tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+  const __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+  return _mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, control), del));
+}
+#endif
+
 /// Every byte may stand in a field value.
 inline bool all_value(std::string_view text) noexcept {
 #if defined(__SSE2__)
   constexpr size_t kBlock = 16;
   if (text.size() >= kBlock) {
-    const __m128i last_control = _mm_set1_epi8(0x1f);
-    const __m128i tab = _mm_set1_epi8('\t');
-    const __m128i del = _mm_set1_epi8(0x7f);
     const char* const last = text.data() + text.size() - kBlock;
     for (const char* p = text.data();; p = p + kBlock < last ? p + kBlock : last) {
-      const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-      const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-      const __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), control),
-                                       _mm_cmpeq_epi8(bytes, del));
-      if (_mm_movemask_epi8(bad) != 0) return false;
+      if (not_value_mask(p) != 0) return false;
       if (p == last) return true;
     }
   }
@@ -128,15 +132,8 @@ inline constexpr size_t kScanPadding = 16;
 /// DEL). Requires: there is one, and kScanPadding readable bytes after it.
 inline const char* find_value_end(const char* p) noexcept {
 #if defined(__SSE2__)
-  const __m128i last_control = _mm_set1_epi8(0x1f);
-  const __m128i tab = _mm_set1_epi8('\t');
-  const __m128i del = _mm_set1_epi8(0x7f);
   for (;; p += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes);
-    const __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), control),
-                                     _mm_cmpeq_epi8(bytes, del));
-    const int mask = _mm_movemask_epi8(bad);
+    const int mask = not_value_mask(p);
     if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
   }
 #else

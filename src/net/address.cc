@@ -12,7 +12,25 @@
 namespace weir::net {
 
 namespace {
+
 constexpr size_t kPathOffset = offsetof(sockaddr_un, sun_path);
+
+sockaddr_in v4_address(const void* bytes, in_port_t port) noexcept {
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = port;
+  std::memcpy(&v4.sin_addr, bytes, sizeof v4.sin_addr);
+  return v4;
+}
+
+}  // namespace
+
+void Address::unmap() noexcept {
+  if (family() != AF_INET6 || size_ < sizeof(sockaddr_in6)) return;
+  const in6_addr v6 = ip_.v6.sin6_addr;
+  if (!IN6_IS_ADDR_V4MAPPED(&v6)) return;
+  ip_.v4 = v4_address(&v6.s6_addr[12], ip_.v6.sin6_port);
+  size_ = sizeof(sockaddr_in);
 }
 
 Result<Address> Address::ip(std::string_view text, uint16_t port) {
@@ -20,10 +38,7 @@ Result<Address> Address::ip(std::string_view text, uint16_t port) {
   const std::string copy(text);
   in_addr v4{};
   if (::inet_pton(AF_INET, copy.c_str(), &v4) == 1) {
-    address.ip_.v4 = {};
-    address.ip_.v4.sin_family = AF_INET;
-    address.ip_.v4.sin_port = htons(port);
-    address.ip_.v4.sin_addr = v4;
+    address.ip_.v4 = v4_address(&v4, htons(port));
     address.size_ = sizeof(sockaddr_in);
     return address;
   }
@@ -33,6 +48,7 @@ Result<Address> Address::ip(std::string_view text, uint16_t port) {
     address.ip_.v6.sin6_port = htons(port);
     address.ip_.v6.sin6_addr = v6;
     address.size_ = sizeof(sockaddr_in6);
+    address.unmap();
     return address;
   }
   return fail(Code::kInvalidArgument, Side::kLocal,
@@ -85,6 +101,7 @@ Address Address::from_sockaddr(const sockaddr* from, socklen_t length) {
   } else {
     address.size_ = std::min<socklen_t>(length, sizeof address.ip_);
     std::memcpy(&address.ip_, from, address.size_);
+    address.unmap();
   }
   return address;
 }
@@ -93,10 +110,7 @@ bool Address::is_loopback() const noexcept {
   if (family() == AF_INET) {
     return ntohl(ip_.v4.sin_addr.s_addr) >> 24 == 127;
   }
-  if (family() == AF_INET6) {
-    const in6_addr& v6 = ip_.v6.sin6_addr;
-    return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
-  }
+  if (family() == AF_INET6) return IN6_IS_ADDR_LOOPBACK(&ip_.v6.sin6_addr);
   return is_unix();
 }
 
@@ -125,13 +139,7 @@ std::string Address::ip_text() const {
     return text;
   }
   if (family() == AF_INET6) {
-    const in6_addr& v6 = ip_.v6.sin6_addr;
-    // An IPv4 client of a dual-stack socket is an IPv4 client to everybody above.
-    if (IN6_IS_ADDR_V4MAPPED(&v6)) {
-      ::inet_ntop(AF_INET, &v6.s6_addr[12], text, sizeof text);
-    } else {
-      ::inet_ntop(AF_INET6, &v6, text, sizeof text);
-    }
+    ::inet_ntop(AF_INET6, &ip_.v6.sin6_addr, text, sizeof text);
     return text;
   }
   if (!is_unix() || size_ <= kPathOffset) return {};

@@ -1,4 +1,5 @@
-// Address: where a socket listens or connects: IPv4, IPv6 or a Unix path.
+// Address: where a socket listens or connects: IPv4, IPv6 or a Unix path. An IPv4 address in IPv6's clothes (::ffff:1.2.3.4, what a
+// dual-stack socket says of its IPv4 clients) is the IPv4 address.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,8 @@ class Address {
   bool operator==(const Address& other) const noexcept;
 
  private:
+  void unmap() noexcept;
+
   // Every connection has two addresses, nearly always small ones.
   union Ip {
     sockaddr_in6 v6;

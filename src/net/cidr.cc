@@ -16,9 +16,8 @@ IpBytes ip_bytes(const Address& address) noexcept {
                 4);
   } else if (address.family() == AF_INET6) {
     const in6_addr& v6 = reinterpret_cast<const sockaddr_in6*>(address.raw())->sin6_addr;
-    const bool mapped = IN6_IS_ADDR_V4MAPPED(&v6);
-    out.size = mapped ? 4 : 16;
-    std::memcpy(out.bytes.data(), v6.s6_addr + (mapped ? 12 : 0), out.size);
+    out.size = 16;
+    std::memcpy(out.bytes.data(), v6.s6_addr, 16);
   }
   return out;
 }

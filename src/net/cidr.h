@@ -11,7 +11,7 @@
 
 namespace weir::net {
 
-/// An IP address as bytes in network order. IPv4 clients of dual-stack sockets (::ffff:1.2.3.4) are IPv4.
+/// An IP address as bytes in network order.
 struct IpBytes {
   uint8_t size = 0;  // 4, 16, or 0: no IP address
   std::array<uint8_t, 16> bytes{};

@@ -35,7 +35,7 @@ ClientHeader client_header(const ProxyHeaderOptions& options, const ConnectionIn
     destination = Address::ip_and_port(client->local_address).value_or(Address());
   }
   ClientHeader out;
-  out.names_client = source.raw_size() != 0 && source.family() == destination.family();
+  out.names_client = source.raw_size() != 0 && destination.raw_size() != 0;
   if (options.version == ProxyVersion::kV1) {
     out.bytes = proxy_header_v1(source, destination);
     return out;
@@ -46,7 +46,7 @@ ClientHeader client_header(const ProxyHeaderOptions& options, const ConnectionIn
   }
   const std::vector<ProxyTlv> tlvs = tlvs_for(options, *client);
   out.bytes = proxy_header_v2(source, destination, tlvs);
-  const size_t bare = 16 + (source.is_ipv6() ? 36 : 12);
+  const size_t bare = 16 + (source.is_ipv6() || destination.is_ipv6() ? 36 : 12);
   out.incomplete = out.bytes.size() < bare + wire_size(tlvs);
   return out;
 }

@@ -52,8 +52,12 @@ bool read_v1(std::string_view line, ProxyHeader& out) {
   auto source = Address::ip(parts[2], from);
   auto destination = Address::ip(parts[3], to);
   if (!source || !destination) return false;
-  const int family = parts[1] == "TCP4" ? AF_INET : parts[1] == "TCP6" ? AF_INET6 : AF_UNSPEC;
-  if (source->family() != family || destination->family() != family) return false;
+  if (parts[1] != "TCP4" && parts[1] != "TCP6") return false;
+  // By its text: TCP6 may carry ::ffff:1.2.3.4, which is an IPv4 address.
+  const auto suits = [six = parts[1] == "TCP6"](std::string_view text) {
+    return (text.find(':') != std::string_view::npos) == six;
+  };
+  if (!suits(parts[2]) || !suits(parts[3])) return false;
   out.source = *source;
   out.destination = *destination;
   return true;
@@ -120,8 +124,24 @@ void put_number(std::string& out, size_t value) {
   out += static_cast<char>(value & 0xff);
 }
 
-void put_ip(std::string& out, const IpBytes& ip) {
+/// IPv4, or IPv6 where one of the two is: then the other is mapped.
+enum class Family : uint8_t { kUnknown, kV4, kV6 };
+
+Family common_family(const Address& source, const Address& destination) noexcept {
+  const uint8_t from = ip_bytes(source).size, to = ip_bytes(destination).size;
+  if (from == 0 || to == 0) return Family::kUnknown;
+  return from == 4 && to == 4 ? Family::kV4 : Family::kV6;
+}
+
+void put_ip(std::string& out, const Address& address, Family family) {
+  const IpBytes ip = ip_bytes(address);
+  if (ip.size == 4 && family == Family::kV6) out.append(10, '\0').append(2, '\xff');
   out.append(reinterpret_cast<const char*>(ip.bytes.data()), ip.size);
+}
+
+std::string ip_text(const Address& address, Family family) {
+  const bool mapped = family == Family::kV6 && !address.is_ipv6();
+  return base::concat(mapped ? "::ffff:" : "", address.ip_text());
 }
 
 }  // namespace
@@ -154,20 +174,21 @@ ProxyParse parse_proxy_header(std::string_view bytes, ProxyHeader& out) {
 }
 
 std::string proxy_header_v1(const Address& source, const Address& destination) {
-  const IpBytes from = ip_bytes(source), to = ip_bytes(destination);
-  if (from.size == 0 || from.size != to.size) return "PROXY UNKNOWN\r\n";
-  return base::concat("PROXY ", from.size == 4 ? "TCP4 " : "TCP6 ", source.ip_text(), " ",
-                      destination.ip_text(), " ", source.port(), " ", destination.port(), "\r\n");
+  const Family family = common_family(source, destination);
+  if (family == Family::kUnknown) return "PROXY UNKNOWN\r\n";
+  return base::concat("PROXY ", family == Family::kV4 ? "TCP4 " : "TCP6 ", ip_text(source, family),
+                      " ", ip_text(destination, family), " ", source.port(), " ",
+                      destination.port(), "\r\n");
 }
 
 std::string proxy_header_v2(const Address& source, const Address& destination,
                             const std::vector<ProxyTlv>& tlvs) {
-  const IpBytes from = ip_bytes(source), to = ip_bytes(destination);
-  const bool known = from.size != 0 && from.size == to.size;
+  const Family family = common_family(source, destination);
+  const bool known = family != Family::kUnknown;
   std::string payload;
   if (known) {
-    put_ip(payload, from);
-    put_ip(payload, to);
+    put_ip(payload, source, family);
+    put_ip(payload, destination, family);
     put_number(payload, source.port());
     put_number(payload, destination.port());
   }
@@ -177,7 +198,7 @@ std::string proxy_header_v2(const Address& source, const Address& destination,
   }
   std::string out(kV2Signature);
   out += known ? '\x21' : '\x20';
-  out += !known ? '\x00' : from.size == 4 ? '\x11' : '\x21';
+  out += !known ? '\x00' : family == Family::kV4 ? '\x11' : '\x21';
   put_number(out, payload.size());
   return out + payload;
 }

@@ -48,9 +48,9 @@ void append_tlv(std::string& out, const ProxyTlv& tlv);
 /// Reads a sequence of them, without those that are padding (NOOP). False: malformed; `out` has those before.
 bool read_tlvs(std::string_view bytes, std::vector<ProxyTlv>& out);
 
-/// Version 1. Addresses of different families, or of none: "PROXY UNKNOWN".
+/// Version 1. Where one of the two is IPv6 both are written so (::ffff:1.2.3.4). One that is no IP address: "PROXY UNKNOWN".
 std::string proxy_header_v1(const Address& source, const Address& destination);
-/// Version 2. Addresses of different families, or of none: command LOCAL, with the TLVs. TLVs that do not fit in
+/// Version 2, with addresses as in version 1. One that is no IP address: command LOCAL, with the TLVs. TLVs that do not fit in
 /// the header's 16 bits of length are left out, the last ones first.
 std::string proxy_header_v2(const Address& source, const Address& destination,
                             const std::vector<ProxyTlv>& tlvs);

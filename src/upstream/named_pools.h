@@ -30,14 +30,18 @@ class NamedPools {
 
  private:
   static constexpr std::chrono::seconds kSweepInterval{1};
+  static constexpr std::chrono::milliseconds kSearchInterval{100};
   Pool* add(Pool& base, const PoolUse& use);
+  bool make_room(size_t most);
   void sweep();
   static void on_sweep(void* self) noexcept;
 
+  event::Loop& loop_;
   std::vector<std::unique_ptr<Pool>>& pools_;
   std::unordered_map<std::string, Pool*> index_;  // draining ones may be among them
   std::string key_;                               // scratch: looking up allocates nothing
   event::Timer timer_;
+  MonotonicTime next_search_{};  // for pools that nobody uses
 };
 
 }  // namespace weir::upstream

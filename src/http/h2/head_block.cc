@@ -202,9 +202,12 @@ void HeadBlock::finish_request() {
   if (!malformed_ && !refused_ && upgrade()) resolve_upgrade();
 }
 
-/// RFC 9113 8.2.3: crumbs are one field.
+/// RFC 9113 8.2.3: crumbs are one field. Empty ones add nothing: a value that ends with "; " is read without its blank elsewhere.
 void HeadBlock::join_cookies() {
   if (crumbs_.empty()) return;
+  const std::string_view first = crumbs_.front();
+  std::erase_if(crumbs_, [](std::string_view crumb) { return crumb.empty(); });
+  if (crumbs_.empty()) crumbs_.push_back(first);
   HeaderMap& headers = head_.headers;
   std::string_view joined = crumbs_.front();
   if (crumbs_.size() > 1) {

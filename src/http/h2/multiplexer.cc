@@ -166,21 +166,17 @@ void Multiplexer::on_frame(const nghttp2_frame& frame) {
       }
       break;
     case NGHTTP2_HEADERS: {
-      Stream* const stream = find(frame.hd.stream_id);
-      if (stream != nullptr) {
-        if (linked<ReceivedTag>(*stream)) deliver(*stream, EndStream::kNo);
-        // Its receiver may have ended it.
-        if (Stream* still = find(frame.hd.stream_id); still != nullptr && ends)
-          still->input_ended = true;
+      Stream* stream = find(frame.hd.stream_id);
+      if (stream != nullptr && linked<ReceivedTag>(*stream)) {
+        deliver(*stream, EndStream::kNo);
+        stream = find(frame.hd.stream_id);  // its receiver may have ended it
       }
+      if (stream != nullptr && ends) stream->input_ended = true;
       block_.finish(ends ? EndStream::kYes : EndStream::kNo);
-      if (Stream* still = find(frame.hd.stream_id);
-          still != nullptr && still->awaited > 0 && block_.kind() == HeadBlock::Kind::kTrailers)
+      if (stream != nullptr && stream->awaited > 0 && block_.kind() == HeadBlock::Kind::kTrailers)
         block_.fault("body shorter than its content-length");
       if (!block_.malformed_fault() || options_.override_stream_error_on_invalid_http_message) {
-        // What came before the trailers may have ended the exchange.
-        on_block(frame.hd.stream_id, find(frame.hd.stream_id),
-                 ends ? EndStream::kYes : EndStream::kNo);
+        on_block(frame.hd.stream_id, stream, ends ? EndStream::kYes : EndStream::kNo);
       } else {
         stats_.rx_messaging_error.inc();
         terminate({H2Error::kProtocolError, block_.malformed_fault().what});

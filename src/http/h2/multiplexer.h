@@ -122,7 +122,8 @@ class Multiplexer {
   void forget_credit(Stream& stream) noexcept;
   Result<void> outcome();
   Stream* find(int32_t id) noexcept {
-    if (id != found_id_) {
+    // That there is none is not kept: there may be one a frame later.
+    if (id != found_id_ || found_ == nullptr) {
       found_ = static_cast<Stream*>(nghttp2_session_get_stream_user_data(session(), id));
       found_id_ = id;
     }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <arpa/inet.h>
 
 namespace weir::net {
 namespace {
@@ -24,10 +25,17 @@ TEST(Address, ParsesAndPrintsIp) {
   }
 }
 
-TEST(Address, MappedIpv4IsShownAsIpv4) {
+TEST(Address, MappedIpv4IsIpv4) {
   const auto mapped = Address::ip("::ffff:10.1.2.3", 5);
   ASSERT_TRUE(mapped);
   EXPECT_EQ(mapped->to_string(), "10.1.2.3:5");
+  EXPECT_EQ(*mapped, Address::ip("10.1.2.3", 5).value());
+  EXPECT_EQ(mapped->raw_size(), sizeof(sockaddr_in));
+  sockaddr_in6 v6{};  // what accept() says of an IPv4 client of a dual-stack socket
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(5);
+  ASSERT_EQ(::inet_pton(AF_INET6, "::ffff:10.1.2.3", &v6.sin6_addr), 1);
+  EXPECT_EQ(Address::from_sockaddr(reinterpret_cast<const sockaddr*>(&v6), sizeof v6), *mapped);
   EXPECT_TRUE(Address::ip("::ffff:127.0.0.1", 5)->is_loopback());
 }
 

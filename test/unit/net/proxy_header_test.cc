@@ -65,8 +65,27 @@ TEST(ProxyHeader, Version1RoundTrip) {
   ProxyHeader header;
   for (size_t cut = 0; cut < wire.size(); ++cut)
     EXPECT_EQ(parse(std::string_view(wire).substr(0, cut), header), ProxyParse::kMore) << cut;
-  EXPECT_EQ(proxy_header_v1(ip("10.1.2.3", 1), ip("::1", 2)), "PROXY UNKNOWN\r\n");
+  EXPECT_EQ(proxy_header_v1(ip("10.1.2.3", 1), ip("::1", 2)),
+            "PROXY TCP6 ::ffff:10.1.2.3 ::1 1 2\r\n");
   EXPECT_EQ(proxy_header_v1(Address::pipe("/a").value(), ip("::1", 2)), "PROXY UNKNOWN\r\n");
+}
+
+TEST(ProxyHeader, MappedAddressesAreIpv4) {
+  // Both mapped, one mapped, none: the same meaning comes back in each version.
+  for (const auto& [source, destination] :
+       {std::pair(ip("::ffff:10.1.2.3", 1), ip("::ffff:10.0.0.1", 2)),
+        std::pair(ip("10.1.2.3", 1), ip("2001:db8::2", 2)),
+        std::pair(ip("2001:db8::1", 1), ip("::ffff:10.0.0.1", 2))}) {
+    for (const std::string& wire :
+         {proxy_header_v1(source, destination), proxy_header_v2(source, destination, {})}) {
+      ProxyHeader header;
+      ASSERT_EQ(parse(wire, header), ProxyParse::kDone) << wire;
+      EXPECT_EQ(header.source, source);
+      EXPECT_EQ(header.destination, destination);
+    }
+  }
+  EXPECT_EQ(proxy_header_v1(ip("::ffff:10.1.2.3", 1), ip("10.0.0.1", 2)),
+            "PROXY TCP4 10.1.2.3 10.0.0.1 1 2\r\n");
 }
 
 std::string v2(std::string_view command_and_family, std::string_view payload) {

@@ -160,6 +160,11 @@ TEST(H2Messages, CookiesAreJoined) {
   EXPECT_TRUE(server.feed(wire::headers(
       1, wire::get({{"cookie", "a=1"}, {"x", "y"}, {"cookie", "b=2"}, {"cookie", "c"}}))));
   EXPECT_EQ(server.last().text(), "GET / @h http {x=y;cookie=a=1; b=2; c;} [].");
+  EXPECT_TRUE(server.feed(wire::headers(
+      3, wire::get({{"cookie", ""}, {"cookie", "a=1"}, {"cookie", ""}, {"cookie", "b=2"}}))));
+  EXPECT_EQ(server.last().text(), "GET / @h http {cookie=a=1; b=2;} [].");
+  EXPECT_TRUE(server.feed(wire::headers(5, wire::get({{"cookie", ""}, {"cookie", ""}}))));
+  EXPECT_EQ(server.last().text(), "GET / @h http {cookie=;} [].");
 }
 
 TEST(H2Messages, Underscores) {
