@@ -73,11 +73,18 @@ const BIO_METHOD* method() {
 
 }  // namespace
 
-BioPtr socket_bio(SocketIo& io) {
-  BioPtr bio(BIO_new(method()));
-  BIO_set_data(bio.get(), &io);
-  BIO_set_init(bio.get(), 1);
-  return bio;
+// OpenSSL counts references of a BIO, and chains others before it but changes nothing in it: what it would keep for a connection
+// between two calls is in SocketIo.
+BioPtr socket_bio() {
+  thread_local const BioPtr shared = [] {
+    BioPtr bio(BIO_new(method()));
+    BIO_set_init(bio.get(), 1);
+    return bio;
+  }();
+  BIO_up_ref(shared.get());
+  return BioPtr(shared.get());
 }
+
+void use_socket(SSL& ssl, SocketIo& io) noexcept { BIO_set_data(SSL_get_rbio(&ssl), &io); }
 
 }  // namespace weir::net::tls

@@ -6,7 +6,9 @@
 namespace weir::net::tls {
 
 struct SocketIo;
-/// The BIO refers to `io`.
-BioPtr socket_bio(SocketIo& io);
+/// One for all connections of the thread. Requires: use_socket() before each call that reads or writes by it.
+BioPtr socket_bio();
+/// Lets the thread's BIO, which `ssl` reads and writes by, refer to `io`.
+void use_socket(SSL& ssl, SocketIo& io) noexcept;
 
 }  // namespace weir::net::tls

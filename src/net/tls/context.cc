@@ -16,8 +16,6 @@ constexpr std::string_view kDefaultCiphers =
 // AES-128 first: as strong as the key exchange, and cheaper.
 constexpr std::string_view kDefaultSuites =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-// More of them without data serve nobody but an attacker; a megabyte earns one more.
-constexpr uint32_t kMaxKeyUpdates = 32;
 
 int number_of(Version version) noexcept {
   switch (version) {
@@ -87,9 +85,7 @@ void on_message(int writing, int, int type, const void* bytes, size_t size, SSL*
                 void*) noexcept {
   if (writing != 0 || type != SSL3_RT_HANDSHAKE || size == 0) return;
   if (*static_cast<const unsigned char*>(bytes) != SSL3_MT_KEY_UPDATE) return;
-  Handshake* handshake = Handshake::of(ssl);
-  if (handshake == nullptr || ++handshake->key_updates <= kMaxKeyUpdates) return;
-  handshake->problem = "too many key updates";
+  if (Attached* attached = Attached::of(ssl)) ++attached->key_updates;
 }
 
 class Factory final : public TransportFactory {
@@ -115,16 +111,20 @@ std::shared_ptr<const TransportFactory> factory_of(std::unique_ptr<const Context
   return std::make_shared<const Factory>(std::move(context));
 }
 
-int handshake_index() noexcept {
+int attached_index() noexcept {
   static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return index;
 }
 
-void Handshake::attach(SSL& ssl) { SSL_set_ex_data(&ssl, handshake_index(), this); }
+void Attached::attach(SSL& ssl) { SSL_set_ex_data(&ssl, attached_index(), this); }
+
+Attached* Attached::of(const SSL* ssl) noexcept {
+  return ssl == nullptr ? nullptr : static_cast<Attached*>(SSL_get_ex_data(ssl, attached_index()));
+}
 
 Handshake* Handshake::of(const SSL* ssl) noexcept {
-  return ssl == nullptr ? nullptr
-                        : static_cast<Handshake*>(SSL_get_ex_data(ssl, handshake_index()));
+  const Attached* attached = Attached::of(ssl);
+  return attached == nullptr ? nullptr : attached->handshake.get();
 }
 
 std::string alpn_wire(const std::vector<std::string>& protocols) {

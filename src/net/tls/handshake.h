@@ -12,7 +12,7 @@ namespace weir::net::tls {
 
 class SessionStore;
 
-/// Owner: its transport, for as long as the SSL object. Thread: the connection's.
+/// Owner: its transport, until the handshake is done, or as long as sessions may come. Thread: the connection's.
 struct Handshake {
   std::shared_ptr<const Stats> stats{};
   std::string verify_name{};   // the certificate must be for this name or address; empty: any
@@ -20,11 +20,18 @@ struct Handshake {
   std::string alpn{};          // of a server: its list in wire form; wins over the context's
   std::string problem{};       // why the other side's certificate is refused
   SessionStore* sessions = nullptr;
-  uint32_t key_updates = 0;
+
+  /// Null for an SSL object that no transport owns, and when it is no longer there.
+  static Handshake* of(const SSL* ssl) noexcept;
+};
+
+/// What the SSL object leads its callbacks to. Owner: its transport, for as long as that object.
+struct Attached {
+  std::unique_ptr<Handshake> handshake{};
+  uint32_t key_updates = 0;  // that the other side has asked for
 
   void attach(SSL& ssl);
-  /// Null for an SSL object that no transport owns.
-  static Handshake* of(const SSL* ssl) noexcept;
+  static Attached* of(const SSL* ssl) noexcept;
 };
 
 /// Up to TLS 1.2 OpenSSL does not tell that a resumed session has got a new ticket. Requires: the handshake is done.

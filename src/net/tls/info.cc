@@ -64,8 +64,10 @@ class Info final : public TlsInfo {
     const unsigned char* bytes = nullptr;
     unsigned size = 0;
     SSL_get0_alpn_selected(&ssl, &bytes, &size);
-    alpn_.assign(reinterpret_cast<const char*>(bytes), size);
-    if (const char* name = SSL_get_servername(&ssl, TLSEXT_NAMETYPE_host_name)) server_name_ = name;
+    const char* name = SSL_get_servername(&ssl, TLSEXT_NAMETYPE_host_name);
+    told_ = base::concat(std::string_view(reinterpret_cast<const char*>(bytes), size),
+                         name == nullptr ? "" : name);
+    alpn_size_ = static_cast<uint8_t>(size);
   }
 
   std::string_view text(TlsText what) const override;
@@ -91,10 +93,11 @@ class Info final : public TlsInfo {
   const char* version_;
   const char* cipher_;
   bool old_version_, server_, reused_, validated_;
+  uint8_t alpn_size_ = 0;
   X509Ptr peer_, local_;
   ChainPtr chain_;
   SessionPtr session_;
-  std::string alpn_, server_name_;
+  std::string told_;  // ALPN, then the server's name
   mutable std::unique_ptr<Asked> asked_;
 };
 
@@ -105,9 +108,9 @@ std::string_view Info::text(TlsText what) const {
     case TlsText::kCipher:
       return cipher_ == nullptr ? "" : cipher_;
     case TlsText::kAlpn:
-      return alpn_;
+      return std::string_view(told_).substr(0, alpn_size_);
     case TlsText::kServerName:
-      return server_name_;
+      return std::string_view(told_).substr(alpn_size_);
     default:
       break;
   }

@@ -24,6 +24,8 @@ constexpr size_t kLargestRecord = 16384;
 constexpr std::chrono::seconds kPause{1};
 // A head before its body shares the body's first record, so that it costs neither a record nor a system call of its own.
 constexpr size_t kSmallPiece = 1024;
+// More of them without data serve nobody but an attacker; a megabyte earns one more.
+constexpr uint64_t kMaxKeyUpdates = 32;
 constexpr uint64_t kDataPerKeyUpdate = 1u << 20;
 
 }  // namespace
@@ -31,12 +33,12 @@ constexpr uint64_t kDataPerKeyUpdate = 1u << 20;
 TlsTransport::TlsTransport(SslPtr ssl, Role role, std::unique_ptr<Handshake> handshake,
                            std::shared_ptr<const Context> context)
     : ssl_(std::move(ssl)),
-      handshake_(std::move(handshake)),
+      attached_{std::move(handshake)},
       context_(std::move(context)),
       failure_code_(Code::kTls) {
-  BIO* bio = socket_bio(io_).release();
+  BIO* bio = socket_bio().release();
   SSL_set_bio(ssl_.get(), bio, bio);
-  handshake_->attach(*ssl_);
+  attached_.attach(*ssl_);
   if (role == Role::kServer) {
     SSL_set_accept_state(ssl_.get());
   } else {
@@ -52,7 +54,7 @@ TlsTransport::~TlsTransport() {
 IoStatus TlsTransport::fail_with(Code code, std::string text) {
   failed_ = true;
   failure_code_ = code;
-  if (failure_.empty()) failure_ = std::move(text);
+  if (failure_ == nullptr) failure_ = std::make_unique<const std::string>(std::move(text));
   ERR_clear_error();
   read_wants_write_ = write_wants_read_ = false;
   return IoStatus::kError;
@@ -81,7 +83,16 @@ IoStatus TlsTransport::fail_from(int result, bool reading) {
     return fail_with(ready_ ? Code::kClosed : Code::kTls,
                      ready_ ? "the connection was cut without close_notify"
                             : "the connection was closed during the TLS handshake");
-  return fail_with(Code::kTls, failure_text(handshake_->problem));
+  return fail_with(Code::kTls, failure_text(problem()));
+}
+
+std::string_view TlsTransport::problem() const noexcept {
+  return attached_.handshake ? std::string_view(attached_.handshake->problem) : std::string_view();
+}
+
+void TlsTransport::use(int fd) noexcept {
+  io_.fd = fd;
+  use_socket(*ssl_, io_);
 }
 
 IoStatus TlsTransport::shake_hands() {
@@ -95,9 +106,9 @@ IoStatus TlsTransport::shake_hands() {
   }
   const IoStatus status = fail_from(result, true);
   if (status == IoStatus::kAgain) return status;
-  const Stats* stats = handshake_->stats.get();
+  const Stats* stats = attached_.handshake->stats.get();
   if (stats != nullptr) {
-    if (failure_.find("peer did not return a certificate") != std::string::npos)
+    if (failure().find("peer did not return a certificate") != std::string::npos)
       stats->fail_verify_no_cert.inc();
     if (failure_code_ == Code::kTls) stats->connection_error.inc();
   }
@@ -109,10 +120,12 @@ IoStatus TlsTransport::shake_hands() {
 void TlsTransport::shaken() {
   ready_ = true;
   read_wants_write_ = write_wants_read_ = false;
-  handshake_->problem.clear();  // of a certificate that was let in all the same
   info_ = make_info(*ssl_);
-  if (info_->session_reused()) remember_renewed(*ssl_, *handshake_);
-  const Stats* stats = handshake_->stats.get();
+  Handshake& handshake = *attached_.handshake;
+  handshake.problem.clear();  // of a certificate that was let in all the same
+  if (info_->session_reused()) remember_renewed(*ssl_, handshake);
+  const std::shared_ptr<const Stats> stats = handshake.stats;
+  if (handshake.sessions == nullptr) attached_.handshake.reset();
   if (stats == nullptr) return;
   stats->handshake.inc();
   if (info_->session_reused()) stats->session_reused.inc();
@@ -122,7 +135,7 @@ void TlsTransport::shaken() {
 }
 
 IoResult TlsTransport::read(int fd, Buffer& in, size_t max) {
-  io_.fd = fd;
+  use(fd);
   if (held_back_ != IoStatus::kOk) return {held_back_, 0};
   if (!ready_) return {shake_hands(), 0};
   if (failed_) return {IoStatus::kError, 0};
@@ -139,8 +152,8 @@ IoResult TlsTransport::read(int fd, Buffer& in, size_t max) {
     in.commit_scatter(result == 1 ? n : 0);
     total += n;
     received_ += n;
-    if (handshake_->key_updates > received_ / kDataPerKeyUpdate && !handshake_->problem.empty())
-      held_back_ = fail_with(Code::kTls, failure_text(handshake_->problem));
+    if (attached_.key_updates > std::max(kMaxKeyUpdates, received_ / kDataPerKeyUpdate))
+      held_back_ = fail_with(Code::kTls, failure_text("too many key updates"));
     else if (result != 1)
       held_back_ = fail_from(result, true);
     if (held_back_ == IoStatus::kOk) continue;
@@ -160,7 +173,7 @@ size_t TlsTransport::record_size() noexcept {
 }
 
 IoResult TlsTransport::write(int fd, Buffer& out) {
-  io_.fd = fd;
+  use(fd);
   if (!ready_) {
     const IoStatus status = shake_hands();
     if (status == IoStatus::kAgain) write_wants_read_ = !read_wants_write_;
@@ -203,7 +216,7 @@ IoResult TlsTransport::write(int fd, Buffer& out) {
 void TlsTransport::end_writing(int fd) noexcept {
   if (!ready_ || failed_ || ended_ || unfinished_ > 0) return;
   ended_ = true;
-  io_.fd = fd;
+  use(fd);
   io_.more = false;
   ERR_clear_error();
   static_cast<void>(SSL_shutdown(ssl_.get()));

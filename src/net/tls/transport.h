@@ -38,7 +38,9 @@ class TlsTransport final : public Transport {
   bool has_buffered() const noexcept override {
     return held_back_ != IoStatus::kOk || SSL_has_pending(ssl_.get()) == 1;
   }
-  std::string_view failure() const noexcept override { return failure_; }
+  std::string_view failure() const noexcept override {
+    return failure_ ? std::string_view(*failure_) : std::string_view();
+  }
   Code failure_code() const noexcept override { return failure_code_; }
   bool ready() const noexcept override { return ready_; }
   const TlsInfo* tls() const noexcept override { return info_.get(); }
@@ -47,15 +49,17 @@ class TlsTransport final : public Transport {
  private:
   IoStatus shake_hands();
   void shaken();
+  void use(int fd) noexcept;
+  std::string_view problem() const noexcept;
   IoStatus fail_from(int result, bool reading);
   IoStatus fail_with(Code code, std::string text);
   size_t record_size() noexcept;
 
   SslPtr ssl_;
-  std::unique_ptr<Handshake> handshake_;
+  Attached attached_;
   std::shared_ptr<const Context> context_;  // its verifier and keys are called back
   SocketIo io_;
-  std::string failure_;
+  std::unique_ptr<const std::string> failure_;  // null: none
   std::shared_ptr<const TlsInfo> info_;  // null until the handshake is done
   std::chrono::steady_clock::time_point last_write_{};
   size_t burst_ = 0;       // bytes sent since the last pause
