@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <vector>
+#include <weir/address_text.h>
 
 namespace weir {
 
@@ -61,34 +62,59 @@ class TlsInfo {
   virtual bool session_reused() const noexcept = 0;
 };
 
+/// What few connections have.
+struct ConnectionExtras {
+  std::vector<std::string> application_protocols;  // ALPN offered, or what http_inspector has found
+  std::string direct_remote_address;               // the socket's peer, if that is not the client
+  std::string transport_failure_reason;
+  std::string termination_details;
+  std::map<std::string, std::string, std::less<>>
+      filter_state;  // of the connection, shared by its streams
+  /// TLVs of the client's PROXY protocol header that upstreams may be told, as on the wire; below 64 KiB.
+  std::string proxy_tlvs;
+};
+
 /// Owner: the connection's session. Thread: its loop's. Listener filters fill it, network filters read it and may write filter
 /// state, streams point to it. Texts of addresses are "ip:port", "[ip]:port" or a path.
 struct ConnectionInfo {
   uint64_t id = 0;
   std::chrono::system_clock::time_point start_time{};
-  std::string remote_address;         // the client's: after a PROXY protocol header, what that says
-  std::string remote_ip;              // its IP alone; empty for Unix sockets
-  std::string direct_remote_address;  // the socket's peer
-  std::string local_address;  // after original_dst or a PROXY protocol header, what they say
+  std::string remote_address;  // the client's: after a PROXY protocol header, what that says
+  std::string local_address;   // after original_dst or a PROXY protocol header, what they say
   bool local_address_restored = false;
-  std::string requested_server_name;               // SNI, by the inspector or the handshake
-  std::vector<std::string> application_protocols;  // ALPN offered, or what http_inspector has found
-  std::string_view transport_protocol;             // "raw_buffer" or "tls"; empty: not detected
-  std::string_view listener_name;                  // these live as long as the connection
+  uint32_t flags = 0;                   // ResponseFlag bits
+  std::string requested_server_name;    // SNI, by the inspector or the handshake
+  std::string_view transport_protocol;  // "raw_buffer" or "tls"; empty: not detected
+  std::string_view listener_name;       // these live as long as the connection
   std::string_view filter_chain_name;
   const TlsInfo* tls = nullptr;  // null: no TLS, or the handshake has not ended
-  std::string transport_failure_reason;
-  std::string termination_details;
-  uint32_t flags = 0;  // ResponseFlag bits
   uint64_t bytes_received = 0;
   uint64_t bytes_sent = 0;
-  std::map<std::string, std::string, std::less<>>
-      filter_state;  // of the connection, shared by its streams
-  /// TLVs of the client's PROXY protocol header that upstreams may be told, as on the wire; below 64 KiB.
-  std::string proxy_tlvs;
-  /// For whoever must know that the connection has ended: a weak reference to this expires with it. Null until the first one
-  /// who wants to know makes it.
-  mutable std::shared_ptr<const void> presence;
+
+  /// The client's IP alone; empty for Unix sockets. Valid as long as remote_address.
+  std::string_view remote_ip() const noexcept { return ip_of(remote_address); }
+  const std::string& direct_remote_address() const noexcept {
+    const std::string& own = extras().direct_remote_address;
+    return own.empty() ? remote_address : own;
+  }
+  const ConnectionExtras& extras() const noexcept {
+    static const ConnectionExtras none;
+    return extras_ == nullptr ? none : *extras_;
+  }
+  /// To write them.
+  ConnectionExtras& own_extras() {
+    if (extras_ == nullptr) extras_ = std::make_unique<ConnectionExtras>();
+    return *extras_;
+  }
+  /// Expires when the connection has ended.
+  std::weak_ptr<const void> presence() const {
+    if (presence_ == nullptr) presence_ = std::make_shared<const char>();
+    return presence_;
+  }
+
+ private:
+  std::unique_ptr<ConnectionExtras> extras_;
+  mutable std::shared_ptr<const void> presence_;  // null until somebody wants to know
 };
 
 }  // namespace weir

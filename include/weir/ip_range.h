@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <weir/address_text.h>
 #include <weir/config_view.h>
 
 namespace weir {
@@ -25,10 +26,5 @@ class IpRange {
   unsigned length_ = 0;
   std::array<uint8_t, 16> prefix_{};
 };
-
-/// The IP of "ip:port" or "[ip]:port"; empty for a path.
-std::string_view ip_of(std::string_view address) noexcept;
-/// The port of it; 0 for a path.
-uint16_t port_of(std::string_view address) noexcept;
 
 }  // namespace weir

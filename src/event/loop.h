@@ -62,6 +62,25 @@ class Timer {
   bool linked_ = false;
 };
 
+/// A Timer for what is seldom awaited: it takes memory from the first arm() until release().
+class RareTimer {
+ public:
+  /// Requires: the same loop, callback and argument at every call.
+  void arm(Loop& loop, Timer::Callback callback, void* argument, std::chrono::milliseconds delay) {
+    if (timer_ == nullptr) timer_ = std::make_unique<Timer>(loop, callback, argument);
+    timer_->arm(delay);
+  }
+  void cancel() noexcept {
+    if (timer_ != nullptr) timer_->cancel();
+  }
+  bool armed() const noexcept { return timer_ != nullptr && timer_->armed(); }
+  /// Requires: not from inside its callback.
+  void release() noexcept { timer_.reset(); }
+
+ private:
+  std::unique_ptr<Timer> timer_;
+};
+
 /// Work to do once when the present stage of the loop's turn is over (its fd callbacks; its posted work and timers), without
 /// allocation. Intrusive; unlinks itself when destroyed. Used to handle what connections have read and to flush each
 /// touched one once.

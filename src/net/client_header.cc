@@ -11,9 +11,9 @@ bool has_type(const std::vector<ProxyTlv>& tlvs, uint8_t type) {
 
 std::vector<ProxyTlv> tlvs_for(const ProxyHeaderOptions& options, const ConnectionInfo& client) {
   std::vector<ProxyTlv> out = options.added;
-  if (options.pass_through.none() || client.proxy_tlvs.empty()) return out;
+  if (options.pass_through.none() || client.extras().proxy_tlvs.empty()) return out;
   std::vector<ProxyTlv> own;
-  read_tlvs(client.proxy_tlvs, own);
+  read_tlvs(client.extras().proxy_tlvs, own);
   for (ProxyTlv& tlv : own)
     if (options.pass_through[tlv.type] && !has_type(options.added, tlv.type))
       out.push_back(std::move(tlv));

@@ -134,7 +134,7 @@ void Connection::on_readable() {
 // A transport may hold bytes that no readiness event announces, and writing may have waited for what was read: it is asked
 // until it has nothing more.
 void Connection::read_transport() {
-  while (fd_ >= 0 && !closing_ && !error_due_ && wants_read()) {
+  while (fd_ >= 0 && !closing_ && !error_due() && wants_read()) {
     size_t asked = 0;
     const IoResult got = read_some(asked);
     if (got.status == IoStatus::kError) return fail_later(code_of(errno), errno, "read");
@@ -157,7 +157,7 @@ void Connection::read_transport() {
 bool Connection::finish_handshake() {
   if (!transport_->ready()) return false;
   handshaking_ = false;
-  timer_.cancel();
+  timer_.release();
   if (sink_ != nullptr) {
     if (side_ == Side::kUpstream) {
       sink_->on_connected();
@@ -210,7 +210,7 @@ void Connection::write(Buffer&& data) {
 }
 
 void Connection::written() {
-  if (fd_ < 0 || error_due_ || write_ended_) {
+  if (fd_ < 0 || error_due() || write_ended_) {
     out_.clear();
     return;
   }
@@ -257,7 +257,7 @@ void Connection::send_pending() {
   write_wait_ = false;
   if (filtered_ != nullptr) {
     filter_output();
-    if (fd_ < 0 || error_due_) return;
+    if (fd_ < 0 || error_due()) return;
   }
   while (!out_.empty()) {
     const IoResult result = write_some();
@@ -276,9 +276,9 @@ void Connection::send_pending() {
     drain_due_ |= closing_;
     if (transport_ != nullptr) transport_->end_writing(fd_);
     static_cast<void>(::shutdown(fd_, SHUT_WR));
-    if (closing_) timer_.arm(linger_);
+    if (closing_) arm_timer(linger_);
   } else if (closing_ && progress) {
-    timer_.arm(linger_ > milliseconds(0) ? linger_ : kFlushPatience);
+    arm_timer(linger_ > milliseconds(0) ? linger_ : kFlushPatience);
   }
   update_watch();
 }
@@ -310,9 +310,9 @@ void Connection::on_writable() {
   if (connecting_) return finish_connect();
   if (handshaking_ && !closing_) return read_transport();
   if (transport_ != nullptr && transport_->reading_needs_write()) on_readable();
-  if (fd_ < 0 || error_due_) return;
+  if (fd_ < 0 || error_due()) return;
   send_pending();
-  if (!error_due_) report_progress();
+  if (!error_due()) report_progress();
 }
 
 void Connection::half_close() {
@@ -332,7 +332,7 @@ void Connection::on_event(void* self, unsigned events) noexcept {
 void Connection::on_end_of_turn(void* self) noexcept {
   auto& c = *static_cast<Connection*>(self);
   if (c.fd_ < 0) return;
-  if (c.error_due_) return c.deliver_error();
+  if (c.error_due()) return c.deliver_error();
   if (c.connecting_) {
     if ((c.watch_.wanted() & FdWatch::kWrite) == 0) c.finish_connect();
     return;
@@ -344,7 +344,7 @@ void Connection::on_end_of_turn(void* self) noexcept {
     if (c.fd_ < 0 || c.end_of_turn_.scheduled()) return;
   }
   if (!c.write_wait_) c.send_pending();
-  if (c.error_due_) return;  // send_pending() has scheduled its report
+  if (c.error_due()) return;  // send_pending() has scheduled its report
   c.report_progress();
   if (std::exchange(c.read_due_, false) && c.fd_ >= 0) c.on_readable();
   if (std::exchange(c.offer_due_, false) && c.fd_ >= 0 && !c.closing_) c.deliver();

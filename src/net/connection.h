@@ -70,7 +70,7 @@ class Connection : public event::Deferrable {
   /// An accepted connection's handshake that takes longer is an error (kConnectTimeout); zero: no limit. The timeout of
   /// connect() covers an outgoing one's. Requires: after set_transport().
   void limit_handshake(std::chrono::milliseconds timeout) {
-    if (handshaking_ && timeout.count() > 0) timer_.arm(timeout);
+    if (handshaking_ && timeout.count() > 0) arm_timer(timeout);
   }
   /// Null without TLS, or before its handshake is done.
   const TlsInfo* tls() const noexcept {
@@ -118,7 +118,7 @@ class Connection : public event::Deferrable {
   bool write_blocked() const noexcept { return above_high_; }
 
   const Address& remote() const noexcept { return remote_; }
-  const Address& local();                       // asks the kernel once
+  Address local() const;                        // asks the kernel
   uint64_t id() const noexcept { return id_; }  // unique in the process
   event::Loop& loop() noexcept { return loop_; }
   int fd() const noexcept { return fd_; }
@@ -139,6 +139,10 @@ class Connection : public event::Deferrable {
   static void on_event(void* self, unsigned events) noexcept;
   static void on_end_of_turn(void* self) noexcept;
   static void on_timer(void* self) noexcept;
+  void arm_timer(std::chrono::milliseconds delay) {
+    timer_.arm(loop_, &Connection::on_timer, this, delay);
+  }
+  bool error_due() const noexcept { return pending_error_ != nullptr; }
   void on_readable();
   void on_writable();
   IoResult read_some(size_t& asked);
@@ -166,7 +170,6 @@ class Connection : public event::Deferrable {
   event::Loop& loop_;
   ConnectionSink* sink_ = nullptr;
   Address remote_;
-  Address local_;
   ConnectionOptions options_;
   uint64_t id_;
   int fd_;
@@ -174,7 +177,7 @@ class Connection : public event::Deferrable {
   Buffer out_;
   event::FdWatch watch_;
   event::EndOfTurn end_of_turn_;
-  event::Timer timer_;                    // connect or handshake timeout, then linger
+  event::RareTimer timer_;                // connect or handshake timeout, then linger
   std::unique_ptr<Transport> transport_;  // null: the socket itself
   std::unique_ptr<ConnectRace> race_;     // while it connects, if the host has more addresses
   struct Filtered {
@@ -208,8 +211,7 @@ class Connection : public event::Deferrable {
   bool write_ended_ = false;  // FIN sent
   bool read_due_ = false;  // a transport may hold bytes that were not read while reading was held
   Side side_ = Side::kDownstream;
-  Error pending_error_{};
-  bool error_due_ = false;
+  std::unique_ptr<const Error> pending_error_;  // null: none is due
 };
 
 }  // namespace weir::net

@@ -21,7 +21,7 @@ void Connection::deliver_filtered(ReadEnd end) {
     f.reading = true;
     f.filter.on_bytes_in(f.raw, end);
     f.reading = false;
-    if (fd_ < 0 || closing_ || error_due_ || !f.fresh) return;
+    if (fd_ < 0 || closing_ || error_due() || !f.fresh) return;
   }
   f.fresh = false;
   const ReadEnd passed = std::exchange(f.end_due, false) ? ReadEnd::kYes : ReadEnd::kNo;
@@ -60,7 +60,7 @@ void Connection::filter_output() {
 }
 
 void Connection::pass_out(Buffer&& data, WriteEnd end) {
-  if (fd_ < 0 || error_due_ || write_ended_) return data.clear();
+  if (fd_ < 0 || error_due() || write_ended_) return data.clear();
   Filtered& f = *filtered_;
   Buffer passed;
   out_.move_to(passed, f.seen);

@@ -48,7 +48,6 @@ Connection::Connection(event::Loop& loop, int fd, const Address& remote,
       fd_(fd),
       watch_(loop, &Connection::on_event, this),
       end_of_turn_(loop, &Connection::on_end_of_turn, this),
-      timer_(loop, &Connection::on_timer, this),
       read_size_(
           std::clamp(options.read_chunk, Buffer::kBlockSize, kMaxReadBlocks * Buffer::kBlockSize)) {
   watch_.attach(fd);
@@ -104,7 +103,7 @@ Result<std::unique_ptr<Connection>> Connection::connect(event::Loop& loop, const
     connection->end_of_turn_.schedule();  // established at once (Unix sockets): said by the loop
   } else if (error == EINPROGRESS) {
     connection->watch_.want(FdWatch::kWrite);
-    if (timeout > milliseconds(0)) connection->timer_.arm(timeout);
+    if (timeout > milliseconds(0)) connection->arm_timer(timeout);
     if (!rest.more.empty())
       connection->race_ = std::make_unique<ConnectRace>(*connection, loop, rest);
   } else {
@@ -127,7 +126,6 @@ void Connection::take_socket(int fd, const Address& remote, Taken state) {
   ::close(fd_);
   fd_ = fd;
   remote_ = remote;
-  local_ = {};
   watch_.attach(fd);
   apply_options();
   if (state == Taken::kConnected) return connected();
@@ -139,7 +137,7 @@ void Connection::connected() {
   connecting_ = false;
   // The timer goes on: it covers both.
   if (handshaking_) return read_transport();
-  timer_.cancel();
+  timer_.release();
   update_watch();
   if (sink_ != nullptr) sink_->on_connected();
   if (fd_ >= 0 && (!out_.empty() || half_close_due_ || closing_)) end_of_turn_.schedule();
@@ -150,15 +148,11 @@ void Connection::start() {
   update_watch();
 }
 
-const Address& Connection::local() {
-  if (local_.raw_size() == 0 && fd_ >= 0) {
-    sockaddr_storage storage{};
-    socklen_t size = sizeof storage;
-    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&storage), &size) == 0) {
-      local_ = Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), size);
-    }
-  }
-  return local_;
+Address Connection::local() const {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof storage;
+  if (fd_ < 0 || ::getsockname(fd_, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return {};
+  return Address::from_sockaddr(reinterpret_cast<sockaddr*>(&storage), size);
 }
 
 // --- ending ----------------------------------------------------------------------------------------------
@@ -167,7 +161,7 @@ void Connection::close_gracefully(milliseconds linger) {
   if (fd_ < 0 || closing_) return;
   closing_ = true;
   linger_ = linger;
-  if (connecting_ || handshaking_ || error_due_) {
+  if (connecting_ || handshaking_ || error_due()) {
     // There is nobody to linger for.
     linger_ = milliseconds(0);
     out_.clear();
@@ -176,7 +170,7 @@ void Connection::close_gracefully(milliseconds linger) {
   in_.clear();
   arrived_ = false;
   started_ = true;
-  timer_.arm(linger_ > milliseconds(0) ? linger_ : kFlushPatience);
+  arm_timer(linger_ > milliseconds(0) ? linger_ : kFlushPatience);
   end_of_turn_.schedule();
 }
 
@@ -187,16 +181,16 @@ void Connection::finish_closing() {
 }
 
 void Connection::cut(How how, Error error) {
-  if (fd_ < 0 || error_due_) return;
+  if (fd_ < 0 || error_due()) return;
   fail_later(error.code, 0, {});
-  pending_error_ = std::move(error);
+  pending_error_ = std::make_unique<const Error>(std::move(error));
   started_ = false;  // what still arrives is for nobody
   if (how == How::kReset) reset_at_close(fd_);
 }
 
 void Connection::close(How how) noexcept {
   if (fd_ < 0) return;
-  if (how == How::kFin && transport_ != nullptr && !connecting_ && !error_due_ && !write_ended_ &&
+  if (how == How::kFin && transport_ != nullptr && !connecting_ && !error_due() && !write_ended_ &&
       out_.empty())
     transport_->end_writing(fd_);
   if (how == How::kReset) reset_at_close(fd_);
@@ -206,12 +200,13 @@ void Connection::close(How how) noexcept {
   ::close(std::exchange(fd_, -1));
   in_.clear();
   out_.clear();
-  error_due_ = offer_due_ = arrived_ = half_close_due_ = connecting_ = write_wait_ = false;
+  pending_error_.reset();
+  offer_due_ = arrived_ = half_close_due_ = connecting_ = write_wait_ = false;
 }
 
 // Errors are kept until the loop can report them with nobody's call on the stack.
 void Connection::fail_later(Code code, int error, std::string_view what) {
-  if (error_due_) return;
+  if (error_due()) return;
   std::string detail;
   if (transport_ != nullptr && !transport_->failure().empty()) {
     code = transport_->failure_code();
@@ -219,8 +214,7 @@ void Connection::fail_later(Code code, int error, std::string_view what) {
   } else {
     detail = base::concat(what, ": ", std::strerror(error));
   }
-  pending_error_ = Error{code, side_, std::move(detail)};
-  error_due_ = true;
+  pending_error_ = std::make_unique<const Error>(Error{code, side_, std::move(detail)});
   write_wait_ = false;
   half_close_due_ = false;
   out_.clear();
@@ -241,15 +235,15 @@ void Connection::deliver_error() {
       deliver();
     }
   }
-  if (fd_ < 0) return;  // closed by its owner meanwhile
-  const Error error = std::move(pending_error_);
+  if (fd_ < 0) return;                  // closed by its owner meanwhile
+  const Error error = *pending_error_;  // close() must still see that it is due
   ConnectionSink* sink = sink_;
   close();
   if (sink != nullptr) sink->on_error(error);
 }
 
 bool Connection::still_alive() const noexcept {
-  if (fd_ < 0 || error_due_ || read_ended_ || !in_.empty()) return false;
+  if (fd_ < 0 || error_due() || read_ended_ || !in_.empty()) return false;
   char byte = 0;
   const ssize_t n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);

@@ -16,7 +16,7 @@ void Handshake::on_secured() {
 }
 
 void Handshake::on_error(const Error& error) {
-  accepted_.info.transport_failure_reason = error.detail;
+  accepted_.info.own_extras().transport_failure_reason = error.detail;
   WEIR_LOG(kConnection, kDebug, "handshake failed",
            {{"connection", accepted_.info.id},
             {"remote", accepted_.info.remote_address},

@@ -22,10 +22,7 @@ HttpSession::HttpSession(SessionDeps& deps, ListenerHost& host, ChainSlot& chain
                          AcceptedConnection&& accepted)
     : Session(deps, host, chain, std::move(accepted)),
       scope_(current()->connection_scope()),
-      idle_timer_(deps.loop, &on_idle_timer, this),
-      stream_idle_timer_(deps.loop, &on_stream_idle_timer, this),
-      head_timer_(deps.loop, &on_head_timer, this),
-      duration_timer_(deps.loop, &on_duration_timer, this) {
+      idle_timer_(deps.loop, &on_idle_timer, this) {
   const DownstreamStats& all = *scope_->stats;
   all.http.cx_total.inc();
   all.http.cx_active.inc();
@@ -39,7 +36,7 @@ void HttpSession::start() {
   if (scope_->codec_type == HttpCodec::kHttp2) make_codec(Protocol::kHttp2);
   if (born_draining()) start_drain();
   arm_idle();
-  if (scope_->max_duration.count() > 0) duration_timer_.arm(scope_->max_duration);
+  if (scope_->max_duration.count() > 0) arm_duration(scope_->max_duration);
   put_filters();
   connection_->start();
   WEIR_LOG(kConnection, kDebug, "connection accepted",
@@ -50,6 +47,10 @@ void HttpSession::start() {
 }
 
 bool HttpSession::choose_codec(Buffer& in, net::ReadEnd end) {
+  if (resting_) {
+    make_codec(Protocol::kHttp11);
+    return true;
+  }
   const TlsInfo* tls = connection_->tls();
   const std::string_view alpn = tls != nullptr ? tls->text(TlsText::kAlpn) : std::string_view();
   if (alpn == "h2") {
@@ -83,8 +84,10 @@ void HttpSession::make_codec(Protocol protocol) {
   } else {
     codec_ = http::h1::make_server_connection(scope_->codec, *this, connection_->out());
   }
-  (multiplexed_ ? stats.cx_http2_total : stats.cx_http1_total).inc();
-  (multiplexed_ ? stats.cx_http2_active : stats.cx_http1_active).inc();
+  if (!std::exchange(resting_, false)) {
+    (multiplexed_ ? stats.cx_http2_total : stats.cx_http1_total).inc();
+    (multiplexed_ ? stats.cx_http2_active : stats.cx_http1_active).inc();
+  }
   if (std::exchange(draining_, false)) start_drain();
 }
 
@@ -195,7 +198,8 @@ void HttpSession::update_head_timer() {
     return;
   }
   const Milliseconds timeout = current()->hcm().request_headers_timeout;
-  if (timeout.count() > 0 && !head_timer_.armed()) head_timer_.arm(timeout);
+  if (timeout.count() > 0 && !head_timer_.armed())
+    head_timer_.arm(deps_.loop, &on_head_timer, this, timeout);
 }
 
 // ---- back-pressure --------------------------------------------------------------------------------------------------------
@@ -257,13 +261,31 @@ void HttpSession::on_write_resumed() {
 // ---- timers ---------------------------------------------------------------------------------------------------------------
 
 void HttpSession::arm_idle() {
-  if (scope_->idle_timeout.count() > 0) idle_timer_.arm(scope_->idle_timeout);
+  const Milliseconds timeout = scope_->idle_timeout;
+  const bool shorter = timeout.count() > 0 && timeout <= kRestAfter;
+  idle_timer_.arm(shorter ? timeout : kRestAfter);
+  idle_for_rest_ = !shorter;
 }
 
-void HttpSession::set_stream_idle_timeout(Milliseconds timeout) noexcept {
+void HttpSession::arm_duration(Milliseconds delay) {
+  duration_timer_.arm(deps_.loop, &on_duration_timer, this, delay);
+}
+
+void HttpSession::rest() {
+  if (multiplexed_ || codec_ == nullptr || !codec_->idle() || codec_->must_close() ||
+      codec_holds_ || backlogged_ || output_held_ || !connection_->in().empty() ||
+      connection_->unsent() > 0)
+    return;
+  codec_.reset();
+  stream_idle_timer_.release();
+  head_timer_.release();
+  resting_ = true;
+}
+
+void HttpSession::set_stream_idle_timeout(Milliseconds timeout) {
   stream_idle_timeout_ = timeout;
   if (timeout.count() > 0)
-    stream_idle_timer_.arm(timeout);
+    note_activity();
   else
     stream_idle_timer_.cancel();
 }
@@ -272,6 +294,12 @@ void HttpSession::on_idle_timer(void* self) {
   auto& session = *static_cast<HttpSession*>(self);
   if (session.state_ != State::kOpen || session.stream_ != nullptr)
     return;  // armed again when the stream ends
+  if (std::exchange(session.idle_for_rest_, false)) {
+    session.rest();
+    if (session.scope_->idle_timeout.count() > 0)
+      session.idle_timer_.arm(session.scope_->idle_timeout - kRestAfter);
+    return;
+  }
   session.stats().cx_idle_timeout.inc();
   // A request that is on its way is still answered (RFC 9113 section 6.8).
   if (session.multiplexed_ && session.scope_->drain_timeout.count() > 0) {
@@ -293,7 +321,7 @@ void HttpSession::on_duration_timer(void* self) {
     session.start_drain();
     // A request that is on its way to an idle connection is still answered, with "connection: close".
     if (session.scope_->drain_timeout.count() > 0)
-      return session.duration_timer_.arm(session.scope_->drain_timeout);
+      return session.arm_duration(session.scope_->drain_timeout);
   }
   session.close_if_idle();
 }
@@ -336,7 +364,7 @@ void HttpSession::start_drain() {
   codec_->start_drain();
   if (!multiplexed_) return;
   if (!decoding_) connection_->written();
-  duration_timer_.arm(std::max(scope_->drain_timeout, Milliseconds(1)));
+  arm_duration(std::max(scope_->drain_timeout, Milliseconds(1)));
 }
 
 void HttpSession::close_if_idle() {
@@ -430,12 +458,14 @@ void HttpSession::finish(Ended ended, std::string_view why) {
   }
   drop_streams();
   if (keepalive_) keepalive_->stop();
-  for (event::Timer* timer : {&idle_timer_, &stream_idle_timer_, &head_timer_, &duration_timer_})
+  idle_timer_.cancel();
+  for (event::RareTimer* timer : {&stream_idle_timer_, &head_timer_, &duration_timer_})
     timer->cancel();
   const uint64_t length = age_ms();
   all.http.cx_destroy.inc();
   all.http.cx_active.dec();
-  if (codec_ != nullptr) (multiplexed_ ? all.http.cx_http2_active : all.http.cx_http1_active).dec();
+  if (codec_ != nullptr || resting_)
+    (multiplexed_ ? all.http.cx_http2_active : all.http.cx_http1_active).dec();
   all.http.cx_length_ms.record(length);
   WEIR_LOG(kConnection, kDebug, "connection closed",
            {{"connection", connection_->id()},

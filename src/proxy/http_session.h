@@ -22,6 +22,9 @@ class HttpSession final : public Session,
                           public net::ConnectionSink,
                           public http::ServerConnectionSink {
  public:
+  /// An idle HTTP/1 connection gives memory back after this pause; shorter ones cost nothing.
+  static constexpr Milliseconds kRestAfter{200};
+
   HttpSession(SessionDeps& deps, ListenerHost& host, ChainSlot& chain,
               AcceptedConnection&& accepted);
   ~HttpSession() override;
@@ -57,10 +60,11 @@ class HttpSession final : public Session,
     info_.bytes_sent += bytes;
   }
   /// Bytes went either way: the stream is not idle.
-  void note_activity() noexcept {
-    if (stream_idle_timeout_.count() > 0) stream_idle_timer_.arm(stream_idle_timeout_);
+  void note_activity() {
+    if (stream_idle_timeout_.count() > 0)
+      stream_idle_timer_.arm(deps_.loop, &on_stream_idle_timer, this, stream_idle_timeout_);
   }
-  void set_stream_idle_timeout(Milliseconds timeout) noexcept;
+  void set_stream_idle_timeout(Milliseconds timeout);
   /// Whether the connection ends with this response: max_requests_per_connection of HTTP/1.
   bool last_request() noexcept;
   bool multiplexed() const noexcept { return multiplexed_; }
@@ -88,6 +92,9 @@ class HttpSession final : public Session,
   void update_reading();
   void drop_streams();
   void arm_idle();
+  void arm_duration(Milliseconds delay);
+  /// Lets go of what the next request makes anew: most connections of an edge are idle.
+  void rest();
   void update_head_timer();
   /// Closes if the codec says so or nothing more can come.
   void maybe_close();
@@ -106,20 +113,22 @@ class HttpSession final : public Session,
   static void on_ping_unanswered(void* self);
 
   const std::shared_ptr<const ConnectionScope> scope_;
-  std::unique_ptr<http::ServerConnection> codec_;  // null before the first bytes
+  std::unique_ptr<http::ServerConnection> codec_;  // null before the first bytes, and at rest
   std::unique_ptr<HttpStream> stream_;             // the newest; it owns the next
   std::unique_ptr<http::KeepAlive<http::ServerConnection>>
       keepalive_;  // null: HTTP/1, or not wanted
   event::Timer idle_timer_;
-  event::Timer stream_idle_timer_;
-  event::Timer head_timer_;
-  event::Timer duration_timer_;
+  event::RareTimer stream_idle_timer_;
+  event::RareTimer head_timer_;
+  event::RareTimer duration_timer_;
   Milliseconds stream_idle_timeout_{0};
   const char* why_closed_ = nullptr;  // by us, for the log
   uint64_t requests_ = 0;
   size_t kept_bytes_ = 0;  // of the input, not yet decoded
   State state_ = State::kOpen;
   bool multiplexed_ = false;
+  bool resting_ = false;        // HTTP/1 between two requests, without codec
+  bool idle_for_rest_ = false;  // what idle_timer_ is armed for: rest(), or the idle timeout
   bool decoding_ = false;
   bool draining_ = false;
   bool drain_finished_ = false;  // HTTP/2: no further stream is taken

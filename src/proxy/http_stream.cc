@@ -56,7 +56,7 @@ void HttpStream::begin(HttpSession& session, http::ResponseWriter& writer,
   info.start = loop.now();
   info.connection = &session.info();
   info.downstream_remote_address = info.connection->remote_address;
-  info.downstream_direct_remote_address = info.connection->direct_remote_address;
+  info.downstream_direct_remote_address = info.connection->direct_remote_address();
   info.downstream_local_address = info.connection->local_address;
   info.listener_name = runtime_->listener().name;
   info.filter_chain_name = runtime_->chain().name;
@@ -122,7 +122,7 @@ void HttpStream::on_request_head(Protocol protocol, size_t wire_bytes, EndStream
   if (end == EndStream::kYes) request_ended();
   if (base::log_enabled(base::Component::kHttp, base::Level::kDebug)) [[unlikely]]
     log_begin();
-  const PeerFacts peer{session_->info().remote_ip, session_->info().remote_address,
+  const PeerFacts peer{session_->info().remote_ip(), session_->info().remote_address,
                        session_->info().tls};
   if (auto refusal = prepare_request(exchange_.request, info, *runtime_, peer, scratch_)) {
     begin_chain(0);

@@ -93,7 +93,7 @@ ChainSlot* ListenerHost::find_chain(const AcceptedSocket& socket) const {
   input.destination_port = socket.local.port();
   input.server_name = socket.info.requested_server_name;
   input.transport_protocol = socket.info.transport_protocol;
-  input.application_protocols = socket.info.application_protocols;
+  input.application_protocols = socket.info.extras().application_protocols;
   input.direct_source = net::ip_bytes(socket.direct);
   input.source = net::ip_bytes(socket.remote);
   input.source_port = socket.remote.port();
@@ -115,9 +115,8 @@ void ListenerHost::choose_chain(AcceptedSocket socket) {
   }
   if (info.transport_protocol.empty()) info.transport_protocol = "raw_buffer";
   info.remote_address = socket.remote.to_string();
-  if (!socket.remote.is_unix()) info.remote_ip = socket.remote.ip_text();
-  info.direct_remote_address =
-      socket.direct == socket.remote ? info.remote_address : socket.direct.to_string();
+  if (!(socket.direct == socket.remote))
+    info.own_extras().direct_remote_address = socket.direct.to_string();
   info.local_address =
       wildcard_ || info.local_address_restored ? socket.local.to_string() : local_text_;
   info.listener_name = name();
@@ -125,7 +124,7 @@ void ListenerHost::choose_chain(AcceptedSocket socket) {
   if (chain == nullptr) {
     stats().no_filter_chain_match.inc();
     info.flags |= 1u << static_cast<unsigned>(ResponseFlag::kNoRouteFound);
-    info.termination_details = "filter_chain_not_found";
+    info.own_extras().termination_details = "filter_chain_not_found";
     WEIR_LOG(kConnection, kDebug, "no filter chain matches",
              {{"remote", info.remote_address}, {"local", info.local_address}});
     return log_connection(info, deps_.loop.now());
@@ -145,12 +144,13 @@ void ListenerHost::refused(PendingConnection& pending) {
   remove(pending);
   ConnectionInfo& info = socket.info;
   info.remote_address = socket.remote.to_string();
-  info.direct_remote_address = socket.direct.to_string();
+  info.own_extras().direct_remote_address = socket.direct.to_string();
   info.local_address = socket.local.to_string();
   info.listener_name = name();
-  WEIR_LOG(
-      kConnection, kDebug, "connection refused",
-      {{"remote", info.remote_address}, {"listener", name()}, {"why", info.termination_details}});
+  WEIR_LOG(kConnection, kDebug, "connection refused",
+           {{"remote", info.remote_address},
+            {"listener", name()},
+            {"why", info.extras().termination_details}});
   log_connection(info, started);
   tell_if_empty();
 }
@@ -198,8 +198,8 @@ void ListenerHost::handshake_failed(Handshake& handshake, const Error& error) {
   const bool late = error.code == Code::kConnectTimeout;
   if (late) all.cx_transport_timeout.inc();
   ConnectionInfo& info = handshake.accepted_.info;
-  info.termination_details = late ? "transport_socket_timeout" : "transport_failure";
-  info.transport_failure_reason = error.detail;
+  info.own_extras().termination_details = late ? "transport_socket_timeout" : "transport_failure";
+  info.own_extras().transport_failure_reason = error.detail;
   log_connection(info, deps_.loop.now());
   forget(handshake);
 }
@@ -226,7 +226,7 @@ void ListenerHost::log_connection(const ConnectionInfo& info, MonotonicTime star
   stream.bytes_received = info.bytes_received;
   stream.bytes_sent = info.bytes_sent;
   stream.flags = info.flags;
-  stream.connection_termination_details = info.termination_details;
+  stream.connection_termination_details = info.extras().termination_details;
   stream::FormatContext context{stream};
   context.now = stream.end;
   write_log_lines(runtime_->logs(), context, deps_.access_log);

@@ -35,7 +35,7 @@ void PendingConnection::finish() noexcept {
 void PendingConnection::refuse(std::string_view why) {
   if (done_) return;
   finish();
-  socket_.info.termination_details = why;
+  socket_.info.own_extras().termination_details = why;
   host_.refused(*this);
 }
 

@@ -30,7 +30,7 @@ void describe_connection(StreamInfo& info, const ConnectionInfo& connection, Mon
   info.start = start;
   info.connection = &connection;
   info.downstream_remote_address = connection.remote_address;
-  info.downstream_direct_remote_address = connection.direct_remote_address;
+  info.downstream_direct_remote_address = connection.direct_remote_address();
   info.downstream_local_address = connection.local_address;
   info.listener_name = connection.listener_name;
   info.filter_chain_name = connection.filter_chain_name;

@@ -60,7 +60,8 @@ void TcpSession::abort() {
   if (!chain_driver_.alive()) return;
   connection_->close(net::Connection::How::kReset);
   chain_driver_.finish(CloseEvent::kLocal);
-  if (info_.termination_details.empty()) info_.termination_details = "cut at the end of a drain";
+  if (info_.extras().termination_details.empty())
+    info_.own_extras().termination_details = "cut at the end of a drain";
   on_chain_done(CloseEvent::kLocal);
 }
 
@@ -71,7 +72,7 @@ void TcpSession::log_connection(stream::ConnectionLog when) {
   stream_info_.bytes_received = info_.bytes_received;
   stream_info_.bytes_sent = info_.bytes_sent;
   stream_info_.flags |= info_.flags;
-  stream_info_.connection_termination_details = info_.termination_details;
+  stream_info_.connection_termination_details = info_.extras().termination_details;
   stream::FormatContext context{stream_info_};
   context.now = now;
   context.log_type = log_type(when);
@@ -84,7 +85,7 @@ void TcpSession::on_chain_done(CloseEvent by) {
            {{"connection", connection_->id()},
             {"remote", info_.remote_address},
             {"by", by == CloseEvent::kLocal ? "weir" : "client"},
-            {"why", info_.termination_details},
+            {"why", info_.extras().termination_details},
             {"received", info_.bytes_received},
             {"sent", info_.bytes_sent},
             {"duration_ms", age_ms()}});

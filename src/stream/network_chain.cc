@@ -161,7 +161,8 @@ void NetworkChain::close(CloseHow how, std::string_view details) {
   if (!open() || close_due_) return;
   close_due_ = true;
   close_how_ = how;
-  if (deps_.info.termination_details.empty()) deps_.info.termination_details = details;
+  if (deps_.info.extras().termination_details.empty())
+    deps_.info.own_extras().termination_details = details;
   schedule();
 }
 
@@ -178,7 +179,7 @@ void NetworkChain::close_now() {
     }
     return connection.cut(
         close_how_ == CloseHow::kReset ? net::Connection::How::kReset : net::Connection::How::kFin,
-        Error{Code::kClosed, Side::kLocal, deps_.info.termination_details});
+        Error{Code::kClosed, Side::kLocal, deps_.info.extras().termination_details});
   }
   if (close_how_ == CloseHow::kFlush) {
     tell_closed(CloseEvent::kLocal);
@@ -208,8 +209,8 @@ void NetworkChain::on_error(const Error& error) {
   if (state_ == State::kOpen) {
     if (error.code == Code::kReset)
       deps_.info.flags |= 1u << static_cast<unsigned>(ResponseFlag::kDownstreamRemoteReset);
-    if (!error.detail.empty() && deps_.info.termination_details.empty())
-      deps_.info.termination_details = error.detail;
+    if (!error.detail.empty() && deps_.info.extras().termination_details.empty())
+      deps_.info.own_extras().termination_details = error.detail;
   }
   finish(by);
   owner_->on_chain_done(by);

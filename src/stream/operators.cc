@@ -306,7 +306,7 @@ ValueKind append_fact(const Operator& item, const FormatContext& context, std::s
     case Op::kDownstreamTransportFailure:
       return info.connection == nullptr
                  ? ValueKind::kAbsent
-                 : text_or_absent(info.connection->transport_failure_reason, out);
+                 : text_or_absent(info.connection->extras().transport_failure_reason, out);
     case Op::kRequestedServerName:
       return info.connection == nullptr
                  ? ValueKind::kAbsent
@@ -319,8 +319,8 @@ ValueKind append_fact(const Operator& item, const FormatContext& context, std::s
       if (const std::string* value = info.filter_state(item.text))
         return text_or_absent(*value, out);
       if (info.connection == nullptr) return ValueKind::kAbsent;
-      const auto found = info.connection->filter_state.find(item.text);
-      if (found == info.connection->filter_state.end()) return ValueKind::kAbsent;
+      const auto found = info.connection->extras().filter_state.find(item.text);
+      if (found == info.connection->extras().filter_state.end()) return ValueKind::kAbsent;
       return text_or_absent(found->second, out);
     }
     default:

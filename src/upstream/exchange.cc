@@ -86,10 +86,9 @@ bool Exchange::choose_named_pool() {
   if (options.proxy_header && client_ != nullptr) {
     header = net::client_header(*options.proxy_header, client_);
     if (header.names_client) {
-      if (client_->presence == nullptr) client_->presence = std::make_shared<const char>();
       use.header = header.bytes;
       use.header_incomplete = header.incomplete;
-      use.client = client_->presence;
+      use.client = client_->presence();
     }
   }
   if (host.empty() && use.header.empty()) return true;

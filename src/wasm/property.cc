@@ -204,7 +204,7 @@ Status read_connection(const StreamInfo& info, std::string_view name, std::strin
   if (connection == nullptr) return Status::kNotFound;
   if (name == "requested_server_name") return put_some(out, connection->requested_server_name);
   if (name == "transport_failure_reason")
-    return put_some(out, connection->transport_failure_reason);
+    return put_some(out, connection->extras().transport_failure_reason);
   return read_tls(tls, name, out);
 }
 
@@ -223,14 +223,14 @@ Status read_filter_state(const StreamInfo& info, const PropertyPath& path, std::
     const std::string* value = info.filter_state(path.whole().substr(path.at(0).size() + 1));
     if (value != nullptr) return put_text(out, *value);
     if (info.connection == nullptr) return Status::kNotFound;
-    const auto& shared = info.connection->filter_state;
+    const auto& shared = info.connection->extras().filter_state;
     const auto found = shared.find(path.whole().substr(path.at(0).size() + 1));
     return found != shared.end() ? put_text(out, found->second) : Status::kNotFound;
   }
   PairViews pairs;
   if (all != nullptr) pairs.assign(all->begin(), all->end());
   if (info.connection != nullptr)
-    for (const auto& [key, value] : info.connection->filter_state)
+    for (const auto& [key, value] : info.connection->extras().filter_state)
       if (all == nullptr || !all->contains(key)) pairs.emplace_back(key, value);
   return put_text(out, encode_pairs(pairs));
 }

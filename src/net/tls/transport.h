@@ -60,7 +60,7 @@ class TlsTransport final : public Transport {
   std::shared_ptr<const Context> context_;  // its verifier and keys are called back
   SocketIo io_;
   std::unique_ptr<const std::string> failure_;  // null: none
-  std::shared_ptr<const TlsInfo> info_;  // null until the handshake is done
+  std::shared_ptr<const TlsInfo> info_;         // null until the handshake is done
   std::chrono::steady_clock::time_point last_write_{};
   size_t burst_ = 0;       // bytes sent since the last pause
   size_t unfinished_ = 0;  // bytes of a record that the socket has not taken wholly

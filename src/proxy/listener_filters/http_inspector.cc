@@ -48,7 +48,7 @@ InspectVerdict HttpInspector::inspect(Inspection& at) const {
     if (at.bytes.size() < max_bytes()) return InspectVerdict::kMore;
     found = Found::kNone;
   }
-  auto& protocols = at.info.application_protocols;
+  auto& protocols = at.info.own_extras().application_protocols;
   switch (found) {
     case Found::kHttp10:
       http10_.inc();

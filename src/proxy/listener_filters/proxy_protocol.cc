@@ -75,10 +75,10 @@ InspectVerdict ProxyProtocol::take(Inspection& at, net::ProxyHeader& header) con
   }
   for (const net::ProxyTlv& tlv : header.tlvs)
     if (options_.pass_through[tlv.type] && tlv.type != kChecksum)
-      net::append_tlv(at.info.proxy_tlvs, tlv);
+      net::append_tlv(at.info.own_extras().proxy_tlvs, tlv);
   for (const net::ProxyTlv& tlv : header.tlvs)
     for (const auto& rule : options_.rules)
-      if (rule.type == tlv.type) at.info.filter_state[rule.state_key] = tlv.value;
+      if (rule.type == tlv.type) at.info.own_extras().filter_state[rule.state_key] = tlv.value;
   return InspectVerdict::kDone;
 }
 

@@ -47,7 +47,7 @@ InspectVerdict TlsInspector::inspect(Inspection& at) const {
   (hello.protocols.empty() ? alpn_not_found_ : alpn_found_).inc();
   at.info.transport_protocol = "tls";
   at.info.requested_server_name = std::move(hello.server_name);
-  at.info.application_protocols = std::move(hello.protocols);
+  at.info.own_extras().application_protocols = std::move(hello.protocols);
   return InspectVerdict::kDone;
 }
 

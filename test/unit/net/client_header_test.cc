@@ -56,10 +56,10 @@ TEST(ClientHeader, ClientAndServerMayDifferInFamily) {
 
 TEST(ClientHeader, TlvsAreAddedAndPassedThrough) {
   ConnectionInfo info = client();
-  append_tlv(info.proxy_tlvs, {0xea, "own"});
-  append_tlv(info.proxy_tlvs, {0xe1, "again"});
-  append_tlv(info.proxy_tlvs, {0xe1, std::string("\0b", 2)});
-  append_tlv(info.proxy_tlvs, {0x05, "id"});
+  append_tlv(info.own_extras().proxy_tlvs, {0xea, "own"});
+  append_tlv(info.own_extras().proxy_tlvs, {0xe1, "again"});
+  append_tlv(info.own_extras().proxy_tlvs, {0xe1, std::string("\0b", 2)});
+  append_tlv(info.own_extras().proxy_tlvs, {0x05, "id"});
   ProxyHeaderOptions options = version2();
   EXPECT_TRUE(parsed(client_header(options, &info)).tlvs.empty());
   options.added = {{0xea, "configured"}};
@@ -72,10 +72,10 @@ TEST(ClientHeader, TlvsAreAddedAndPassedThrough) {
 }
 
 TEST(ClientHeader, TlvsThatDoNotFitAreLeftOut) {
-  for (const ConnectionInfo& to : {client(), client("[2001:db8::1]:7", "[2001:db8::2]:443")}) {
-    ConnectionInfo info = to;
-    const size_t addresses = info.remote_address[0] == '[' ? 36 : 12;
-    append_tlv(info.proxy_tlvs, {0xe0, std::string(65535 - addresses - 6 - 1, 'x')});
+  for (const bool six : {false, true}) {
+    ConnectionInfo info = six ? client("[2001:db8::1]:7", "[2001:db8::2]:443") : client();
+    const size_t addresses = six ? 36 : 12;
+    append_tlv(info.own_extras().proxy_tlvs, {0xe0, std::string(65535 - addresses - 6 - 1, 'x')});
     ProxyHeaderOptions options = version2();
     options.pass_through.set();
     options.added = {{0xe1, "1"}};

@@ -350,6 +350,49 @@ TEST_F(SessionTest, IdleConnectionIsClosed) {
   EXPECT_EQ(count("downstream_cx_idle_timeout"), 1u);
 }
 
+TEST_F(SessionTest, ConnectionAtRestServesOn) {
+  Client client = connect();
+  const auto rest = [this] {
+    const MonotonicTime due = loop.now() + HttpSession::kRestAfter + 3 * event::Loop::kTick;
+    return wait([this, due] { return loop.now() >= due; });
+  };
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(has(exchange(client, kGet), "200 OK"));
+    ASSERT_TRUE(rest());
+    EXPECT_FALSE(client.closed);
+    EXPECT_EQ(gauge("downstream_cx_http1_active"), 1);
+  }
+  EXPECT_EQ(count("downstream_cx_http1_total"), 1u);
+  // It remembers what it has seen: an empty line in two pieces, that it speaks HTTP/1, and that it is to end.
+  send(client, "\r");
+  ASSERT_TRUE(rest());
+  EXPECT_TRUE(has(exchange(client, "\n" + std::string(kGet)), "200 OK"));
+  ASSERT_TRUE(rest());
+  host->start_drain();
+  EXPECT_TRUE(has(exchange(client, kGet), "connection: close\r\n"));
+  EXPECT_TRUE(client.closed);
+  hang_up(client);
+  EXPECT_TRUE(wait([&] { return host->session_count() == 0; }));
+  EXPECT_EQ(gauge("downstream_cx_http1_active"), 0);
+}
+
+TEST_F(SessionTest, ConnectionAtRestIsNoHttp2Connection) {
+  Client client = connect();
+  EXPECT_TRUE(has(exchange(client, kGet), "200 OK"));
+  const MonotonicTime due = loop.now() + HttpSession::kRestAfter + 3 * event::Loop::kTick;
+  ASSERT_TRUE(wait([&] { return loop.now() >= due; }));
+  send(client, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  EXPECT_TRUE(wait([&] { return has(receive(client), "HTTP/1.1 400 "); })) << client.in;
+}
+
+TEST_F(SessionTest, IdleTimeoutGoesOnAtRest) {
+  options.idle_timeout = HttpSession::kRestAfter + Milliseconds(40);
+  Client client = connect();
+  EXPECT_TRUE(has(exchange(client, kGet), "200 OK"));
+  EXPECT_TRUE(wait([&] { return receive(client), client.closed; }));
+  EXPECT_EQ(count("downstream_cx_idle_timeout"), 1u);
+}
+
 TEST_F(SessionTest, LongConnectionEndsWithItsRequest) {
   options.max_connection_duration = Milliseconds(20);
   origin.on_request = nullptr;

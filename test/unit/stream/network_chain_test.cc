@@ -199,7 +199,7 @@ TEST_F(NetworkChainTest, FilterClosesAfterWhatItWrote) {
   EXPECT_EQ(log_, (Log{"a:new", "a:close local", "end:close local"}));
   ::close(std::exchange(peer_, -1));
   ASSERT_TRUE(run_until([this] { return done_.size() == 1; }));
-  EXPECT_EQ(info_.termination_details, "denied");
+  EXPECT_EQ(info_.extras().termination_details, "denied");
 }
 
 TEST_F(NetworkChainTest, CloseDuringACallbackHappensAfterIt) {

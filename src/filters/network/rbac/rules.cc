@@ -190,14 +190,14 @@ bool Rule::matches(const ConnectionInfo& connection) const {
     case Kind::kServerName:
       return text.matches(connection.requested_server_name);
     case Kind::kRemoteIp:
-      return range.contains(connection.remote_ip);
+      return range.contains(connection.remote_ip());
     case Kind::kDirectRemoteIp:
-      return range.contains(ip_of(connection.direct_remote_address));
+      return range.contains(ip_of(connection.direct_remote_address()));
     case Kind::kAuthenticated:
       return matches_certificate(*this, connection);
     case Kind::kFilterState: {
-      const auto found = connection.filter_state.find(key);
-      return found != connection.filter_state.end() && text.matches(found->second);
+      const auto found = connection.extras().filter_state.find(key);
+      return found != connection.extras().filter_state.end() && text.matches(found->second);
     }
   }
   return false;

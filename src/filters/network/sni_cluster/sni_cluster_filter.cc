@@ -9,7 +9,7 @@ class SniCluster final : public NetworkFilter {
   NetworkFlow on_new_connection() override {
     ConnectionInfo& info = callbacks_->connection_info();
     if (!info.requested_server_name.empty())
-      info.filter_state["envoy.tcp_proxy.cluster"] = info.requested_server_name;
+      info.own_extras().filter_state["envoy.tcp_proxy.cluster"] = info.requested_server_name;
     return NetworkFlow::kContinue;
   }
 };

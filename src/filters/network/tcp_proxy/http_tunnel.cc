@@ -118,7 +118,7 @@ void HttpTunnel::keep(std::string_view key, const HeaderMap& fields) {
     if (first == &entry) json.key(entry.name).text(fields.joined(entry.name));
   }
   json.end_object();
-  connection_.filter_state.insert_or_assign(std::string(key), std::move(text));
+  connection_.own_extras().filter_state.insert_or_assign(std::string(key), std::move(text));
 }
 
 }  // namespace weir::filters::tcp_proxy

@@ -94,7 +94,7 @@ class TcpProxy final : public stream::NetworkTerminalFilter, private upstream::T
 
 NetworkFlow TcpProxy::on_new_connection() {
   settings_.stats.cx_total.inc();
-  const auto& chosen = callbacks_->connection_info().filter_state;
+  const auto& chosen = callbacks_->connection_info().extras().filter_state;
   const auto found = chosen.find(kTcpProxyClusterKey);
   cluster_name_ = found != chosen.end() ? found->second : settings_.choose_cluster();
   driver_->stream_info().upstream_cluster = cluster_name_;
@@ -118,10 +118,10 @@ std::optional<uint64_t> TcpProxy::hash() const {
   const ConnectionInfo& info = callbacks_->connection_info();
   const std::string& key = settings_.hash_policy.front().filter_state_key;
   if (key.empty())
-    return std::hash<std::string_view>{}(info.remote_ip.empty() ? info.remote_address
-                                                                : info.remote_ip);
-  const auto found = info.filter_state.find(key);
-  if (found == info.filter_state.end()) return std::nullopt;
+    return std::hash<std::string_view>{}(info.remote_ip().empty() ? info.remote_address
+                                                                  : info.remote_ip());
+  const auto found = info.extras().filter_state.find(key);
+  if (found == info.extras().filter_state.end()) return std::nullopt;
   return std::hash<std::string_view>{}(found->second);
 }
 

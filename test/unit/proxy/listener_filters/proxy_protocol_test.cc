@@ -37,26 +37,26 @@ TEST_F(ProxyProtocolTest, TlvsBecomeState) {
   EXPECT_EQ(remote, ip("10.1.1.1", 7));
   EXPECT_EQ(local, ip("10.0.0.1", 443));
   EXPECT_TRUE(info.local_address_restored);
-  EXPECT_EQ(info.filter_state.size(), 1u);
-  EXPECT_EQ(info.filter_state["space.tenant"], "blue");
+  EXPECT_EQ(info.own_extras().filter_state.size(), 1u);
+  EXPECT_EQ(info.own_extras().filter_state["space.tenant"], "blue");
 }
 
 TEST_F(ProxyProtocolTest, TlvsAreKeptForUpstreams) {
   const auto header = net::proxy_header_v2(ip("10.1.1.1", 7), ip("10.0.0.1", 443),
                                            {{0xea, "blue"}, {0x03, "sum"}, {0x05, "id"}});
   EXPECT_EQ(inspect({}, header), InspectVerdict::kDone);
-  EXPECT_EQ(info.proxy_tlvs, "");
+  EXPECT_EQ(info.extras().proxy_tlvs, "");
   ProxyProtocolOptions options;
   options.pass_through.set(0x05);
   EXPECT_EQ(inspect(options, header), InspectVerdict::kDone);
-  EXPECT_EQ(info.proxy_tlvs, std::string("\x05\0\x02id", 5));
+  EXPECT_EQ(info.extras().proxy_tlvs, std::string("\x05\0\x02id", 5));
   info = {};
   // A checksum is of its own header alone.
   options.pass_through.set();
   EXPECT_EQ(inspect(options, header), InspectVerdict::kDone);
-  EXPECT_EQ(info.proxy_tlvs, std::string("\xea\0\x04"
-                                         "blue\x05\0\x02id",
-                                         12));
+  EXPECT_EQ(info.extras().proxy_tlvs, std::string("\xea\0\x04"
+                                                  "blue\x05\0\x02id",
+                                                  12));
 }
 
 TEST_F(ProxyProtocolTest, TheSocketsOwnDestinationIsNotRestored) {
