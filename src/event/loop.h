@@ -56,7 +56,7 @@ class Timer {
   Timer* next_ = nullptr;  // links of the wheel slot
   Timer* prev_ = nullptr;
   uint64_t deadline_ = 0;   // tick number
-  uint64_t slot_tick_ = 0;  // tick under which it hangs in the wheel
+  uint32_t slot_tick_ = 0;  // low bits of the tick under which it hangs in the wheel
   uint16_t slot_ = 0;       // the slot it hangs in
   bool armed_ = false;
   bool linked_ = false;

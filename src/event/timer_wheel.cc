@@ -11,7 +11,9 @@ void TimerWheel::arm(Timer& timer, uint64_t deadline) noexcept {
   timer.deadline_ = std::max(deadline, tick_ + 1);
   timer.armed_ = true;
   if (timer.linked_) {
-    if (timer.deadline_ >= timer.slot_tick_) return;
+    // What is linked is due within the span of the wheel.
+    const uint32_t due_in = timer.slot_tick_ - static_cast<uint32_t>(tick_);
+    if (timer.deadline_ - tick_ >= due_in) return;
     unlink(timer);
   }
   link(timer);
@@ -25,7 +27,7 @@ void TimerWheel::link(Timer& timer) noexcept {
   while (level + 1 < kLevels && distance >= 1ull << kShift[level + 1]) ++level;
   const unsigned slot =
       kFirst[level] + static_cast<unsigned>((tick >> kShift[level]) & ((1u << kBits[level]) - 1));
-  timer.slot_tick_ = tick;
+  timer.slot_tick_ = static_cast<uint32_t>(tick);
   timer.slot_ = static_cast<uint16_t>(slot);
   timer.prev_ = nullptr;
   timer.next_ = slots_[slot];

@@ -100,14 +100,14 @@ void HttpSession::on_data(Buffer& in, net::ReadEnd end) {
     info_.bytes_received += in.size() - kept_bytes_;
   }
   if (codec_ == nullptr && !in.empty() && !choose_codec(in, end)) {
-    kept_bytes_ = in.size();
+    kept_bytes_ = static_cast<uint32_t>(in.size());
     return update_head_timer();
   }
   if (multiplexed_) return on_frames(in, end);
   backlogged_ = false;
   if (!in.empty()) decode(in);
   update_reading();
-  kept_bytes_ = in.size();
+  kept_bytes_ = static_cast<uint32_t>(in.size());
   if (state_ != State::kOpen) return;
   if (end == net::ReadEnd::kYes) remote_closed_ = true;
   // Each direction of a tunnel ends by itself.
@@ -283,7 +283,10 @@ void HttpSession::rest() {
 }
 
 void HttpSession::set_stream_idle_timeout(Milliseconds timeout) {
-  stream_idle_timeout_ = timeout;
+  // A month is as good as for ever.
+  constexpr Milliseconds kLongest(INT32_MAX);
+  stream_idle_timeout_ = std::chrono::duration<int32_t, std::milli>(
+      static_cast<int32_t>(std::min(timeout, kLongest).count()));
   if (timeout.count() > 0)
     note_activity();
   else

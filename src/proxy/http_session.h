@@ -121,10 +121,10 @@ class HttpSession final : public Session,
   event::RareTimer stream_idle_timer_;
   event::RareTimer head_timer_;
   event::RareTimer duration_timer_;
-  Milliseconds stream_idle_timeout_{0};
   const char* why_closed_ = nullptr;  // by us, for the log
   uint64_t requests_ = 0;
-  size_t kept_bytes_ = 0;  // of the input, not yet decoded
+  std::chrono::duration<int32_t, std::milli> stream_idle_timeout_{0};
+  uint32_t kept_bytes_ = 0;  // of the input, not yet decoded
   State state_ = State::kOpen;
   bool multiplexed_ = false;
   bool resting_ = false;        // HTTP/1 between two requests, without codec

@@ -15,7 +15,7 @@ void HttpSession::on_frames(Buffer& in, net::ReadEnd end) {
   const bool nothing = in.empty() && !codec_->must_close() && !codec_->undelivered();
   const Result<void> decoded = nothing ? Result<void>() : codec_->decode(in);
   decoding_ = false;
-  kept_bytes_ = in.size();
+  kept_bytes_ = static_cast<uint32_t>(in.size());
   if (connection_->unsent() > before) count_sent(connection_->unsent() - before);
   if (connection_->unsent() > 0) connection_->written();
   if (state_ != State::kOpen) return;

@@ -16,10 +16,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// The first bytes of an answer go out in records of three segments: the first flight of a connection (RFC 6928: ten segments)
-// can be read as it arrives. Afterwards 16 KiB are the cheapest.
-constexpr size_t kFirstRecord = 4200;
-constexpr size_t kFirstFlight = 3 * kFirstRecord;
 constexpr size_t kLargestRecord = 16384;
 constexpr std::chrono::seconds kPause{1};
 // A head before its body shares the body's first record, so that it costs neither a record nor a system call of its own.
@@ -200,7 +196,7 @@ IoResult TlsTransport::write(int fd, Buffer& out) {
     const int result = SSL_write_ex(ssl_.get(), piece.data(), piece.size(), &n);
     if (result != 1) {
       const IoStatus status = fail_from(result, false);
-      unfinished_ = piece.size();
+      unfinished_ = static_cast<uint32_t>(piece.size());
       return {status == IoStatus::kEnd ? fail_with(Code::kReset, "write: the connection is closed")
                                        : status,
               total};
@@ -208,7 +204,7 @@ IoResult TlsTransport::write(int fd, Buffer& out) {
     unfinished_ = 0;
     out.drain(n);
     total += n;
-    burst_ += n;
+    burst_ = static_cast<uint32_t>(std::min<size_t>(burst_ + n, kFirstFlight));
   }
   return {IoStatus::kOk, total};
 }

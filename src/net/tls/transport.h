@@ -53,6 +53,10 @@ class TlsTransport final : public Transport {
   std::string_view problem() const noexcept;
   IoStatus fail_from(int result, bool reading);
   IoStatus fail_with(Code code, std::string text);
+  /// The first bytes of an answer go out in records of three segments: the first flight of a connection (RFC 6928: ten segments)
+  /// can be read as it arrives. Afterwards the largest ones are the cheapest.
+  static constexpr uint32_t kFirstRecord = 4200;
+  static constexpr uint32_t kFirstFlight = 3 * kFirstRecord;
   size_t record_size() noexcept;
 
   SslPtr ssl_;
@@ -62,8 +66,8 @@ class TlsTransport final : public Transport {
   std::unique_ptr<const std::string> failure_;  // null: none
   std::shared_ptr<const TlsInfo> info_;         // null until the handshake is done
   std::chrono::steady_clock::time_point last_write_{};
-  size_t burst_ = 0;       // bytes sent since the last pause
-  size_t unfinished_ = 0;  // bytes of a record that the socket has not taken wholly
+  uint32_t burst_ = 0;       // bytes sent since the last pause, at most kFirstFlight
+  uint32_t unfinished_ = 0;  // bytes of a record that the socket has not taken wholly
   uint64_t received_ = 0;
   Code failure_code_;
   IoStatus held_back_ = IoStatus::kOk;  // told by the next read, after the bytes before it
