@@ -28,7 +28,7 @@ TITLES = {
 # Which proxies have no such protocol.
 LACKING = {"h2_both": ["pump", "nginx"], "tls_idle": ["pump"], "tls_full": ["pump"], "tls_resumed": ["pump"], "tls_requests": ["pump"], "tls_1m": ["pump"],
            "h2_h1": ["pump"]}
-IDLE_CONNECTIONS = int(os.environ.get("WEIR_BENCH_IDLE", "10000"))
+IDLE_CONNECTIONS = int(os.environ.get("WEIR_BENCH_IDLE", "9800"))
 STREAMS, CLIENTS = 32, 4
 NGINX_STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so"
 
