@@ -126,6 +126,8 @@ class ServerConnection {
   virtual void start_drain() = 0;
   /// No exchange is begun any more; those under way end in peace (HTTP/2: the second GOAWAY).
   virtual void finish_drain() {}
+  /// Writes what writers have left for later (h2::Output).
+  virtual void flush() {}
   /// Sends a PING; false if the protocol has none. `pongs()` counts the answers.
   virtual bool ping() { return false; }
   virtual uint64_t pongs() const noexcept { return 0; }
@@ -202,6 +204,7 @@ class ClientConnection {
   virtual void on_write_blocked() {}
   virtual void on_write_resumed() {}
   /// As for servers.
+  virtual void flush() {}
   virtual bool ping() { return false; }
   virtual uint64_t pongs() const noexcept { return 0; }
 };

@@ -77,6 +77,8 @@ void HttpSession::make_codec(Protocol protocol) {
     environment.now = deps_.loop.clock();
     environment.stats = &stats.http2;
     environment.stream_buffer_limit = current()->listener().connection.buffer_limit;
+    environment.output = http::h2::Output::kWhenFlushed;
+    frames_due_ = std::make_unique<event::EndOfTurn>(deps_.loop, &on_frames_due, this);
     codec_ = http::h2::make_server_connection(scope_->codec, scope_->http2, environment, *this,
                                               connection_->out());
     connection_->written();
@@ -366,7 +368,7 @@ void HttpSession::start_drain() {
   if (codec_ == nullptr) return;
   codec_->start_drain();
   if (!multiplexed_) return;
-  if (!decoding_) connection_->written();
+  if (!decoding_) frames_due();
   arm_duration(std::max(scope_->drain_timeout, Milliseconds(1)));
 }
 
@@ -411,6 +413,7 @@ void HttpSession::close_gracefully(const char* why) {
   if (state_ != State::kOpen) return;
   state_ = State::kClosing;
   why_closed_ = why;
+  if (frames_due_ != nullptr) make_frames();  // a reset of the last stream, say
   idle_timer_.cancel();
   head_timer_.cancel();
   duration_timer_.cancel();

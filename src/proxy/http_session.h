@@ -49,11 +49,10 @@ class HttpSession final : public Session,
   void on_response_half_closed() override;
 
   // For HttpStream.
-  /// Response bytes stand in connection().out(): have them sent at the end of the turn.
+  /// Response bytes stand in connection().out(), or frames of them are to be made: have them sent at the end of the turn.
   void response_written() {
+    if (multiplexed_) return frames_due();
     connection_->written();
-    // What fails while frames are written ends the connection, but not from inside a stream's call.
-    if (multiplexed_ && (codec_->must_close() || codec_->undelivered())) connection_->offer_again();
   }
   void count_sent(size_t bytes) noexcept {
     stats().cx_tx_bytes_total.add(bytes);
@@ -109,6 +108,9 @@ class HttpSession final : public Session,
   void end_stream(HttpStream& stream);
   void finish_drain();
   void begin_keepalive();
+  void frames_due();
+  void make_frames();
+  static void on_frames_due(void* self);
   static void on_ping_sent(void* self);
   static void on_ping_unanswered(void* self);
 
@@ -116,7 +118,8 @@ class HttpSession final : public Session,
   std::unique_ptr<http::ServerConnection> codec_;  // null before the first bytes, and at rest
   std::unique_ptr<HttpStream> stream_;             // the newest; it owns the next
   std::unique_ptr<http::KeepAlive<http::ServerConnection>>
-      keepalive_;  // null: HTTP/1, or not wanted
+      keepalive_;                                 // null: HTTP/1, or not wanted
+  std::unique_ptr<event::EndOfTurn> frames_due_;  // null: HTTP/1
   event::Timer idle_timer_;
   event::RareTimer stream_idle_timer_;
   event::RareTimer head_timer_;

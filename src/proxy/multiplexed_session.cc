@@ -10,6 +10,9 @@ namespace weir::proxy {
 
 void HttpSession::on_frames(Buffer& in, net::ReadEnd end) {
   if (keepalive_ && !in.empty()) keepalive_->on_input();
+  // Responses that were ready before must not be lost with what the client does next.
+  if (frames_due_->scheduled()) make_frames();
+  if (state_ != State::kOpen) return in.clear();
   const size_t before = connection_->unsent();
   decoding_ = true;
   const bool nothing = in.empty() && !codec_->must_close() && !codec_->undelivered();
@@ -62,6 +65,25 @@ void HttpSession::finish_drain() {
   if (state_ != State::kOpen || std::exchange(drain_finished_, true)) return;
   codec_->finish_drain();
   if (!decoding_) connection_->written();
+}
+
+void HttpSession::frames_due() { frames_due_->schedule(); }
+
+/// What streams have written since the turn began: all their frames at once.
+void HttpSession::make_frames() {
+  const size_t before = connection_->unsent();
+  codec_->flush();
+  if (connection_->unsent() > before) {
+    count_sent(connection_->unsent() - before);
+    connection_->written();
+  }
+  // What fails while frames are made ends the connection.
+  if (codec_->must_close() || codec_->undelivered()) connection_->offer_again();
+}
+
+void HttpSession::on_frames_due(void* self) {
+  auto& session = *static_cast<HttpSession*>(self);
+  if (session.state_ != State::kFinished) session.make_frames();
 }
 
 void HttpSession::begin_keepalive() {

@@ -55,6 +55,7 @@ std::string_view reset_reason(FailureKind kind) noexcept {
 UpstreamConnection::UpstreamConnection(Pool& pool, Priority priority)
     : pool_(pool),
       idle_timer_(pool.cluster().loop(), &UpstreamConnection::on_idle_timer, this),
+      frames_due_(pool.cluster().loop(), &UpstreamConnection::on_frames_due, this),
       connecting_since_(pool.cluster().loop().now()),
       connection_priority_(priority) {}
 
@@ -97,6 +98,7 @@ void UpstreamConnection::make_codec() {
   environment.now = pool_.cluster().loop().clock();
   environment.stats = &pool_.cluster().stats().http2;
   environment.stream_buffer_limit = pool_.cluster().options().buffer_limit;
+  environment.output = http::h2::Output::kWhenFlushed;
   codec_ = http::h2::make_client_connection(codec_options(options), options.http2, environment,
                                             transport_->out());
   transport_->written();
@@ -140,7 +142,7 @@ void UpstreamConnection::release(UpstreamStream& stream) {
     transport_->release_reading();
   } else if (stream.writer_ != nullptr && stream.phase_ == UpstreamStream::Phase::kLent) {
     stream.writer_->release_response();
-    transport_->written();
+    frames_due_.schedule();
   }
 }
 

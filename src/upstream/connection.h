@@ -75,6 +75,7 @@ class UpstreamConnection final : public event::Deferrable, private net::Connecti
   const char* retirement() const noexcept;
   bool expired() const noexcept;
   void begin_keepalive();
+  static void on_frames_due(void* self) noexcept;
   static void on_ping_sent(void* self) noexcept;
   static void on_ping_unanswered(void* self) noexcept;
 
@@ -85,6 +86,7 @@ class UpstreamConnection final : public event::Deferrable, private net::Connecti
   std::unique_ptr<Scratch> scratch_;
   std::string local_text_;
   event::Timer idle_timer_;
+  event::EndOfTurn frames_due_;  // HTTP/2: its streams have written
   MonotonicTime connecting_since_;
   MonotonicTime expires_{};  // max_connection_duration; zero: never
   uint32_t served_ = 0;

@@ -14,6 +14,17 @@ void UpstreamConnection::begin_keepalive() {
   keepalive_->start();
 }
 
+/// All that streams have written in this turn becomes frames at once.
+void UpstreamConnection::on_frames_due(void* self) noexcept {
+  auto& connection = *static_cast<UpstreamConnection*>(self);
+  if (connection.state_ == State::kClosed) return;
+  connection.decoding_ = true;
+  connection.codec_->flush();
+  connection.decoding_ = false;
+  if (connection.transport_->unsent() > 0) connection.transport_->written();
+  connection.finish_streams();
+}
+
 void UpstreamConnection::on_ping_sent(void* self) noexcept {
   static_cast<UpstreamConnection*>(self)->transport_->written();
 }
@@ -93,7 +104,7 @@ void UpstreamConnection::finish_streams() {
     pool_.end_stream(*this, stream);
   }
   over_.clear();
-  if (reset) transport_->written();
+  if (reset) frames_due_.schedule();
   if (!decoding_) pool_.settle(*this);
 }
 

@@ -25,6 +25,7 @@ void UpstreamStream::start(ConnectionUser& user) {
 }
 
 void UpstreamStream::written(size_t before) {
+  if (connection_->multiplexed_) return connection_->frames_due_.schedule();
   queued_ += connection_->transport_->out().size() - before;
   connection_->transport_->written();
 }

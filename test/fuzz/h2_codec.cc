@@ -82,12 +82,15 @@ class Request : public RequestReceiver {
 
 class Session : public ServerConnectionSink {
  public:
-  Session(const CodecOptions& codec_options, const h2::Options& options, Mood mood)
+  Session(const CodecOptions& codec_options, const h2::Options& options, Mood mood,
+          h2::Output output)
       : mood(mood),
+        output(output),
         codec(h2::make_server_connection(codec_options, options, environment(), *this, out)) {}
   h2::Environment environment() {
     h2::Environment made;
     made.now = &now;
+    made.output = output;
     return made;
   }
   RequestReceiver& on_new_request(ResponseWriter& writer) override {
@@ -106,11 +109,13 @@ class Session : public ServerConnectionSink {
     const bool good = codec->decode(in).has_value();
     require(in.empty(), "decode takes everything");
     require(good || codec->must_close(), "an error closes");
+    codec->flush();
     out.clear();
     return good;
   }
 
   Mood mood;
+  h2::Output output;
   MonotonicTime now{std::chrono::seconds(1)};
   Buffer in;
   Buffer out;
@@ -275,9 +280,9 @@ bool feed_in_pieces(std::string_view wire, uint32_t seed, Feed feed) {
 void fuzz_server(std::string_view wire, const CodecOptions& codec, const h2::Options& options,
                  uint8_t flags, uint32_t seed) {
   const Mood mood = static_cast<Mood>((flags >> 5) & 3);
-  Session whole(codec, options, mood);
+  Session whole(codec, options, mood, h2::Output::kWhenFlushed);
   const bool accepted = whole.feed(wire);
-  Session pieces(codec, options, mood);
+  Session pieces(codec, options, mood, h2::Output::kAtOnce);
   const bool accepted_in_pieces =
       feed_in_pieces(wire, seed, [&pieces](std::string_view part) { return pieces.feed(part); });
   // Resets that are sent between pieces free streams that are still taken in one piece: no more than acceptance is compared.
@@ -292,7 +297,9 @@ void fuzz_server(std::string_view wire, const CodecOptions& codec, const h2::Opt
 void fuzz_client(std::string_view wire, const CodecOptions& codec, const h2::Options& options,
                  uint8_t flags, uint32_t seed) {
   Buffer out, in;
-  const auto connection = h2::make_client_connection(codec, options, {}, out);
+  h2::Environment environment;
+  environment.output = (seed & 1) == 0 ? h2::Output::kAtOnce : h2::Output::kWhenFlushed;
+  const auto connection = h2::make_client_connection(codec, options, environment, out);
   std::deque<Response> responses;
   RequestHead head;
   head.set_method((flags & 32) != 0 ? "HEAD" : "GET");
@@ -318,6 +325,7 @@ void fuzz_client(std::string_view wire, const CodecOptions& codec, const h2::Opt
     Buffer data(std::string_view("body"));
     writers[i]->send_body(data, EndStream::kYes);
   }
+  connection->flush();
   require(connection->active() <= 4, "no more than were begun");
 }
 

@@ -75,6 +75,26 @@ TEST(H2Session, EndsByAgeButNotItsStreams) {
                  [&proxy] { return proxy.gauge("http.ingress.downstream_cx_http2_active") == 0; });
 }
 
+TEST(H2Session, AResetGoesBeforeTheEndOfADrainedConnection) {
+  Origin origin;
+  Yaml yaml;
+  yaml.origin_port = origin.port();
+  yaml.hcm =
+      "drain_timeout: 0.02s\ncommon_http_protocol_options: {max_connection_duration: 0.05s}\n";
+  TestProxy proxy(yaml.text());
+  H2Client client(proxy.connect());
+  H2Exchange& exchange = client.start("GET", "/");
+  Peer upstream = origin.accept();
+  upstream.read_head();
+  upstream.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
+  client.wait_until("half of the body", [&exchange] { return exchange.body == "half"; });
+  proxy.wait_for("the second GOAWAY",
+                 [&proxy] { return proxy.counter("http.ingress.http2.goaway_sent") == 2; });
+  upstream.close();
+  client.wait_until("the reset", [&exchange] { return exchange.reset; });
+  wait_for_end(client);
+}
+
 TEST(H2Session, DrainedListenersSayGoaway) {
   AutoOrigin origin(says("ok"));
   Yaml yaml;

@@ -122,7 +122,7 @@ void H2ClientConnection::send_head(ClientStream& stream, const RequestHead& head
         true);
   }
   stream.id = id;
-  pump();
+  pump_or_wait();
 }
 
 void ClientStream::send_head(const RequestHead& head, EndStream end) {
@@ -146,7 +146,7 @@ void ClientStream::send_body(Buffer& data, EndStream end) {
   }
   if (!connection_.Multiplexer::send_body(*this, data, end)) {
     connection_.reset(id, H2Error::kInternalError);
-    connection_.pump();
+    connection_.pump_or_wait();
     return;
   }
   connection_.maybe_free(*this);
@@ -158,7 +158,7 @@ void ClientStream::send_trailers(const HeaderMap& fields) {
     output_ended = true;
   } else if (!connection_.Multiplexer::send_trailers(*this, fields)) {
     connection_.reset(id, H2Error::kInternalError);
-    connection_.pump();
+    connection_.pump_or_wait();
     return;
   }
   connection_.maybe_free(*this);
@@ -311,7 +311,7 @@ void H2ClientConnection::abort(ClientStream& stream) {
   if (!stream.closed_ && stream.id != 0) reset(stream.id, H2Error::kCancel);
   stream.closed_ = stream.output_ended = true;
   maybe_free(stream);
-  pump();
+  pump_or_wait();
 }
 
 void H2ClientConnection::on_output_sent(Stream&) {}

@@ -58,6 +58,7 @@ class H2ClientConnection final : public ClientConnection, private Multiplexer {
   bool draining() const noexcept override;
   void on_write_blocked() override { block_writes(); }
   void on_write_resumed() override { unblock_writes(); }
+  void flush() override { pump(); }
   bool ping() override { return send_ping(); }
   uint64_t pongs() const noexcept override { return pongs_; }
 

@@ -30,9 +30,12 @@ class FieldList {
   bool empty() const noexcept { return fields_.empty(); }
 
  private:
+  static constexpr bool blank(char c) noexcept { return c == ' ' || c == '\t'; }
   void add(const HeaderMap::Entry& entry);
   void push(std::string_view name, std::string_view value, uint8_t flags) {
-    value = chars::trim(value);  // RFC 9113 8.2.1: blanks at the ends make a field malformed
+    // RFC 9113 8.2.1: blanks at the ends make a field malformed.
+    if (!value.empty() && (blank(value.front()) || blank(value.back()))) [[unlikely]]
+      value = chars::trim(value);
     // nghttp2 reads through pointers to non-const and does not write.
     fields_.push_back({reinterpret_cast<uint8_t*>(const_cast<char*>(name.data())),
                        reinterpret_cast<uint8_t*>(const_cast<char*>(value.data())), name.size(),

@@ -48,12 +48,17 @@ struct Stats {
   Gauge &streams_active, &pending_send_bytes;
 };
 
+/// When the frames of what writers are given are made: inside their calls, or by flush() and decode(). Frames that are made together
+/// cost less: the code that makes them stays in the processor's cache.
+enum class Output : uint8_t { kAtOnce, kWhenFlushed };
+
 /// What a connection uses of its surroundings; outlives it.
 struct Environment {
   const MonotonicTime* now = nullptr;  // the loop's clock
   const Stats* stats = nullptr;        // null: nothing is counted
   size_t stream_buffer_limit =
       256 * 1024;  // unsent body of one exchange above which its sender is told to wait
+  Output output = Output::kAtOnce;
 };
 
 /// Cleartext with prior knowledge or behind ALPN "h2": the bytes are the same. `out` outlives the connection.

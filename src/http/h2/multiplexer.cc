@@ -37,6 +37,7 @@ Multiplexer::Multiplexer(Role role, const CodecOptions& codec, const Options& op
       scanner_(role, guard_),
       role_(role),
       stream_limit_(environment.stream_buffer_limit),
+      output_(environment.output),
       out_(out) {
   make_session();
   submit_settings();
@@ -256,7 +257,7 @@ void Multiplexer::release(Stream& stream) noexcept {
   if (stream.holds == 0 || --stream.holds > 0 || stream.unconsumed == 0) return;
   nghttp2_session_consume_stream(session(), stream.id, stream.unconsumed);
   forget_credit(stream);
-  pump();
+  pump_or_wait();
 }
 
 // ---- streams -----------------------------------------------------------------------------------------------
@@ -275,7 +276,8 @@ void Multiplexer::close(Stream& stream) noexcept {
   unlink<ResumedTag>(stream);
   --active_;
   stats_.streams_active.dec();
-  stats_.pending_send_bytes.add(-static_cast<int64_t>(stream.unsent.size()));
+  if (!stream.unsent.empty())
+    stats_.pending_send_bytes.add(-static_cast<int64_t>(stream.unsent.size()));
   forget_credit(stream);
   if (stream.id != 0) bind(stream.id, nullptr);
   stream.reset();
@@ -407,7 +409,11 @@ bool Multiplexer::send_body(Stream& stream, Buffer& data, EndStream end) {
   }
   const int32_t id = stream.id;
   resume(stream);
-  pump();
+  // What is over the limit waits for the peer alone.
+  if (stream.unsent.size() > stream_limit_)
+    pump();
+  else
+    pump_or_wait();
   // The pump may have ended the exchange.
   if (stream.id == id && !stream.output_ended && !stream.told_blocked &&
       stream.unsent.size() > stream_limit_) {
@@ -427,7 +433,7 @@ bool Multiplexer::send_trailers(Stream& stream, const HeaderMap& trailers) {
     stats_.trailers.inc();
   }
   resume(stream);
-  pump();
+  pump_or_wait();
   return true;
 }
 

@@ -52,6 +52,10 @@ class Multiplexer {
   Result<void> feed(Buffer& in);
   /// Moves what may be sent to the wire's buffer, unless that is what is going on already.
   void pump();
+  /// The end of a writer's call: pumps, or leaves it to flush().
+  void pump_or_wait() {
+    if (output_ == Output::kAtOnce) pump();
+  }
   /// Ends the connection with a GOAWAY.
   void terminate(const Violation& violation);
   bool failed() const noexcept { return failed_; }
@@ -145,6 +149,7 @@ class Multiplexer {
 
   const Role role_;
   const size_t stream_limit_;
+  const Output output_;
   Buffer& out_;
   std::unique_ptr<nghttp2_session, SessionDeleter> session_;
   base::IntrusiveList<Stream, ReceivedTag> received_;

@@ -45,7 +45,7 @@ Result<void> H2ServerConnection::on_read_end() {
 void H2ServerConnection::start_drain() {
   if (std::exchange(draining_, true) || failed()) return;
   nghttp2_submit_shutdown_notice(session());
-  pump();
+  pump_or_wait();
 }
 
 void H2ServerConnection::finish_drain() {
@@ -121,7 +121,7 @@ void H2ServerConnection::send_status(ServerStream& stream, int status) {
   fields_.clear();
   fields_.add_status(status);
   nghttp2_submit_response(session(), stream.id, fields_.data(), fields_.size(), nullptr);
-  pump();
+  pump_or_wait();
 }
 
 void H2ServerConnection::on_trailers(ServerStream& stream) {
@@ -193,9 +193,11 @@ void H2ServerConnection::on_output_sent(Stream& base) {
 }
 
 void H2ServerConnection::abort(ServerStream& stream) {
+  pump();  // what was given before goes out before, and may have been all
+  if (stream.receiver_ == nullptr) return;
   reset(stream.id, H2Error::kInternalError);
   end_exchange(stream);
-  pump();
+  pump_or_wait();
 }
 
 void H2ServerConnection::end_exchange(ServerStream& stream) {
@@ -246,9 +248,11 @@ void H2ServerConnection::send_head(ServerStream& stream, const ResponseHead& hea
   if (nghttp2_submit_response(session(), stream.id, fields_.data(), fields_.size(),
                               end == EndStream::kYes ? nullptr : &body) != 0)
     return abort(stream);
+  if (!stream.asks_) return pump_or_wait();
+  // The answer goes before what its receiver sends into the tunnel.
   const int32_t id = stream.id;
   pump();
-  if (stream.asks_ && stream.id == id) answer_tunnel(stream, status);
+  if (stream.id == id) answer_tunnel(stream, status);
 }
 
 void ServerStream::send_informational(const ResponseHead& head) {
@@ -262,7 +266,7 @@ void ServerStream::send_informational(const ResponseHead& head) {
   fields.add_fields(head.headers);
   nghttp2_submit_headers(connection_.session(), NGHTTP2_FLAG_NONE, id, nullptr, fields.data(),
                          fields.size(), nullptr);
-  connection_.pump();
+  connection_.pump_or_wait();
 }
 
 void ServerStream::send_head(const ResponseHead& head, EndStream end) {

@@ -57,6 +57,7 @@ class H2ServerConnection final : public ServerConnection, private Multiplexer {
   bool request_incomplete() const noexcept override { return failed(); }
   void start_drain() override;
   void finish_drain() override;
+  void flush() override { pump(); }
   bool ping() override { return send_ping(); }
   uint64_t pongs() const noexcept override { return pongs_; }
 

@@ -29,7 +29,8 @@ inline std::string fields_text(const HeaderMap& headers) {
 
 /// Stats that can be asked by name, and a clock that is moved by hand.
 struct Surroundings {
-  Surroundings() : scope(store.scope("s")), stats(*scope) {
+  explicit Surroundings(Output output = Output::kAtOnce) : scope(store.scope("s")), stats(*scope) {
+    environment.output = output;
     environment.now = &now;
     environment.stats = &stats;
   }
@@ -127,8 +128,10 @@ class Server : public ServerConnectionSink {
     bool done = false;
   };
 
-  explicit Server(Options options = {}, CodecOptions codec_options = {})
-      : codec(make_server_connection(codec_options, options, around.environment, *this, out)) {}
+  explicit Server(Options options = {}, CodecOptions codec_options = {},
+                  Output output = Output::kAtOnce)
+      : around(output),
+        codec(make_server_connection(codec_options, options, around.environment, *this, out)) {}
 
   RequestReceiver& on_new_request(ResponseWriter& writer) override {
     exchanges.push_back(std::make_unique<Exchange>(*this, writer));
@@ -258,8 +261,10 @@ inline RequestHead request(std::string_view method = "GET", std::string_view pat
 
 class Client {
  public:
-  explicit Client(Options options = {}, CodecOptions codec_options = {})
-      : codec(make_client_connection(codec_options, options, around.environment, out)) {}
+  explicit Client(Options options = {}, CodecOptions codec_options = {},
+                  Output output = Output::kAtOnce)
+      : around(output),
+        codec(make_client_connection(codec_options, options, around.environment, out)) {}
 
   Call& call(const RequestHead& head = request(), EndStream end = EndStream::kYes) {
     calls.push_back(std::make_unique<Call>());
