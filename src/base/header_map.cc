@@ -324,21 +324,19 @@ std::string HeaderMap::joined(std::string_view lower_name) const {
 }
 
 void HeaderMap::set_stored(std::string_view name, std::string_view value, HeaderId id) {
-  bool done = false;
-  size_t kept = 0;
-  for (size_t i = 0; i < entries_.size(); ++i) {
-    Entry& entry = entries_[i];
-    if (entry.id == id && (id != HeaderId::kOther || entry.name == name)) {
-      bytes_ -= entry.name.size() + entry.value.size();
-      if (done) continue;
-      done = true;
-      entry.value = value;
-      bytes_ += entry.name.size() + value.size();
-    }
-    entries_[kept++] = entry;
+  const auto same = [id, name](const Entry& entry) {
+    return entry.id == id && (id != HeaderId::kOther || entry.name == name);
+  };
+  const auto first = std::find_if(entries_.begin(), entries_.end(), same);
+  if (first == entries_.end()) return add_stored(name, value, id);
+  bytes_ = bytes_ - first->value.size() + value.size();
+  first->value = value;
+  const auto more = std::find_if(first + 1, entries_.end(), same);
+  if (more == entries_.end()) return;
+  for (auto at = more; at != entries_.end(); ++at) {
+    if (same(*at)) bytes_ -= at->name.size() + at->value.size();
   }
-  entries_.resize(kept);
-  if (!done) add_stored(name, value, id);
+  entries_.erase(std::remove_if(more, entries_.end(), same), entries_.end());
 }
 
 void HeaderMap::set(std::string_view name, std::string_view value) {
