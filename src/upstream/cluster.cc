@@ -175,15 +175,18 @@ void Cluster::rebuild_original() {
 Pool* Cluster::pick(const PickContext& context) {
   if (original_) return original_->pick(context);
   if (hosts_.empty()) return nullptr;
-  if (http2_hosts_.empty())
-    return hosts_[balancer_.pick([this](size_t host) { return hosts_[host]->load(); })];
-  const size_t picked = balancer_.pick(
-      [this](size_t host) { return hosts_[host]->load() + http2_hosts_[host]->load(); });
-  return context.downstream == Protocol::kHttp2 ? http2_hosts_[picked] : hosts_[picked];
+  const bool both = !http2_hosts_.empty();
+  const size_t picked = context.hash ? host_for(*context.hash)
+                        : both
+                            ? balancer_.pick([this](size_t host) {
+                                return hosts_[host]->load() + http2_hosts_[host]->load();
+                              })
+                            : balancer_.pick([this](size_t host) { return hosts_[host]->load(); });
+  return both && context.downstream == Protocol::kHttp2 ? http2_hosts_[picked] : hosts_[picked];
 }
 
-Pool* Cluster::pick_by_hash(uint64_t hash) noexcept {
-  Pool* best = nullptr;
+size_t Cluster::host_for(uint64_t hash) const noexcept {
+  size_t best = 0;
   double highest = 0;
   for (size_t i = 0; i < hosts_.size(); ++i) {
     const uint64_t draw =
@@ -191,8 +194,8 @@ Pool* Cluster::pick_by_hash(uint64_t hash) noexcept {
     // Logarithms make the weights count: the host with the highest score wins its share of all hashes.
     const double unit = (static_cast<double>(draw >> 11) + 0.5) / 9007199254740992.0;
     const double score = -static_cast<double>(weights_[i]) / std::log(unit);
-    if (best != nullptr && score <= highest) continue;
-    best = hosts_[i];
+    if (i > 0 && score <= highest) continue;
+    best = i;
     highest = score;
   }
   return best;

@@ -61,8 +61,6 @@ class Cluster {
   void refresh();
   /// The pool of the next host; null when the cluster has none.
   Pool* pick(const PickContext& context = {});
-  /// The same host for the same hash, as far as hosts stay: by rendezvous, with their weights. Null as pick().
-  Pool* pick_by_hash(uint64_t hash) noexcept;
 
   /// The pool beside `base` whose connections are for this use alone; null if there are too many at once.
   Pool* pick_named(Pool& base, const PoolUse& use) { return named_.pick(base, use); }
@@ -107,6 +105,8 @@ class Cluster {
   PoolIndex index_pools() const;
   Pool* pool_of(PoolIndex& index, const EndpointOptions& endpoint, PoolProtocol protocol);
   void rebuild_original();
+  /// By rendezvous, with the hosts' weights: a host that comes or goes moves no other's share. Requires hosts.
+  size_t host_for(uint64_t hash) const noexcept;
   void follow_bases();
   void sweep_pools();
   static void on_sweep(void* self) noexcept;

@@ -35,7 +35,8 @@ TcpConnection::Started TcpConnection::connect(Cluster& cluster, TcpUser& user,
   ClusterStats& stats = cluster.stats();
   PickContext context;
   if (downstream.local_address_restored) context.original_destination = downstream.local_address;
-  Pool* pool = hash ? cluster.pick_by_hash(*hash) : cluster.pick(context);
+  context.hash = hash;
+  Pool* pool = cluster.pick(context);
   if (pool == nullptr) {
     stats.cx_none_healthy.inc();
     out.failure = Failure{FailureKind::kNoHealthyHost};

@@ -244,6 +244,24 @@ TEST_F(Tunnel, StreamsOfHttp2ShareAConnection) {
   EXPECT_EQ(proxy_->counter("cluster.origin.upstream_cx_total"), 1u);
 }
 
+TEST_F(Tunnel, HashPolicyKeepsAClientOnOneHost) {
+  Origin second, third;
+  Origin* const origins[] = {&origin_, &second, &third};
+  NetworkYaml yaml{
+      network_filter("tcp_proxy.v3.TcpProxy",
+                     "stat_prefix: db\ncluster: three\nhash_policy: [{source_ip: {}}]\n"
+                     "tunneling_config: {hostname: \"a:1\"}\n"),
+      static_cluster("three", {origin_.port(), second.port(), third.port()})};
+  proxy_ = std::make_unique<TestProxy>(yaml.text());
+  std::vector<Peer> clients;
+  for (int i = 0; i < 9; ++i) clients.push_back(proxy_->connect());
+  proxy_->wait_for("9 upstream connections",
+                   [this] { return proxy_->counter("cluster.three.upstream_cx_total") == 9; });
+  EXPECT_EQ(std::count_if(std::begin(origins), std::end(origins),
+                          [](Origin* each) { return each->quiet(); }),
+            2);
+}
+
 TEST_F(Tunnel, MistakesAreErrors) {
   const std::tuple<const char*, const char*, const char*> cases[] = {
       {"use_post: true\n", "", "hostname"},
@@ -252,7 +270,6 @@ TEST_F(Tunnel, MistakesAreErrors) {
       {"hostname: a\npost_path: /x\n", "", "is for requests with"},
       {"hostname: a\nuse_post: true\npost_path: x\n", "", "is no path"},
       {"hostname: a\nheaders_to_add: [{header: {key: host, value: b}}]\n", "", "host"},
-      {"hostname: a\n", "hash_policy: [{source_ip: {}}]\n", "is not supported together with"},
   };
   proxy_ =
       std::make_unique<TestProxy>(text("hostname: a\n"), TestProxy::Options{.from_file = true});

@@ -136,9 +136,10 @@ void TcpProxy::connect() {
   ++attempts_;
   driver_->stream_info().upstream_attempt_count = attempts_;
   ConnectionInfo& client = callbacks_->connection_info();
-  const auto failure = settings_.tunnel ? upstream_.tunnel(*cluster, *this, *settings_.tunnel,
-                                                           client, driver_->stream_info())
-                                        : upstream_.connect(*cluster, *this, hash(), client);
+  const auto failure = settings_.tunnel
+                           ? upstream_.tunnel(*cluster, *this, hash(), *settings_.tunnel, client,
+                                              driver_->stream_info())
+                           : upstream_.connect(*cluster, *this, hash(), client);
   if (failure) return on_attempt_failed(*failure);
   note_host();
 }

@@ -49,8 +49,6 @@ std::optional<TunnelSettings> TunnelSettings::read(ConfigView& config) {
   out.headers.add = stream::read_header_adds(*tunnel, "headers_to_add");
   out.propagate_headers = tunnel->boolean("propagate_response_headers", false);
   out.propagate_trailers = tunnel->boolean("propagate_response_trailers", false);
-  if (config.has("hash_policy"))
-    config.error("hash_policy", "is not supported together with \"tunneling_config\"");
   return out;
 }
 

@@ -25,11 +25,12 @@ class UpstreamLink {
     return std::move(started.failure);
   }
   std::optional<upstream::Failure> tunnel(upstream::Cluster& cluster, upstream::TcpUser& user,
+                                          std::optional<uint64_t> hash,
                                           const TunnelSettings& settings,
                                           ConnectionInfo& connection, StreamInfo& info) {
     // It may fail, and be released, while it starts.
     tunnel_ = std::make_unique<HttpTunnel>(settings, user, connection, info, cluster.loop());
-    auto failure = tunnel_->start(cluster);
+    auto failure = tunnel_->start(cluster, hash);
     if (failure) HttpTunnel::release(std::move(tunnel_));
     return failure;
   }
