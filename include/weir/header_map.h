@@ -150,6 +150,8 @@ class HeaderMap {
  private:
   std::string_view store_name(std::string_view name, HeaderId& id);
   void set_stored(std::string_view name, std::string_view value, HeaderId id);
+  /// The index of the first field of that name at or behind `at`; the number of entries if there is none.
+  size_t find_from(size_t at, std::string_view name, HeaderId id) const noexcept;
 
   struct Chunk;  // arena block, defined in base/header_map.cc
   std::vector<Entry> entries_;

@@ -323,20 +323,30 @@ std::string HeaderMap::joined(std::string_view lower_name) const {
   return text;
 }
 
-void HeaderMap::set_stored(std::string_view name, std::string_view value, HeaderId id) {
-  const auto same = [id, name](const Entry& entry) {
-    return entry.id == id && (id != HeaderId::kOther || entry.name == name);
-  };
-  const auto first = std::find_if(entries_.begin(), entries_.end(), same);
-  if (first == entries_.end()) return add_stored(name, value, id);
-  bytes_ = bytes_ - first->value.size() + value.size();
-  first->value = value;
-  const auto more = std::find_if(first + 1, entries_.end(), same);
-  if (more == entries_.end()) return;
-  for (auto at = more; at != entries_.end(); ++at) {
-    if (same(*at)) bytes_ -= at->name.size() + at->value.size();
+size_t HeaderMap::find_from(size_t at, std::string_view name, HeaderId id) const noexcept {
+  const size_t size = entries_.size();
+  if (id != HeaderId::kOther) {
+    while (at < size && entries_[at].id != id) ++at;
+  } else {
+    while (at < size && (entries_[at].id != id || entries_[at].name != name)) ++at;
   }
-  entries_.erase(std::remove_if(more, entries_.end(), same), entries_.end());
+  return at;
+}
+
+void HeaderMap::set_stored(std::string_view name, std::string_view value, HeaderId id) {
+  const size_t first = find_from(0, name, id);
+  if (first == entries_.size()) return add_stored(name, value, id);
+  bytes_ = bytes_ - entries_[first].value.size() + value.size();
+  entries_[first].value = value;
+  size_t more = find_from(first + 1, name, id);
+  if (more == entries_.size()) return;
+  size_t kept = more;
+  while (more < entries_.size()) {
+    bytes_ -= entries_[more].name.size() + entries_[more].value.size();
+    const size_t next = find_from(more + 1, name, id);
+    while (++more < next) entries_[kept++] = entries_[more];
+  }
+  entries_.resize(kept);
 }
 
 void HeaderMap::set(std::string_view name, std::string_view value) {

@@ -247,8 +247,9 @@ void HttpSession::update_reading() {
 
 void HttpSession::on_write_resumed() {
   if (multiplexed_) {
+    const size_t before = connection_->unsent();
     codec_->on_write_resumed();
-    return connection_->written();
+    return frames_made(before);
   }
   if (std::exchange(output_held_, false)) {
     backlogged_ = true;

@@ -110,6 +110,7 @@ class HttpSession final : public Session,
   void begin_keepalive();
   void frames_due();
   void make_frames();
+  void frames_made(size_t before);
   static void on_frames_due(void* self);
   static void on_ping_sent(void* self);
   static void on_ping_unanswered(void* self);

@@ -19,8 +19,7 @@ void HttpSession::on_frames(Buffer& in, net::ReadEnd end) {
   const Result<void> decoded = nothing ? Result<void>() : codec_->decode(in);
   decoding_ = false;
   kept_bytes_ = static_cast<uint32_t>(in.size());
-  if (connection_->unsent() > before) count_sent(connection_->unsent() - before);
-  if (connection_->unsent() > 0) connection_->written();
+  frames_made(before);
   if (state_ != State::kOpen) return;
   if (!decoded) return on_connection_error(decoded.error());
   update_reading();
@@ -63,8 +62,16 @@ void HttpSession::end_stream(HttpStream& stream) {
 
 void HttpSession::finish_drain() {
   if (state_ != State::kOpen || std::exchange(drain_finished_, true)) return;
+  const size_t before = connection_->unsent();
   codec_->finish_drain();
-  if (!decoding_) connection_->written();
+  if (!decoding_) frames_made(before);
+}
+
+/// `before`: what was unsent before the call that may have made some.
+void HttpSession::frames_made(size_t before) {
+  const size_t unsent = connection_->unsent();
+  if (unsent > before) count_sent(unsent - before);
+  if (unsent > 0) connection_->written();
 }
 
 void HttpSession::frames_due() { frames_due_->schedule(); }
@@ -73,10 +80,7 @@ void HttpSession::frames_due() { frames_due_->schedule(); }
 void HttpSession::make_frames() {
   const size_t before = connection_->unsent();
   codec_->flush();
-  if (connection_->unsent() > before) {
-    count_sent(connection_->unsent() - before);
-    connection_->written();
-  }
+  frames_made(before);
   // What fails while frames are made ends the connection.
   if (codec_->must_close() || codec_->undelivered()) connection_->offer_again();
 }
