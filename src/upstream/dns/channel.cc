@@ -30,11 +30,12 @@ bool is_localhost(std::string_view name) noexcept {
 
 /// c-ares asks the host itself where the system names no server.
 bool only_default_server(ares_channel channel) {
-  ares_addr_port_node* servers = nullptr;
-  if (ares_get_servers_ports(channel, &servers) != ARES_SUCCESS) return true;
-  const bool only = servers == nullptr || (servers->next == nullptr && servers->family == AF_INET &&
-                                           servers->addr.addr4.s_addr == htonl(INADDR_LOOPBACK));
-  if (servers != nullptr) ares_free_data(servers);
+  ares_options used{};
+  int mask = 0;
+  if (ares_save_options(channel, &used, &mask) != ARES_SUCCESS) return true;
+  // Of the servers these are the ones with an IPv4 address.
+  const bool only = used.nservers == 1 && used.servers[0].s_addr == htonl(INADDR_LOOPBACK);
+  ares_destroy_options(&used);
   return only;
 }
 
