@@ -51,6 +51,13 @@ void check_text(std::string_view text, uint16_t file) {
   }
 }
 
+/// `line` counts from 1.
+bool indented_by_tab(std::string_view text, size_t line) {
+  while (line-- > 1) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  const size_t begin = text.find_first_not_of(' ');
+  return begin != std::string_view::npos && text[begin] == '\t';
+}
+
 }  // namespace
 
 // Builds the nodes from yaml-cpp's events. Lives on the stack of Tree::parse.
@@ -254,7 +261,15 @@ const Node* Tree::parse(std::string_view text, uint16_t file, Diagnostics& diagn
       mark.line = static_cast<uint32_t>(error.mark.line + 1);
       mark.column = static_cast<uint32_t>(error.mark.column + 1);
     }
-    diagnostics.add(mark, builder.path(), "not valid YAML: " + error.msg);
+    std::string why = error.msg;
+    // Newer versions of yaml-cpp add the name.
+    constexpr std::string_view kNoAnchor = "the referenced anchor is not defined";
+    if (why.starts_with(kNoAnchor)) why = kNoAnchor;
+    if (indented_by_tab(text, mark.line)) {
+      why = "a tab as indentation, which is spaces in YAML";
+      mark.column = 1;
+    }
+    diagnostics.add(mark, builder.path(), "not valid YAML: " + why);
     return nullptr;
   } catch (const std::exception& error) {  // yaml-cpp lets a few of the standard library's through
     diagnostics.add({file, 0, 0}, {}, std::string("not valid YAML: ") + error.what());
