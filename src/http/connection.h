@@ -115,6 +115,8 @@ class ServerConnection {
   virtual bool multiplexed() const noexcept { return false; }
   /// No exchange is under way and no partial request is buffered.
   virtual bool idle() const noexcept = 0;
+  /// Idle, and nothing has been read since the last exchange, not even an empty line: a new codec would go on as this one.
+  virtual bool untouched() const noexcept { return idle(); }
   /// The connection must close when the bytes written so far are out (after a close_after response, an abort, a
   /// close-delimited body).
   virtual bool must_close() const noexcept = 0;

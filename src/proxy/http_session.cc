@@ -275,7 +275,7 @@ void HttpSession::arm_duration(Milliseconds delay) {
 }
 
 void HttpSession::rest() {
-  if (multiplexed_ || codec_ == nullptr || !codec_->idle() || codec_->must_close() ||
+  if (multiplexed_ || codec_ == nullptr || !codec_->untouched() || codec_->must_close() ||
       codec_holds_ || backlogged_ || output_held_ || !connection_->in().empty() ||
       connection_->unsent() > 0)
     return;

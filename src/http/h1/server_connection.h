@@ -23,8 +23,9 @@ class H1ServerConnection final : public ServerConnection, public ResponseWriter 
 
   Result<void> decode(Buffer& in) override;
   Result<void> on_read_end() override;
-  bool idle() const noexcept override {
-    return receiver_ == nullptr && empty_lines_ == 0 && !half_empty_line_;
+  bool idle() const noexcept override { return receiver_ == nullptr; }
+  bool untouched() const noexcept override {
+    return idle() && empty_lines_ == 0 && !half_empty_line_;
   }
   bool must_close() const noexcept override { return must_close_; }
   bool request_incomplete() const noexcept override { return request_incomplete_; }
