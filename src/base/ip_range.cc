@@ -60,9 +60,10 @@ std::string_view ip_of(std::string_view address) noexcept {
     const size_t end = address.find(']');
     return end == std::string_view::npos ? std::string_view() : address.substr(1, end - 1);
   }
-  const size_t colon = address.find(':');
-  if (address.starts_with('/') || colon == std::string_view::npos) return {};
-  return address.substr(0, colon);
+  // A path may have a colon too ("@name:1").
+  const size_t end = address.find_first_not_of("0123456789.");
+  if (end == std::string_view::npos || address[end] != ':') return {};
+  return address.substr(0, end);
 }
 
 uint16_t port_of(std::string_view address) noexcept {

@@ -176,12 +176,14 @@ Pool* Cluster::pick(const PickContext& context) {
   if (original_) return original_->pick(context);
   if (hosts_.empty()) return nullptr;
   const bool both = !http2_hosts_.empty();
-  const size_t picked = context.hash ? host_for(*context.hash)
-                        : both
-                            ? balancer_.pick([this](size_t host) {
-                                return hosts_[host]->load() + http2_hosts_[host]->load();
-                              })
-                            : balancer_.pick([this](size_t host) { return hosts_[host]->load(); });
+  size_t picked = 0;
+  if (context.hash)
+    picked = host_for(*context.hash);
+  else if (both)
+    picked = balancer_.pick(
+        [this](size_t host) { return hosts_[host]->load() + http2_hosts_[host]->load(); });
+  else
+    picked = balancer_.pick([this](size_t host) { return hosts_[host]->load(); });
   return both && context.downstream == Protocol::kHttp2 ? http2_hosts_[picked] : hosts_[picked];
 }
 

@@ -33,6 +33,9 @@ TEST(IpRange, PartsOfAddresses) {
   EXPECT_EQ(ip_of("1.2.3.4:80"), "1.2.3.4");
   EXPECT_EQ(ip_of("[::1]:80"), "::1");
   EXPECT_EQ(ip_of("/run/socket:80"), "");
+  EXPECT_EQ(ip_of("@name:80"), "");
+  EXPECT_EQ(ip_of("run/socket:80"), "");
+  EXPECT_EQ(ip_of(""), "");
   EXPECT_EQ(port_of("1.2.3.4:80"), 80);
   EXPECT_EQ(port_of("[::1]:65535"), 65535);
   EXPECT_EQ(port_of("/run/socket:80"), 0);

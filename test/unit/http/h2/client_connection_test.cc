@@ -364,17 +364,22 @@ TEST(H2Upgrade, NothingIsDeliveredBeforeTheAnswer) {
   EXPECT_TRUE(server.last().done);
 }
 
+/// Grants a tunnel, and has nothing more to send than "bye".
+void grant_and_end(ResponseWriter& writer) {
+  ResponseHead head;
+  head.status = 200;
+  writer.send_head(head, EndStream::kNo);
+  Buffer last("bye");
+  writer.send_body(last, EndStream::kYes);
+}
+
 TEST(H2Upgrade, TheOtherSideMayEndBeforeWhatCameEarlyIsDelivered) {
   Server server;
   server.answers = false;
   const wire::Fields connect{{":method", "CONNECT"}, {":authority", "h:1"}};
   EXPECT_TRUE(server.feed(wire::headers(1, connect, 0) + wire::data(1, "early", 1)));
-  ResponseHead head;
-  head.status = 200;
   auto& exchange = server.last();
-  exchange.writer->send_head(head, EndStream::kNo);
-  Buffer last("bye");
-  exchange.writer->send_body(last, EndStream::kYes);
+  grant_and_end(*exchange.writer);
   EXPECT_FALSE(exchange.done);
   server.feed("");
   EXPECT_EQ(exchange.body, "early");
@@ -388,12 +393,8 @@ TEST(H2Upgrade, TrailersOfATunnelAbortItAlsoWhenTheOtherSideHasEnded) {
   constexpr uint16_t kInitialWindowSize = 4;
   EXPECT_TRUE(
       server.feed(wire::settings({{kInitialWindowSize, 0}}) + wire::headers(1, connect, 0)));
-  ResponseHead head;
-  head.status = 200;
   auto& exchange = server.last();
-  exchange.writer->send_head(head, EndStream::kNo);
-  Buffer last("bye");
-  exchange.writer->send_body(last, EndStream::kYes);
+  grant_and_end(*exchange.writer);
   EXPECT_TRUE(server.feed(wire::headers(1, {{"a", "b"}}, 1) + wire::window_update(1, 100)));
   EXPECT_TRUE(exchange.done);
   EXPECT_FALSE(exchange.ended);
