@@ -41,7 +41,9 @@ class Buffer {
   void share_to(Buffer& target) const;
   /// Forgets the first `n` bytes (or all, if fewer).
   void drain(size_t n) noexcept;
-  void clear() noexcept;
+  void clear() noexcept {
+    if (head_ != nullptr || spare_ != nullptr) release_all();
+  }
 
   /// The first contiguous run of bytes; empty if the buffer is.
   std::string_view front() const noexcept;
@@ -85,6 +87,7 @@ class Buffer {
   void push_back(Slice* slice) noexcept;
   void push_front(Slice* slice) noexcept;
   static void release(Slice* slice) noexcept;
+  void release_all() noexcept;
   size_t tail_room() const noexcept;
   bool copies_small(size_t n) const noexcept;
 

@@ -111,7 +111,7 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
   return *this;
 }
 
-void Buffer::clear() noexcept {
+void Buffer::release_all() noexcept {
   for (Slice* list : {head_, spare_}) {
     while (list != nullptr) {
       Slice* next = list->next;

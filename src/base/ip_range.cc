@@ -6,6 +6,8 @@
 #include <cstring>
 #include <string>
 
+#include "base/strings.h"
+
 namespace weir {
 
 namespace {
@@ -61,9 +63,9 @@ std::string_view ip_of(std::string_view address) noexcept {
     return end == std::string_view::npos ? std::string_view() : address.substr(1, end - 1);
   }
   // A path may have a colon too ("@name:1").
-  const size_t end = address.find_first_not_of("0123456789.");
-  if (end == std::string_view::npos || address[end] != ':') return {};
-  return address.substr(0, end);
+  size_t end = 0;
+  while (end < address.size() && (base::is_digit(address[end]) || address[end] == '.')) ++end;
+  return end < address.size() && address[end] == ':' ? address.substr(0, end) : std::string_view();
 }
 
 uint16_t port_of(std::string_view address) noexcept {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <arpa/inet.h>
 
+#include "base/strings.h"
 #include "http/chars.h"
 
 namespace weir::http {
@@ -13,9 +14,12 @@ namespace {
 constexpr size_t kMaxNominations = 64;  // bounds the work of strip_hop_by_hop
 
 bool valid_port(std::string_view port) noexcept {
-  if (port.empty() || port.size() > 5 || !chars::all(port, chars::kDigit)) return false;
+  if (port.empty() || port.size() > 5) return false;
   unsigned value = 0;
-  for (const char c : port) value = value * 10 + static_cast<unsigned>(c - '0');
+  for (const char c : port) {
+    if (!base::is_digit(c)) return false;
+    value = value * 10 + static_cast<unsigned>(c - '0');
+  }
   return value >= 1 && value <= 65535;
 }
 
@@ -178,10 +182,11 @@ bool valid_authority(std::string_view authority) noexcept {
     const std::string_view rest = authority.substr(close + 1);
     return rest.empty() || (rest.front() == ':' && valid_port(rest.substr(1)));
   }
-  const size_t colon = authority.find(':');
-  const std::string_view host = authority.substr(0, colon);
-  if (host.empty() || !chars::all(host, chars::kHost)) return false;
-  return colon == std::string_view::npos || valid_port(authority.substr(colon + 1));
+  size_t end = 0;
+  while (end < authority.size() && chars::is(authority[end], chars::kHost)) ++end;
+  if (end == 0) return false;
+  return end == authority.size() ||
+         (authority[end] == ':' && valid_port(authority.substr(end + 1)));
 }
 
 Result<void> strip_hop_by_hop(HeaderMap& headers, UpgradeField upgrade) {

@@ -270,7 +270,8 @@ void Connection::send_pending() {
     return fail_later(code_of(errno), errno, "write");
   }
   if (filtered_ != nullptr) filtered_->seen = out_.size();
-  if (out_.empty() && write_end_due() && !write_ended_) {
+  const bool end_due = (half_close_due_ || closing_) && !write_ended_;
+  if (end_due && out_.empty() && (filtered_ == nullptr || filtered_->out_ended)) {
     write_ended_ = true;
     half_close_due_ = false;
     drain_due_ |= closing_;

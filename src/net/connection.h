@@ -156,7 +156,6 @@ class Connection : public event::Deferrable {
   void deliver();
   void deliver_filtered(ReadEnd end);
   void filter_output();
-  bool write_end_due() const noexcept;
   void deliver_after_reads();
   void send_pending();
   void report_progress();

@@ -41,10 +41,6 @@ void Connection::pass_in(Buffer&& data, ReadEnd end) {
 
 // ---- writing ------------------------------------------------------------------------------------------------------------
 
-bool Connection::write_end_due() const noexcept {
-  return (half_close_due_ || closing_) && (filtered_ == nullptr || filtered_->out_ended);
-}
-
 /// The filter sees what the owner has put behind the bytes that it has passed before.
 void Connection::filter_output() {
   Filtered& f = *filtered_;

@@ -64,7 +64,6 @@ std::optional<Refusal> check_target(RequestHead& head, StreamInfo& info,
   if (head.scheme() == "https" && !secure)
     return refuse(403, "Forbidden", "http1.invalid_scheme", true);
   if (head.authority().empty()) return refuse(400, "", "missing_host_header", true);
-  if (!http::valid_authority(head.authority())) return refuse(400, "", "invalid_authority", true);
   if (host_needs_work(head.authority(), runtime.host_options()))
     head.set_authority(http::normalize_host(head.authority(), runtime.host_options()));
   if (head.method() == "CONNECT") {  // it has no path

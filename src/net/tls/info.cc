@@ -47,13 +47,12 @@ std::string digest_text(const X509& certificate, const EVP_MD* digest) {
 class Info final : public TlsInfo {
  public:
   explicit Info(SSL& ssl)
-      : version_(SSL_get_version(&ssl)),
-        cipher_(SSL_CIPHER_get_name(SSL_get_current_cipher(&ssl))),
+      : version_(text_at_hand(ssl, TlsText::kVersion)),
+        cipher_(text_at_hand(ssl, TlsText::kCipher)),
         old_version_(SSL_version(&ssl) < TLS1_3_VERSION),
         server_(SSL_is_server(&ssl) == 1),
         reused_(SSL_session_reused(&ssl) == 1),
-        validated_(SSL_get_verify_mode(&ssl) != SSL_VERIFY_NONE &&
-                   SSL_get_verify_result(&ssl) == X509_V_OK),
+        validated_(tls::peer_validated(ssl)),
         peer_(SSL_get1_peer_certificate(&ssl)),
         session_(SSL_get1_session(&ssl)) {
     if (peer_) chain_.reset(X509_chain_up_ref(SSL_get_peer_cert_chain(&ssl)));
@@ -61,19 +60,15 @@ class Info final : public TlsInfo {
       X509_up_ref(local);
       local_.reset(local);
     }
-    const unsigned char* bytes = nullptr;
-    unsigned size = 0;
-    SSL_get0_alpn_selected(&ssl, &bytes, &size);
-    const char* name = SSL_get_servername(&ssl, TLSEXT_NAMETYPE_host_name);
-    told_ = base::concat(std::string_view(reinterpret_cast<const char*>(bytes), size),
-                         name == nullptr ? "" : name);
-    alpn_size_ = static_cast<uint8_t>(size);
+    const std::string_view alpn = text_at_hand(ssl, TlsText::kAlpn);
+    told_ = base::concat(alpn, text_at_hand(ssl, TlsText::kServerName));
+    alpn_size_ = static_cast<uint8_t>(alpn.size());
   }
 
   std::string_view text(TlsText what) const override;
   std::span<const std::string> names(TlsNames kind) const override;
   bool peer_presented() const noexcept override { return peer_ != nullptr; }
-  bool peer_validated() const noexcept override { return peer_ != nullptr && validated_; }
+  bool peer_validated() const noexcept override { return validated_; }
   int64_t peer_valid_from() const noexcept override {
     return peer_ ? epoch_of(X509_get0_notBefore(peer_.get())) : 0;
   }
@@ -90,8 +85,7 @@ class Info final : public TlsInfo {
   std::string compute(TlsText what) const;
   std::string compute_of_peer(TlsText what) const;
 
-  const char* version_;
-  const char* cipher_;
+  std::string_view version_, cipher_;  // OpenSSL's own, for ever
   bool old_version_, server_, reused_, validated_;
   uint8_t alpn_size_ = 0;
   X509Ptr peer_, local_;
@@ -106,7 +100,7 @@ std::string_view Info::text(TlsText what) const {
     case TlsText::kVersion:
       return version_;
     case TlsText::kCipher:
-      return cipher_ == nullptr ? "" : cipher_;
+      return cipher_;
     case TlsText::kAlpn:
       return std::string_view(told_).substr(0, alpn_size_);
     case TlsText::kServerName:
@@ -180,6 +174,34 @@ std::span<const std::string> Info::names(TlsNames kind) const {
 }
 
 }  // namespace
+
+std::string_view text_at_hand(const SSL& ssl, TlsText what) noexcept {
+  const char* text = nullptr;
+  const unsigned char* alpn = nullptr;
+  unsigned size = 0;
+  switch (what) {
+    case TlsText::kVersion:
+      text = SSL_get_version(&ssl);
+      break;
+    case TlsText::kCipher:
+      text = SSL_CIPHER_get_name(SSL_get_current_cipher(&ssl));
+      break;
+    case TlsText::kAlpn:
+      SSL_get0_alpn_selected(&ssl, &alpn, &size);
+      return {reinterpret_cast<const char*>(alpn), size};
+    case TlsText::kServerName:
+      text = SSL_get_servername(&ssl, TLSEXT_NAMETYPE_host_name);
+      break;
+    default:
+      break;
+  }
+  return text == nullptr ? std::string_view() : std::string_view(text);
+}
+
+bool peer_validated(const SSL& ssl) noexcept {
+  return SSL_get0_peer_certificate(&ssl) != nullptr &&
+         SSL_get_verify_mode(&ssl) != SSL_VERIFY_NONE && SSL_get_verify_result(&ssl) == X509_V_OK;
+}
 
 std::shared_ptr<const TlsInfo> make_info(SSL& ssl) { return std::make_shared<const Info>(ssl); }
 

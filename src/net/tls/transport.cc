@@ -9,7 +9,6 @@
 
 #include "base/strings.h"
 #include "net/tls/bio.h"
-#include "net/tls/info.h"
 
 namespace weir::net::tls {
 namespace {
@@ -61,10 +60,16 @@ IoStatus TlsTransport::fail_from(int result, bool reading) {
   if (failed_) return IoStatus::kError;
   switch (SSL_get_error(ssl_.get(), result)) {
     case SSL_ERROR_WANT_READ:
-      (reading ? read_wants_write_ : write_wants_read_) = !reading;
+      if (reading)
+        read_wants_write_ = false;
+      else
+        write_wants_read_ = true;
       return IoStatus::kAgain;
     case SSL_ERROR_WANT_WRITE:
-      (reading ? read_wants_write_ : write_wants_read_) = reading;
+      if (reading)
+        read_wants_write_ = true;
+      else
+        write_wants_read_ = false;
       return IoStatus::kAgain;
     case SSL_ERROR_ZERO_RETURN:
       return IoStatus::kEnd;
@@ -116,18 +121,34 @@ IoStatus TlsTransport::shake_hands() {
 void TlsTransport::shaken() {
   ready_ = true;
   read_wants_write_ = write_wants_read_ = false;
-  info_ = make_info(*ssl_);
   Handshake& handshake = *attached_.handshake;
   handshake.problem.clear();  // of a certificate that was let in all the same
-  if (info_->session_reused()) remember_renewed(*ssl_, handshake);
+  if (session_reused()) remember_renewed(*ssl_, handshake);
   const std::shared_ptr<const Stats> stats = handshake.stats;
   if (handshake.sessions == nullptr) attached_.handshake.reset();
   if (stats == nullptr) return;
   stats->handshake.inc();
-  if (info_->session_reused()) stats->session_reused.inc();
-  if (!info_->peer_presented()) stats->no_certificate.inc();
-  stats->count("ciphers.", info_->text(TlsText::kCipher));
-  stats->count("versions.", info_->text(TlsText::kVersion));
+  if (session_reused()) stats->session_reused.inc();
+  if (!peer_presented()) stats->no_certificate.inc();
+  stats->count("ciphers.", text(TlsText::kCipher));
+  stats->count("versions.", text(TlsText::kVersion));
+}
+
+std::string_view TlsTransport::text(TlsText what) const {
+  switch (what) {
+    case TlsText::kVersion:
+    case TlsText::kCipher:
+    case TlsText::kAlpn:
+    case TlsText::kServerName:
+      return text_at_hand(*ssl_, what);
+    default:
+      return details()->text(what);
+  }
+}
+
+const std::shared_ptr<const TlsInfo>& TlsTransport::details() const {
+  if (details_ == nullptr) details_ = make_info(*ssl_);
+  return details_;
 }
 
 IoResult TlsTransport::read(int fd, Buffer& in, size_t max) {

@@ -3,10 +3,13 @@
 
 #include <chrono>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "net/tls/context.h"
 #include "net/tls/handshake.h"
+#include "net/tls/info.h"
 #include "net/tls/openssl.h"
 #include "net/transport.h"
 
@@ -23,7 +26,7 @@ struct SocketIo {
 
 /// Owner: its connection. Thread: the connection's. The end of the stream without close_notify is an error. Records are small
 /// at first and after a pause, so that the beginning can be read before much has arrived; then as large as they can be.
-class TlsTransport final : public Transport {
+class TlsTransport final : public Transport, private TlsInfo {
  public:
   enum class Role : uint8_t { kServer, kClient };
   TlsTransport(SslPtr ssl, Role role, std::unique_ptr<Handshake> handshake,
@@ -43,10 +46,24 @@ class TlsTransport final : public Transport {
   }
   Code failure_code() const noexcept override { return failure_code_; }
   bool ready() const noexcept override { return ready_; }
-  const TlsInfo* tls() const noexcept override { return info_.get(); }
-  std::shared_ptr<const TlsInfo> share_tls() const override { return info_; }
+  const TlsInfo* tls() const noexcept override { return ready_ ? this : nullptr; }
+  std::shared_ptr<const TlsInfo> share_tls() const override { return ready_ ? details() : nullptr; }
 
  private:
+  // TlsInfo: what OpenSSL has at hand is asked there, so that most connections need no copy.
+  std::string_view text(TlsText what) const override;
+  std::span<const std::string> names(TlsNames kind) const override {
+    return details()->names(kind);
+  }
+  bool peer_presented() const noexcept override {
+    return SSL_get0_peer_certificate(ssl_.get()) != nullptr;
+  }
+  bool peer_validated() const noexcept override { return tls::peer_validated(*ssl_); }
+  int64_t peer_valid_from() const noexcept override { return details()->peer_valid_from(); }
+  int64_t peer_valid_until() const noexcept override { return details()->peer_valid_until(); }
+  bool session_reused() const noexcept override { return SSL_session_reused(ssl_.get()) == 1; }
+  const std::shared_ptr<const TlsInfo>& details() const;
+
   IoStatus shake_hands();
   void shaken();
   void use(int fd) noexcept;
@@ -62,20 +79,21 @@ class TlsTransport final : public Transport {
   SslPtr ssl_;
   Attached attached_;
   std::shared_ptr<const Context> context_;  // its verifier and keys are called back
+  // Ordered by size: there is one for each idle connection of an edge.
   SocketIo io_;
-  std::unique_ptr<const std::string> failure_;  // null: none
-  std::shared_ptr<const TlsInfo> info_;         // null until the handshake is done
+  uint32_t burst_ = 0;  // bytes sent since the last pause, at most kFirstFlight
+  std::unique_ptr<const std::string> failure_;      // null: none
+  mutable std::shared_ptr<const TlsInfo> details_;  // null: nobody has asked
   std::chrono::steady_clock::time_point last_write_{};
-  uint32_t burst_ = 0;       // bytes sent since the last pause, at most kFirstFlight
-  uint32_t unfinished_ = 0;  // bytes of a record that the socket has not taken wholly
   uint64_t received_ = 0;
+  uint32_t unfinished_ = 0;  // bytes of a record that the socket has not taken wholly
   Code failure_code_;
   IoStatus held_back_ = IoStatus::kOk;  // told by the next read, after the bytes before it
-  bool ready_ = false;
-  bool failed_ = false;
-  bool ended_ = false;  // close_notify sent
-  bool read_wants_write_ = false;
-  bool write_wants_read_ = false;
+  bool ready_ : 1 = false;
+  bool failed_ : 1 = false;
+  bool ended_ : 1 = false;  // close_notify sent
+  bool read_wants_write_ : 1 = false;
+  bool write_wants_read_ : 1 = false;
 };
 
 }  // namespace weir::net::tls
