@@ -10,7 +10,7 @@ std::optional<upstream::Failure> TcpTunnel::start(upstream::Cluster& cluster, En
   request_over_ = end == EndStream::kYes;
   static const ConnectionInfo kUnknown;
   const ConnectionInfo& downstream = info_.connection != nullptr ? *info_.connection : kUnknown;
-  TcpConnection::Started started = TcpConnection::connect(cluster, *this, std::nullopt, downstream);
+  TcpConnection::Started started = TcpConnection::connect(cluster, *this, {}, downstream);
   connection_ = std::move(started.connection);
   return std::move(started.failure);
 }

@@ -33,6 +33,10 @@ std::string pool_key(std::string endpoint, PoolProtocol protocol) {
   return std::move(endpoint) + static_cast<char>('0' + static_cast<int>(protocol));
 }
 
+bool among(std::span<const std::string> hosts, std::string_view host) noexcept {
+  return std::find(hosts.begin(), hosts.end(), host) != hosts.end();
+}
+
 }  // namespace
 
 std::shared_ptr<const ClusterTable> ClusterTable::build(ClusterList clusters,
@@ -177,28 +181,43 @@ Pool* Cluster::pick(const PickContext& context) {
   if (hosts_.empty()) return nullptr;
   const bool both = !http2_hosts_.empty();
   size_t picked = 0;
-  if (context.hash)
-    picked = host_for(*context.hash);
+  if (context.choice.hash)
+    picked = host_for(*context.choice.hash, context.choice.avoid);
   else if (both)
     picked = balancer_.pick(
         [this](size_t host) { return hosts_[host]->load() + http2_hosts_[host]->load(); });
   else
     picked = balancer_.pick([this](size_t host) { return hosts_[host]->load(); });
+  if (!context.choice.avoid.empty()) picked = other_than(context.choice.avoid, picked);
   return both && context.downstream == Protocol::kHttp2 ? http2_hosts_[picked] : hosts_[picked];
 }
 
-size_t Cluster::host_for(uint64_t hash) const noexcept {
+/// The first from `picked` on that is not among those; `picked` itself if all are.
+size_t Cluster::other_than(std::span<const std::string> avoid, size_t picked) const noexcept {
+  for (size_t i = 0; i < hosts_.size(); ++i) {
+    const size_t host = (picked + i) % hosts_.size();
+    if (!among(avoid, hosts_[host]->address_text())) return host;
+  }
+  return picked;
+}
+
+/// Those that are avoided count only if there is no other.
+size_t Cluster::host_for(uint64_t hash, std::span<const std::string> avoid) const noexcept {
   size_t best = 0;
   double highest = 0;
+  bool avoided = true;
   for (size_t i = 0; i < hosts_.size(); ++i) {
+    const bool unwanted = among(avoid, hosts_[i]->address_text());
+    if (unwanted && !avoided) continue;
     const uint64_t draw =
         mix(hash ^ std::hash<std::string_view>{}(std::string_view(hosts_[i]->address_text())));
     // Logarithms make the weights count: the host with the highest score wins its share of all hashes.
     const double unit = (static_cast<double>(draw >> 11) + 0.5) / 9007199254740992.0;
     const double score = -static_cast<double>(weights_[i]) / std::log(unit);
-    if (i > 0 && score <= highest) continue;
+    if (i > 0 && score <= highest && unwanted == avoided) continue;
     best = i;
     highest = score;
+    avoided = unwanted;
   }
   return best;
 }

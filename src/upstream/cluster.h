@@ -106,7 +106,8 @@ class Cluster {
   Pool* pool_of(PoolIndex& index, const EndpointOptions& endpoint, PoolProtocol protocol);
   void rebuild_original();
   /// By rendezvous, with the hosts' weights: a host that comes or goes moves no other's share. Requires hosts.
-  size_t host_for(uint64_t hash) const noexcept;
+  size_t host_for(uint64_t hash, std::span<const std::string> avoid) const noexcept;
+  size_t other_than(std::span<const std::string> avoid, size_t picked) const noexcept;
   void follow_bases();
   void sweep_pools();
   static void on_sweep(void* self) noexcept;

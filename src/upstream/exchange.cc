@@ -36,13 +36,13 @@ std::string server_name(const RequestHead& head, const UpstreamHttpOptions& opti
 
 std::optional<Failure> Exchange::start(Cluster& cluster, const RequestHead& head, EndStream end,
                                        Priority priority, Protocol downstream,
-                                       const ConnectionInfo* client, std::optional<uint64_t> hash) {
+                                       const ConnectionInfo* client, const HostChoice& choice) {
   downstream_ = downstream;
   cluster_ = &cluster;
   head_ = &head;
   priority_ = priority;
   client_ = client;
-  hash_ = hash;
+  choice_ = choice;
   idempotent_ = is_idempotent(head.method());
   ended_ = end == EndStream::kYes ? Ended::kHead : Ended::kNo;
   if (end == EndStream::kNo && (head.method() == "CONNECT" || head.headers.has(HeaderId::kUpgrade)))
@@ -51,7 +51,7 @@ std::optional<Failure> Exchange::start(Cluster& cluster, const RequestHead& head
 }
 
 std::optional<Failure> Exchange::acquire(Pool::Wanted wanted) {
-  pool_ = cluster_->pick({head_, original_destination(client_), downstream_, hash_});
+  pool_ = cluster_->pick({head_, original_destination(client_), downstream_, choice_});
   if (pool_ == nullptr) {
     cluster_->stats().cx_none_healthy.inc();
     end_phase();

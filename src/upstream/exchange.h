@@ -57,11 +57,11 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
 
   /// `head` stays where it is and as it is until the response begins or the exchange ends. A failure is returned, not
   /// told to the sink. `downstream`: the client's protocol, for clusters that follow it. `client`: its connection, which
-  /// outlives the exchange; null: the request is weir's own. `hash`: the same host for the same one, as far as hosts stay.
+  /// outlives the exchange; null: the request is weir's own. `choice` holds for it alone.
   std::optional<Failure> start(Cluster& cluster, const RequestHead& head, EndStream end,
                                Priority priority, Protocol downstream = Protocol::kHttp11,
                                const ConnectionInfo* client = nullptr,
-                               std::optional<uint64_t> hash = std::nullopt);
+                               const HostChoice& choice = {});
   /// Empties `data`. After the end of the exchange the data is forgotten.
   void send_body(Buffer& data, EndStream end);
   /// `trailers` stays as `head` does.
@@ -121,7 +121,7 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
   Phase phase_ = Phase::kIdle;
   Ended ended_ = Ended::kNo;
   const ConnectionInfo* client_ = nullptr;
-  std::optional<uint64_t> hash_;
+  HostChoice choice_;
   Priority priority_ = Priority::kDefault;
   Protocol downstream_ = Protocol::kHttp11;
   uint8_t informational_ = 0;

@@ -11,6 +11,7 @@
 #include <weir/message.h>
 
 #include "event/loop.h"
+#include "upstream/host_choice.h"
 #include "upstream/pool.h"
 
 namespace weir::upstream {
@@ -20,7 +21,7 @@ struct PickContext {
   const RequestHead* head = nullptr;        // null: not a request
   std::string_view original_destination;    // "ip:port" that the client meant; empty: not known
   Protocol downstream = Protocol::kHttp11;  // the client's, for clusters that follow it
-  std::optional<uint64_t> hash{};           // the same host for the same hash; none: by lb_policy
+  HostChoice choice{};
 };
 
 /// Where the client of a connection (null: not known) meant to go. Lives as long as the connection.

@@ -29,13 +29,13 @@ TcpConnection::TcpConnection(Pool& pool, TcpUser& user, std::unique_ptr<net::Con
 }
 
 TcpConnection::Started TcpConnection::connect(Cluster& cluster, TcpUser& user,
-                                              std::optional<uint64_t> hash,
+                                              const HostChoice& choice,
                                               const ConnectionInfo& downstream) {
   Started out;
   ClusterStats& stats = cluster.stats();
   PickContext context;
   if (downstream.local_address_restored) context.original_destination = downstream.local_address;
-  context.hash = hash;
+  context.choice = choice;
   Pool* pool = cluster.pick(context);
   if (pool == nullptr) {
     stats.cx_none_healthy.inc();

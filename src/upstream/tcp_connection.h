@@ -34,13 +34,13 @@ class TcpUser {
 /// It counts against the cluster's max_connections, and as a request of its host for load balancing.
 class TcpConnection final : public event::Deferrable, private net::ConnectionSink {
  public:
-  /// To a host of the cluster: with a hash always the same one, as far as hosts stay. Failures that are known at once are
+  /// To a host of the cluster. Failures that are known at once are
   /// returned, others come by on_tcp_failed.
   struct Started {
     std::unique_ptr<TcpConnection> connection;
     std::optional<Failure> failure;
   };
-  static Started connect(Cluster& cluster, TcpUser& user, std::optional<uint64_t> hash,
+  static Started connect(Cluster& cluster, TcpUser& user, const HostChoice& choice,
                          const ConnectionInfo& downstream);
   ~TcpConnection() override;
 

@@ -148,30 +148,6 @@ TEST_F(Examples, upstream_proxy_protocol) {
   EXPECT_EQ(database.accept().read(wanted.size()), wanted);
 }
 
-TEST_F(Examples, tls) {
-  const auto pem = [](const std::string& name) {
-    return text_of(source_path("config/certs/" + name));
-  };
-  TlsSide origin;
-  origin.certificate = {pem("a.example.com.crt"), pem("a.example.com.key")};
-  upstream_.use_tls(origin);
-  start("tls");
-  TlsSide client;
-  client.ca = pem("ca.crt");
-  client.sni = "b.example.com";
-  Peer peer = proxy_->connect("public");
-  peer.start_tls(PeerTls::Role::kClient, client);
-  EXPECT_EQ(peer.tls().peer_name(), "b.example.com");
-  EXPECT_TRUE(contains(exchange(peer, "/").body, "x-forwarded-proto: https\r\n"));
-  client.certificate = {pem("client.crt"), pem("client.key")};
-  Peer partner = proxy_->connect("partners");
-  partner.start_tls(PeerTls::Role::kClient, client);
-  const Peer::Message answer = exchange(partner, "/", "x-forwarded-client-cert: By=me\r\n");
-  EXPECT_TRUE(contains(answer.body, ";DNS=client;DNS=localhost\r\n")) << answer.body;
-  EXPECT_FALSE(contains(answer.body, "By=me"));
-  EXPECT_TRUE(contains(proxy_->admin("/certs"), "config/certs/a.example.com.rsa.crt"));
-}
-
 TEST_F(Examples, websocket) {
   std::string text = example("websocket");
   Origin origin;
@@ -384,6 +360,29 @@ TEST_F(Examples, edge) {
     std::this_thread::yield();
   EXPECT_NE(proxy_->admin("/certs"), before);
   EXPECT_EQ(exchange(b, "/", "host: b.example.com\r\n").status(), 200);
+}
+
+TEST_F(Examples, tls) {
+  const std::string certs = folder_.path() + "/weir-certs";
+  make_certs(certs);
+  TlsSide origin;
+  origin.certificate = certificate_in(certs, "a.example.com");
+  other_.use_tls(origin);
+  start("tls");
+  TlsSide client;
+  client.ca = text_of(certs + "/ca.crt");
+  client.sni = "b.example.com";
+  Peer peer = proxy_->connect("public");
+  peer.start_tls(PeerTls::Role::kClient, client);
+  EXPECT_EQ(peer.tls().peer_name(), "b.example.com");
+  EXPECT_TRUE(contains(exchange(peer, "/").body, "x-forwarded-proto: https\r\n"));
+  client.certificate = certificate_in(certs, "client");
+  Peer partner = proxy_->connect("partners");
+  partner.start_tls(PeerTls::Role::kClient, client);
+  const Peer::Message answer = exchange(partner, "/", "x-forwarded-client-cert: By=me\r\n");
+  EXPECT_TRUE(contains(answer.body, ";DNS=client;DNS=localhost\r\n")) << answer.body;
+  EXPECT_FALSE(contains(answer.body, "By=me"));
+  EXPECT_TRUE(contains(proxy_->admin("/certs"), certs + "/a.example.com.rsa.crt"));
 }
 
 TEST_F(Examples, tls_upstream) {

@@ -200,6 +200,36 @@ TEST_F(TcpProxyTest, NextAttemptGoesToTheNextHost) {
   EXPECT_GT(proxy_->counter("cluster.pair.upstream_cx_connect_fail"), 0u);
 }
 
+TEST_F(TcpProxyTest, NoAttemptGoesToAHostThatHasFailed) {
+  Origin dead;
+  Origin also_dead;
+  dead.stop_listening();
+  also_dead.stop_listening();
+  for (const std::string_view fields :
+       {"lb_policy: LEAST_REQUEST\n", "lb_policy: RANDOM\n", "lb_policy: ROUND_ROBIN\n"}) {
+    for (const std::string_view policy : {"", "hash_policy: [{source_ip: {}}]\n"}) {
+      NetworkYaml yaml{
+          tcp_proxy("cluster: three\nmax_connect_attempts: 3\n" + std::string(policy)),
+          static_cluster("three", {dead.port(), also_dead.port(), origin_.port()}, fields)};
+      proxy_ = std::make_unique<TestProxy>(yaml.text());
+      for (int i = 0; i < 8; ++i) {
+        Peer client = proxy_->connect();
+        origin_.accept().send("here");
+        EXPECT_EQ(client.read(4), "here") << fields << policy;
+      }
+    }
+  }
+}
+
+TEST_F(TcpProxyTest, AHostThatHasFailedIsTriedAgainWhenThereIsNoOther) {
+  const std::string log = folder_.path() + "/log";
+  origin_.stop_listening();
+  start(with_log(log, "cluster: origin\nmax_connect_attempts: 20\n"));
+  EXPECT_TRUE(proxy_->connect().closed());
+  wait_log(log, "UF,URX origin");
+  EXPECT_EQ(proxy_->counter("cluster.origin.upstream_cx_connect_fail"), 20u);
+}
+
 TEST_F(TcpProxyTest, ClusterWithoutHostsIsSaidSo) {
   const std::string log = folder_.path() + "/log";
   NetworkYaml yaml{with_log(log, "cluster: empty\n"), static_cluster("empty", {})};

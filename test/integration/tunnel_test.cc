@@ -150,6 +150,23 @@ TEST_F(Tunnel, AnyOtherAnswerEndsTheConnectionAfterAllAttempts) {
   EXPECT_EQ(proxy_->counter("cluster.origin.upstream_cx_connect_attempts_exceeded"), 1u);
 }
 
+TEST_F(Tunnel, TheNextAttemptGoesToAnotherHost) {
+  Origin dead;
+  dead.stop_listening();
+  NetworkYaml yaml{network_filter("tcp_proxy.v3.TcpProxy",
+                                  "stat_prefix: db\ncluster: pair\nmax_connect_attempts: 2\n"
+                                  "tunneling_config: {hostname: \"a:1\"}\n"),
+                   static_cluster("pair", {dead.port(), origin_.port()}, "lb_policy: RANDOM\n")};
+  proxy_ = std::make_unique<TestProxy>(yaml.text());
+  for (int i = 0; i < 8; ++i) {
+    Peer client = proxy_->connect();
+    Peer upstream = origin_.accept();
+    upstream.read_head();
+    upstream.send("HTTP/1.1 200 OK\r\n\r\nhere");
+    EXPECT_EQ(client.read(4), "here");
+  }
+}
+
 TEST_F(Tunnel, NobodyThereIsTheSame) {
   origin_.stop_listening();
   start("hostname: \"a:1\"\n");

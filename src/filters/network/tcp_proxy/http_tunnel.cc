@@ -30,11 +30,12 @@ bool HttpTunnel::make_request(const upstream::Cluster& cluster) {
   return true;
 }
 
-std::optional<Failure> HttpTunnel::start(upstream::Cluster& cluster, std::optional<uint64_t> hash) {
+std::optional<Failure> HttpTunnel::start(upstream::Cluster& cluster,
+                                         const upstream::HostChoice& choice) {
   if (!make_request(cluster))
     return Failure{FailureKind::kLocalConnectFailure, "the tunnel has no host to go to"};
   auto failure = exchange_.start(cluster, request_, EndStream::kNo, upstream::Priority::kDefault,
-                                 Protocol::kHttp11, &connection_, hash);
+                                 Protocol::kHttp11, &connection_, choice);
   if (upstream::Pool* pool = exchange_.pool()) host_ = pool->address_text();
   return failure;
 }

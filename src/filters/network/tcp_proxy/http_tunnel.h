@@ -32,7 +32,8 @@ class HttpTunnel final : public event::Deferrable, private upstream::ExchangeSin
         exchange_(*this) {}
 
   /// Sends the request. A failure is returned, not told to the user.
-  std::optional<upstream::Failure> start(upstream::Cluster& cluster, std::optional<uint64_t> hash);
+  std::optional<upstream::Failure> start(upstream::Cluster& cluster,
+                                         const upstream::HostChoice& choice);
   void write(Buffer&& data) { exchange_.send_body(data, EndStream::kNo); }
   void half_close();
   void hold_reading() { exchange_.hold_response(); }

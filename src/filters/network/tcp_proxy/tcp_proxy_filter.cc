@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "base/random.h"
@@ -24,6 +26,9 @@ using tcp_proxy::UpstreamLink;
 using upstream::Failure;
 using upstream::FailureKind;
 using upstream::TcpConnection;
+
+// So many hosts that have failed are avoided; then all get their chance again.
+constexpr size_t kMaxFailedHosts = 16;
 
 /// Owner: a network chain. Waiting (for data, for a connection, for the next attempt) -> connected -> closed. Each direction ends by
 /// itself; the chain closes the client's connection when both have.
@@ -65,6 +70,7 @@ class TcpProxy final : public stream::NetworkTerminalFilter, private upstream::T
   void connect();
   void on_attempt_failed(const Failure& failure);
   std::optional<uint64_t> hash() const;
+  upstream::HostChoice choice() const { return {hash(), failed_hosts_}; }
   void hold_client();
   void release_client();
   void note_downstream();
@@ -78,6 +84,7 @@ class TcpProxy final : public stream::NetworkTerminalFilter, private upstream::T
   UpstreamLink upstream_;
   std::string cluster_name_;
   std::string host_;
+  std::vector<std::string> failed_hosts_;
   Buffer early_;  // from the client, before the upstream is connected
   event::Timer idle_timer_, downstream_idle_timer_, upstream_idle_timer_, duration_timer_,
       retry_timer_, log_timer_;
@@ -137,9 +144,9 @@ void TcpProxy::connect() {
   driver_->stream_info().upstream_attempt_count = attempts_;
   ConnectionInfo& client = callbacks_->connection_info();
   const auto failure = settings_.tunnel
-                           ? upstream_.tunnel(*cluster, *this, hash(), *settings_.tunnel, client,
+                           ? upstream_.tunnel(*cluster, *this, choice(), *settings_.tunnel, client,
                                               driver_->stream_info())
-                           : upstream_.connect(*cluster, *this, hash(), client);
+                           : upstream_.connect(*cluster, *this, choice(), client);
   if (failure) return on_attempt_failed(*failure);
   note_host();
 }
@@ -154,6 +161,8 @@ void TcpProxy::note_host() {
 void TcpProxy::on_tcp_failed(Failure failure) {
   note_host();
   upstream_.release(TcpConnection::How::kNow);
+  if (failed_hosts_.size() == kMaxFailedHosts) failed_hosts_.clear();
+  failed_hosts_.push_back(host_);
   on_attempt_failed(failure);
 }
 

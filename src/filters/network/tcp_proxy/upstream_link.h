@@ -18,19 +18,19 @@ class UpstreamLink {
 
   // Failures that are known at once are returned; then it is empty.
   std::optional<upstream::Failure> connect(upstream::Cluster& cluster, upstream::TcpUser& user,
-                                           std::optional<uint64_t> hash,
+                                           const upstream::HostChoice& choice,
                                            const ConnectionInfo& connection) {
-    auto started = upstream::TcpConnection::connect(cluster, user, hash, connection);
+    auto started = upstream::TcpConnection::connect(cluster, user, choice, connection);
     tcp_ = std::move(started.connection);
     return std::move(started.failure);
   }
   std::optional<upstream::Failure> tunnel(upstream::Cluster& cluster, upstream::TcpUser& user,
-                                          std::optional<uint64_t> hash,
+                                          const upstream::HostChoice& choice,
                                           const TunnelSettings& settings,
                                           ConnectionInfo& connection, StreamInfo& info) {
     // It may fail, and be released, while it starts.
     tunnel_ = std::make_unique<HttpTunnel>(settings, user, connection, info, cluster.loop());
-    auto failure = tunnel_->start(cluster, hash);
+    auto failure = tunnel_->start(cluster, choice);
     if (failure) HttpTunnel::release(std::move(tunnel_));
     return failure;
   }
