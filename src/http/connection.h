@@ -57,6 +57,8 @@ class RequestReceiver {
   /// The client takes no more of this response / takes it again. Alternating; may come from inside send_body().
   virtual void on_response_blocked() {}
   virtual void on_response_resumed() {}
+  /// Multiplexed connections only: some more of the response body was sent. Only to be noted.
+  virtual void on_response_progress() {}
 };
 
 /// Sends the response of one exchange. Implemented by the codec; valid from on_new_request until the response

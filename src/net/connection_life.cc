@@ -231,8 +231,9 @@ void Connection::deliver_error() {
     if (arrived_ && read_holds_ == 0) deliver();
     for (int i = 0; i < kMaxLastReads && fd_ >= 0 && read_holds_ == 0 && !read_ended_; ++i) {
       size_t asked = 0;
-      if (read_some(asked).status != IoStatus::kOk) break;
-      deliver();
+      const IoResult got = read_some(asked);
+      if (got.bytes > 0) deliver();
+      if (got.status != IoStatus::kOk) break;
     }
   }
   if (fd_ < 0) return;                  // closed by its owner meanwhile

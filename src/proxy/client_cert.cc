@@ -1,5 +1,6 @@
 #include "proxy/client_cert.h"
 
+#include <algorithm>
 #include <span>
 #include <string_view>
 
@@ -10,18 +11,26 @@ namespace {
 
 constexpr std::string_view kName = "x-forwarded-client-cert";
 
+bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+/// The client's words: what cannot stand in a header is percent-encoded, so that it ends neither the pair nor the message.
 void append_quoted(std::string& out, std::string_view key, std::string_view value) {
   base::append_all(out, ";", key, "=\"");
   for (const char c : value) {
+    if (is_control(c)) {
+      base::append_all(out, "%", base::hex_encode({&c, 1}));
+      continue;
+    }
     if (c == '"' || c == '\\') out += '\\';
     out += c;
   }
   out += '"';
 }
 
-/// Names are the client's words: what would end the pair goes into quotes.
+/// What would end the pair goes into quotes.
 void append_name(std::string& out, std::string_view key, std::string_view value) {
-  if (value.find_first_of(",;=\" \\") != std::string_view::npos)
+  if (value.find_first_of(",;=\" \\") != std::string_view::npos ||
+      std::any_of(value.begin(), value.end(), is_control))
     return append_quoted(out, key, value);
   base::append_all(out, ";", key, "=", value);
 }

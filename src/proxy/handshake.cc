@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "proxy/listener_host.h"
 
 namespace weir::proxy {
@@ -11,7 +12,9 @@ void Handshake::on_secured() {
   ConnectionInfo& info = accepted_.info;
   info.tls = accepted_.connection->tls();
   info.transport_protocol = "tls";
-  if (info.tls != nullptr) info.requested_server_name = info.tls->text(TlsText::kServerName);
+  // In lower case, as the inspector has it: names are compared with it.
+  if (info.tls != nullptr)
+    info.requested_server_name = base::lower(info.tls->text(TlsText::kServerName));
   host_.handshake_done(*this);
 }
 

@@ -77,6 +77,7 @@ class HttpStream final : public http::RequestReceiver, public stream::ChainHost 
   void on_request_refused(const Error& error) override;
   void on_response_blocked() override { chain_.on_response_blocked(); }
   void on_response_resumed() override;
+  void on_response_progress() override { note_activity(); }
 
   // stream::ChainHost
   const stream::RouteRef* match_route() override;

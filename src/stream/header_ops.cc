@@ -97,8 +97,12 @@ void HeaderAdd::apply(HeaderMap& headers, const FormatContext& context,
     scratch.clear();
     value.append(context, scratch, Format::Escape::kNo, true);
     text = scratch;
-    // An operator may bring in what a peer sent (filter state, details): it must not end the line.
-    if (!http::valid_header_value(text)) return;
+    // An operator may bring in what a peer sent (filter state, details): it must not end the line. Nor may a peer keep its own
+    // field where it is to be overwritten.
+    if (!http::valid_header_value(text)) {
+      if (present) headers.remove(name);
+      return;
+    }
   }
   if (text.empty() && !keep_empty_value) return;
   if (present)

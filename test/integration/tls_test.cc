@@ -1,8 +1,11 @@
 // TLS on both sides of the proxy: handshakes, whom to trust, certificates that change while it serves.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 
 #include <fstream>
+#include <thread>
 
 #include "support/tls_yaml.h"
 
@@ -180,6 +183,46 @@ TEST_F(Tls, ClientCertificatesAreToldOf) {
       << line;
 }
 
+TEST_F(Tls, OtherNamesThatAreNoTextDoNotMatch) {
+  yaml_.chain = downstream_tls(
+      "tls_certificates: [" + pair_yaml(folder_, "server") +
+          "], validation_context: {trusted_ca: {filename: " + folder_.path() +
+          "/ca.pem}, match_typed_subject_alt_names: [{san_type: OTHER_NAME, oid: \"1.2.3.4\", "
+          "matcher: {exact: good}}]}",
+      "require_client_certificate: true");
+  TestProxy proxy(yaml_.text());
+  const auto served = [&](const std::string& names) {
+    TlsSide side = client();
+    side.certificate = ca_.issue(names);
+    Peer peer = proxy.connect();
+    try {
+      peer.start_tls(Role::kClient, side);
+      peer.send(get());
+      return peer.read_message().status() == 200;
+    } catch (const std::runtime_error&) {
+      return false;
+    }
+  };
+  for (const char* names : {"otherName:1.2.3.4;BOOLEAN:TRUE", "otherName:1.2.3.4;INTEGER:5",
+                            "otherName:1.2.3.4;OID:1.2.3", "otherName:1.2.3.5;UTF8:good"})
+    EXPECT_FALSE(served(names)) << names;
+  EXPECT_TRUE(served("otherName:1.2.3.4;UTF8:good"));
+  EXPECT_TRUE(served("otherName:1.2.3.4;IA5:good"));
+}
+
+TEST_F(Tls, TheServerNameIsKnownInLowerCase) {
+  yaml_.routes =
+      "- match: {prefix: /}\n"
+      "  direct_response: {status: 200}\n"
+      "  response_headers_to_add: [{header: {key: x-sni, value: \"%REQUESTED_SERVER_NAME%\"}}]\n";
+  TestProxy proxy(yaml_.text());
+  TlsSide side = client("LocalHost");
+  side.ca.clear();
+  Peer peer = connect(proxy, side);
+  peer.send(get());
+  EXPECT_EQ(peer.read_message().header("x-sni"), "localhost");
+}
+
 TEST_F(Tls, AdminTellsOfCertificates) {
   TestProxy proxy(yaml_.text());
   const std::string certs = proxy.admin("/certs");
@@ -261,6 +304,39 @@ TEST_F(TlsUpstream, AnswersInTheClearAreNoAnswers) {
   const auto answer = client.read_message();
   EXPECT_EQ(answer.status(), 503);
   EXPECT_NE(answer.body.find("wrong version number"), std::string::npos) << answer.body;
+}
+
+TEST_F(TlsUpstream, AnEarlyAnswerIsHeardAlsoWhenTheUploadFails) {
+  Origin origin;
+  yaml_.origin_port = origin.port();
+  yaml_.cluster = upstream_tls(trusting(folder_), "sni: origin.test");
+  TestProxy proxy(yaml_.text());
+  TlsSide side;
+  side.certificate = ca_.issue("DNS:origin.test");
+  for (int i = 0; i < 8; ++i) {
+    Peer client = proxy.connect();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 30000000\r\n\r\n");
+    std::thread upload([&client] {
+      try {
+        for (int sent = 0; sent < 30; ++sent) client.send(std::string(1000000, 'x'));
+      } catch (const std::runtime_error&) {  // nobody takes it any more
+      }
+    });
+    {
+      Peer server = origin.accept();
+      server.start_tls(Role::kServer, side);
+      const int at_once =
+          1;  // or the reset overtakes the answer, which waits for an ACK of the tickets
+      ::setsockopt(server.fd(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
+      server.read_head();
+      server.send(response("too large", 413));
+      // It goes with unread bytes: the kernel resets the connection.
+    }
+    const Peer::Message answer = client.read_message();
+    upload.join();
+    EXPECT_EQ(answer.status(), 413);
+    EXPECT_EQ(answer.body, "too large");
+  }
 }
 
 TEST_F(TlsUpstream, ResponseThatIsCutIsNotComplete) {

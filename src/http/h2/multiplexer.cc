@@ -49,7 +49,7 @@ Multiplexer::~Multiplexer() = default;
 void Multiplexer::abandon_streams() noexcept {
   while (!open_.empty()) {
     Stream& stream = open_.front();
-    stats_.pending_send_bytes.add(-static_cast<int64_t>(stream.unsent.size()));
+    count_unsent(-static_cast<int64_t>(stream.unsent.size()));
     stats_.streams_active.dec();
     unlink<OpenTag>(stream);
   }
@@ -276,8 +276,7 @@ void Multiplexer::close(Stream& stream) noexcept {
   unlink<ResumedTag>(stream);
   --active_;
   stats_.streams_active.dec();
-  if (!stream.unsent.empty())
-    stats_.pending_send_bytes.add(-static_cast<int64_t>(stream.unsent.size()));
+  if (!stream.unsent.empty()) count_unsent(-static_cast<int64_t>(stream.unsent.size()));
   forget_credit(stream);
   if (stream.id != 0) bind(stream.id, nullptr);
   stream.reset();
@@ -400,7 +399,7 @@ bool Multiplexer::send_body(Stream& stream, Buffer& data, EndStream end) {
       return false;
     }
     if (stream.length_left >= 0) stream.length_left -= size;
-    stats_.pending_send_bytes.add(size);
+    count_unsent(size);
     stream.unsent.append(std::move(data));
   }
   if (end == EndStream::kYes) {
@@ -410,13 +409,13 @@ bool Multiplexer::send_body(Stream& stream, Buffer& data, EndStream end) {
   const int32_t id = stream.id;
   resume(stream);
   // What is over the limit waits for the peer alone.
-  if (stream.unsent.size() > stream_limit_)
+  if (stream.unsent.size() > share())
     pump();
   else
     pump_or_wait();
   // The pump may have ended the exchange.
   if (stream.id == id && !stream.output_ended && !stream.told_blocked &&
-      stream.unsent.size() > stream_limit_) {
+      stream.unsent.size() > share()) {
     stream.told_blocked = true;
     on_blocked(stream);
   }
@@ -486,10 +485,13 @@ void Multiplexer::send_data(Stream& stream, const uint8_t* header, size_t length
     out_.append(std::move(frame));
   }
   appended_ += kFrameHeaderSize + length;
-  stats_.pending_send_bytes.add(-static_cast<int64_t>(length));
-  if (stream.told_blocked && !linked<ResumedTag>(stream) &&
-      stream.unsent.size() <= stream_limit_ / 2)
+  count_unsent(-static_cast<int64_t>(length));
+  if (stream.told_blocked && !linked<ResumedTag>(stream) && stream.unsent.size() <= share() / 2)
     resumed_.push_back(stream);
+  stream.progress += static_cast<uint32_t>(length);
+  if (stream.progress < kProgress) return;
+  stream.progress = 0;
+  on_progress(stream);
 }
 
 void Multiplexer::unblock_writes() {

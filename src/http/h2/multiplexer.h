@@ -1,6 +1,7 @@
 // What both roles of HTTP/2 share: one nghttp2 session, its frames, windows and limits.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -47,6 +48,8 @@ class Multiplexer {
   virtual void on_output_sent(Stream& stream) = 0;
   virtual void on_blocked(Stream& stream) = 0;
   virtual void on_resumed(Stream& stream) = 0;
+  /// kProgress further bytes of its body went to the wire's buffer. Nothing may be asked for inside.
+  virtual void on_progress(Stream&) {}
   virtual void on_settings() {}
 
   Result<void> feed(Buffer& in);
@@ -137,6 +140,16 @@ class Multiplexer {
     return static_cast<Multiplexer*>(self)->find(static_cast<int32_t>(id)) != nullptr;
   }
 
+  /// The unsent bytes of a stream above which its sender waits. A peer that opens no window must not make each of its many streams
+  /// hold a full limit: when all together hold more than two, further ones get little.
+  size_t share() const noexcept {
+    return unsent_bytes_ > 2 * stream_limit_ ? std::min(stream_limit_, kSmallShare) : stream_limit_;
+  }
+  void count_unsent(int64_t change) noexcept {
+    unsent_bytes_ += static_cast<size_t>(change);
+    stats_.pending_send_bytes.add(change);
+  }
+
   // From nghttp2.
   void begin_block(const nghttp2_frame& frame);
   int add_field(std::string_view name, std::string_view value);
@@ -146,6 +159,9 @@ class Multiplexer {
   ssize_t read_data(Stream& stream, size_t length, uint32_t& flags);
   void send_data(Stream& stream, const uint8_t* header, size_t length);
   void on_stream_close(int32_t id, uint32_t error);
+
+  static constexpr size_t kSmallShare = 16 * 1024;
+  static constexpr uint32_t kProgress = 16 * 1024;
 
   const Role role_;
   const size_t stream_limit_;
@@ -161,6 +177,7 @@ class Multiplexer {
   int32_t found_id_ = -1;
   const char* slice_at_ = nullptr;  // where the rest of it begins
   size_t held_bytes_ = 0;           // sum of unconsumed
+  size_t unsent_bytes_ = 0;         // of all streams
   size_t owed_ = 0;                 // bytes of the connection's window that are kept back
   uint64_t appended_ = 0;           // bytes that went to the wire's buffer
   Violation violation_;             // found inside nghttp2

@@ -5,6 +5,9 @@
 namespace weir::http::h2 {
 namespace {
 
+// Decoded request heads of one connection at a time: a thousand of browsers' size.
+constexpr size_t kMaxHeadBytes = 8 * 1024 * 1024;
+
 /// For a refusal that its receiver leaves unanswered.
 int status_of(Code code) noexcept {
   switch (code) {
@@ -70,7 +73,14 @@ void H2ServerConnection::on_block(int32_t id, Stream* stream, EndStream end) {
 
 void H2ServerConnection::on_request(int32_t id, EndStream end) {
   if (block_.malformed_fault()) return reset(id, H2Error::kProtocolError);
+  // A head that the wire's compression makes of a few bytes is held as long as its exchange lasts.
+  const size_t bytes = block_.decoded_bytes();
+  if (head_bytes_ + bytes > kMaxHeadBytes && active_ > 0) {
+    stats_.header_overflow.inc();
+    return reset(id, H2Error::kRefusedStream);
+  }
   ServerStream& stream = pool_.take(*this);
+  head_bytes_ += stream.head_bytes_ = bytes;
   stream.id = id;
   stream.input_ended = end == EndStream::kYes;
   stream.head_method_ = block_.request().method() == "HEAD";
@@ -203,6 +213,7 @@ void H2ServerConnection::abort(ServerStream& stream) {
 void H2ServerConnection::end_exchange(ServerStream& stream) {
   RequestReceiver& receiver = *std::exchange(stream.receiver_, nullptr);
   const bool closing = stream.closing_;
+  head_bytes_ -= stream.head_bytes_;
   close(stream);
   pool_.give(stream);
   if (closing) finish_drain();
@@ -215,6 +226,11 @@ void H2ServerConnection::on_blocked(Stream& stream) {
 
 void H2ServerConnection::on_resumed(Stream& stream) {
   static_cast<ServerStream&>(stream).receiver_->on_response_resumed();
+}
+
+void H2ServerConnection::on_progress(Stream& stream) {
+  if (auto* receiver = static_cast<ServerStream&>(stream).receiver_; receiver != nullptr)
+    receiver->on_response_progress();
 }
 
 // ---- responses ---------------------------------------------------------------------------------------------

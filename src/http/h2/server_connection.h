@@ -25,6 +25,7 @@ class ServerStream final : public Stream, public ResponseWriter {
   friend class H2ServerConnection;
   H2ServerConnection& connection_;
   RequestReceiver* receiver_ = nullptr;
+  size_t head_bytes_ = 0;  // of the request, decoded
   bool head_method_ = false;
   bool upgrade_ = false;   // an extended CONNECT that is shown as an upgrade
   bool asks_ = false;      // for a tunnel: nothing is delivered before the answer
@@ -71,6 +72,7 @@ class H2ServerConnection final : public ServerConnection, private Multiplexer {
   void on_output_sent(Stream& stream) override;
   void on_blocked(Stream& stream) override;
   void on_resumed(Stream& stream) override;
+  void on_progress(Stream& stream) override;
 
   void on_request(int32_t id, EndStream end);
   void on_trailers(ServerStream& stream);
@@ -83,6 +85,7 @@ class H2ServerConnection final : public ServerConnection, private Multiplexer {
 
   ServerConnectionSink& sink_;
   StreamPool<ServerStream> pool_;
+  size_t head_bytes_ = 0;  // of all exchanges under way
   bool draining_ = false;
   bool drained_ = false;
 };

@@ -30,6 +30,7 @@ struct Stream : base::ListNode<OpenTag>,
   uint32_t unconsumed =
       0;  // received bytes for which the peer gets no window while the stream is held
   uint32_t holds = 0;
+  uint32_t progress = 0;     // bytes sent since on_progress()
   bool input_ended = false;  // the peer's END_STREAM has come
   bool peer_reset = false;   // the peer's RST_STREAM has come
   bool head_sent = false;
@@ -46,7 +47,7 @@ struct Stream : base::ListNode<OpenTag>,
     unsent.clear();
     trailers.clear();
     length_left = awaited = -1;
-    unconsumed = holds = 0;
+    unconsumed = holds = progress = 0;
     input_ended = peer_reset = head_sent = output_ended = has_trailers = deferred = false;
     told_blocked = bodiless = false;
   }

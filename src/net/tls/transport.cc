@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/strings.h"
 #include "net/tls/bio.h"
@@ -76,9 +77,16 @@ IoStatus TlsTransport::fail_from(int result, bool reading) {
     default:
       break;
   }
-  if (io_.error != 0) {
-    const Code code = io_.error == ECONNRESET || io_.error == EPIPE ? Code::kReset : Code::kSystem;
-    return fail_with(code, base::concat(reading ? "read: " : "write: ", std::strerror(io_.error)));
+  if (const int error = std::exchange(io_.error, 0); error != 0) {
+    const Code code = error == ECONNRESET || error == EPIPE ? Code::kReset : Code::kSystem;
+    const IoStatus status =
+        fail_with(code, base::concat(reading ? "read: " : "write: ", std::strerror(error)));
+    // What the other side has said before it stopped to listen can still be read (an early answer to an upload).
+    if (ready_ && !reading) {
+      failed_ = false;
+      write_failed_ = true;
+    }
+    return status;
   }
   if (io_.ended)
     return fail_with(ready_ ? Code::kClosed : Code::kTls,
@@ -196,7 +204,7 @@ IoResult TlsTransport::write(int fd, Buffer& out) {
     if (status == IoStatus::kAgain) write_wants_read_ = !read_wants_write_;
     if (status != IoStatus::kOk) return {status, 0};
   }
-  if (failed_) return {IoStatus::kError, 0};
+  if (failed_ || write_failed_) return {IoStatus::kError, 0};
   write_wants_read_ = false;
   size_t total = 0;
   while (!out.empty()) {
@@ -231,7 +239,7 @@ IoResult TlsTransport::write(int fd, Buffer& out) {
 }
 
 void TlsTransport::end_writing(int fd) noexcept {
-  if (!ready_ || failed_ || ended_ || unfinished_ > 0) return;
+  if (!ready_ || failed_ || write_failed_ || ended_ || unfinished_ > 0) return;
   ended_ = true;
   use(fd);
   io_.more = false;

@@ -91,7 +91,8 @@ class TlsTransport final : public Transport, private TlsInfo {
   IoStatus held_back_ = IoStatus::kOk;  // told by the next read, after the bytes before it
   bool ready_ : 1 = false;
   bool failed_ : 1 = false;
-  bool ended_ : 1 = false;  // close_notify sent
+  bool write_failed_ : 1 = false;  // by the socket, after the handshake: reading goes on
+  bool ended_ : 1 = false;         // close_notify sent
   bool read_wants_write_ : 1 = false;
   bool write_wants_read_ : 1 = false;
 };

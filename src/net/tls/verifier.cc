@@ -74,6 +74,23 @@ bool matches_name(const SanMatcher& wanted, std::string_view name) {
          (base::iequals(name, wanted.exact) || wildcard_covers(name, wanted.exact));
 }
 
+/// Null for what is no text: the type is the certificate's word, and others hold no string.
+const ASN1_STRING* text_of(const ASN1_TYPE& value) noexcept {
+  switch (value.type) {
+    case V_ASN1_UTF8STRING:
+    case V_ASN1_IA5STRING:
+    case V_ASN1_PRINTABLESTRING:
+    case V_ASN1_VISIBLESTRING:
+    case V_ASN1_NUMERICSTRING:
+    case V_ASN1_T61STRING:
+    case V_ASN1_BMPSTRING:
+    case V_ASN1_UNIVERSALSTRING:
+      return value.value.asn1_string;
+    default:
+      return nullptr;
+  }
+}
+
 bool matches_other_name(const SanMatcher& wanted, const X509& leaf) {
   NamesPtr names(
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(&leaf, NID_subject_alt_name, nullptr, nullptr)));
@@ -82,8 +99,10 @@ bool matches_other_name(const SanMatcher& wanted, const X509& leaf) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type != GEN_OTHERNAME || OBJ_cmp(name->d.otherName->type_id, oid.get()) != 0)
       continue;
+    const ASN1_STRING* string = text_of(*name->d.otherName->value);
+    if (string == nullptr) continue;
     unsigned char* text = nullptr;
-    const int size = ASN1_STRING_to_UTF8(&text, name->d.otherName->value->value.asn1_string);
+    const int size = ASN1_STRING_to_UTF8(&text, string);
     const std::string value(reinterpret_cast<char*>(text),
                             size > 0 ? static_cast<size_t>(size) : 0);
     OPENSSL_free(text);

@@ -58,6 +58,18 @@ TEST(ForwardClientCertTest, Modes) {
   EXPECT_EQ(after(ForwardClientCert::kAlwaysForwardOnly, &tls), "old");
 }
 
+TEST(ForwardClientCertTest, WhatACertificateSaysEndsNeitherThePairNorTheMessage) {
+  FakeTls tls;
+  tls.uris = {"u\r\n\r\nGET /admin HTTP/1.1"};
+  tls.dns = {std::string("a\0b", 3), "c,d"};
+  tls.local = {"here\x7f"};
+  ClientCertDetails details;
+  details.uri = details.dns = true;
+  EXPECT_EQ(after(ForwardClientCert::kSanitizeSet, &tls, details),
+            "By=\"here%7f\";Hash=ab12;URI=\"u%0d%0a%0d%0aGET /admin HTTP/1.1\";"
+            "DNS=\"a%00b\";DNS=\"c,d\"");
+}
+
 TEST(ForwardClientCertTest, NobodyVouchesWithoutAVerifiedCertificate) {
   FakeTls tls;
   tls.validated = false;

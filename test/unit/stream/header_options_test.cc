@@ -77,6 +77,16 @@ TEST_F(HeaderOptionsTest, WhatAPeerSentCannotEndTheLine) {
   }
 }
 
+TEST_F(HeaderOptionsTest, AFieldThatIsToBeOverwrittenDoesNotSurviveABadValue) {
+  stream.request.headers.set("evil", "a\nb");
+  for (const char* action : {"OVERWRITE_IF_EXISTS_OR_ADD", "OVERWRITE_IF_EXISTS"}) {
+    stream.response.headers.set("x", "spoofed");
+    Object over = option("x", "%REQ(evil)%");
+    over.insert_or_assign("append_action", action);
+    EXPECT_EQ(applied(List{std::move(over)}), "") << action;
+  }
+}
+
 TEST_F(HeaderOptionsTest, NoneAndOne) {
   EXPECT_TRUE(read({}).empty());
   EXPECT_TRUE(HeaderOptions().empty());

@@ -107,6 +107,53 @@ TEST(H2Server, WhatTheClientDoesNotTakeIsBoundedByItsSender) {
   EXPECT_EQ(server.around.gauge("streams_active"), 0);
 }
 
+TEST(H2Server, StreamsOfAClientThatOpensNoWindowShareTheLimit) {
+  Server server;
+  server.answers = false;
+  ASSERT_TRUE(server.feed(wire::settings({{4, 0}})));
+  for (uint32_t id = 1; id < 200; id += 2) ASSERT_TRUE(server.feed(wire::headers(id, wire::get())));
+  size_t held = 0;
+  for (const auto& exchange : server.exchanges) {
+    exchange->writer->send_head(response(200), EndStream::kNo);
+    for (int piece = 0; piece < 30 && !exchange->blocked; ++piece) {
+      send(*exchange->writer, std::string(8000, 'x'), EndStream::kNo);
+      held += 8000;
+    }
+    if (exchange == server.exchanges.front()) {
+      EXPECT_FALSE(exchange->blocked) << "one alone may have its whole limit";
+    }
+  }
+  EXPECT_TRUE(server.exchanges.back()->blocked);
+  EXPECT_EQ(server.around.gauge("pending_send_bytes"), static_cast<int64_t>(held));
+  EXPECT_LT(held, 3 * server.around.environment.stream_buffer_limit + 100 * 24000);
+  // Who takes its bytes gets more.
+  ASSERT_TRUE(server.feed(wire::window_update(199, 60000)));
+  EXPECT_FALSE(server.exchanges.back()->blocked);
+  EXPECT_EQ(server.exchanges.back()->progress, 1);
+}
+
+TEST(H2Server, HeadsOfAllStreamsTogetherAreBounded) {
+  Server server;
+  server.answers = false;
+  auto fields = wire::get();
+  fields.emplace_back("x-large", std::string(15000, 'x'));
+  uint32_t id = 1;
+  for (; id < 1400; id += 2) ASSERT_TRUE(server.feed(wire::headers(id, fields)));
+  const size_t taken = server.exchanges.size();
+  EXPECT_GT(taken, 500U);
+  EXPECT_LT(taken, 600U);
+  const auto frames = server.frames();
+  EXPECT_EQ(static_cast<size_t>(std::count_if(frames.begin(), frames.end(),
+                                              [](const wire::Frame& frame) {
+                                                return frame.type == wire::kRstStream &&
+                                                       frame.code() == 7;  // REFUSED_STREAM
+                                              })),
+            700 - taken);
+  server.exchanges.front()->answer();
+  ASSERT_TRUE(server.feed(wire::headers(id, fields)));
+  EXPECT_EQ(server.exchanges.size(), taken + 1);
+}
+
 TEST(H2Server, ABlockedConnectionSendsControlFramesOnly) {
   Server server;
   server.answers = false;

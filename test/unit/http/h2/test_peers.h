@@ -92,6 +92,7 @@ class Server : public ServerConnectionSink {
       blocked = false;
       if (server.on_resumed) server.on_resumed(*this);
     }
+    void on_response_progress() override { ++progress; }
     void maybe_answer() {
       if (server.answers && ended && !done) answer();
     }
@@ -124,6 +125,7 @@ class Server : public ServerConnectionSink {
     int bodies = 0;
     bool ended = false;
     bool saw_trailers = false;
+    int progress = 0;
     bool blocked = false;
     bool done = false;
   };
