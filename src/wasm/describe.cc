@@ -1,9 +1,11 @@
 #include "wasm/describe.h"
 
+#include <algorithm>
 #include <map>
 
 #include "base/json.h"
 #include "base/strings.h"
+#include "base/time.h"
 
 namespace weir::wasm {
 namespace {
@@ -46,9 +48,32 @@ void write_vm(base::JsonWriter& json, const VmRecord& vm) {
   json.end_array().end_object();
 }
 
+/// "RuntimeError: unreachable\n    at inner (...)\n    at outer (...)"
+void write_failure(base::JsonWriter& json, const GuestFailure& failure) {
+  constexpr std::string_view kAt = "at ";
+  json.begin_object().key("time").text(base::iso8601(failure.time));
+  json.key("callback").text(failure.callback).key("vm_id").text(failure.vm_id);
+  json.key("thread").text(failure.canary ? std::string("canary")
+                                         : base::concat("worker_", failure.worker));
+  std::string_view rest = failure.why;
+  const auto next_line = [&rest] {
+    const size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = base::trim(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    return line;
+  };
+  json.key("why").text(next_line()).key("stack").begin_array();
+  while (!rest.empty()) {
+    std::string_view line = next_line();
+    if (line.starts_with(kAt)) line.remove_prefix(kAt.size());
+    if (!line.empty()) json.text(line);
+  }
+  json.end_array().end_object();
+}
+
 /// Since the process started, VMs that are gone included.
 void write_plugin(base::JsonWriter& json, const stats::Store& store, const std::string& label,
-                  const Totals& totals) {
+                  const PluginStats& stats, const Totals& totals) {
   const auto count = [&store, &label](std::string_view name) {
     return store.counter_value(base::concat("wasm.", label, ".", name));
   };
@@ -63,7 +88,12 @@ void write_plugin(base::JsonWriter& json, const stats::Store& store, const std::
     const std::string_view name = limit_name(static_cast<LimitKind>(i));
     json.key(name).number(count(base::concat("limit.", name)));
   }
-  json.end_object().end_object();
+  json.end_object();
+  if (const auto failure = stats.last_failure()) {
+    json.key("last_failure");
+    write_failure(json, *failure);
+  }
+  json.end_object();
 }
 
 }  // namespace
@@ -87,7 +117,11 @@ std::string describe(const Services& services) {
     }
   });
   json.end_array().key("plugins").begin_array();
-  for (const auto& [label, totals] : plugins) write_plugin(json, services.store, label, totals);
+  // Also those that have no VM now: they are the ones that somebody looks for.
+  services.stats.for_each_plugin(
+      [&json, &services, &plugins](const std::string& label, const PluginStats& stats) {
+        write_plugin(json, services.store, label, stats, plugins[label]);
+      });
   json.end_array().key("generations").begin_array();
   for (const auto& [generation, totals] : generations) {
     json.begin_object().key("generation").number(generation);

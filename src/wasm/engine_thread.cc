@@ -73,7 +73,8 @@ Result<void> EngineThread::compile(VmGroup& group) {
     group.module = std::move(module);
     known = group.module;
   }
-  WEIR_TRY(imports, link_imports(*group.module, group.vm().capabilities));
+  const VmConfig& vm = group.vm();
+  WEIR_TRY(imports, link_imports(*group.module, vm.capabilities, vm.unknown_imports));
   group.imports = std::move(imports);
   return {};
 }

@@ -5,6 +5,7 @@
 #include <bit>
 #include <string>
 
+#include "base/log.h"
 #include "base/random.h"
 #include "base/strings.h"
 #include "wasm/abi/abi.h"
@@ -41,6 +42,7 @@ Value wasi_answer(void*, const Value*, size_t) noexcept {
   return answer(E);
 }
 Value refused(void*, const Value*, size_t) noexcept { return answer(Status::kInternalFailure); }
+Value unimplemented(void*, const Value*, size_t) noexcept { return answer(Status::kUnimplemented); }
 Value nothing(void*, const Value*, size_t) noexcept { return 0; }
 
 Value pthread_equal(void*, const Value* args, size_t) noexcept {
@@ -203,6 +205,11 @@ std::string describe(const Signature& signature) {
   return out;
 }
 
+bool has_real_result(const Signature& signature) {
+  return !signature.results.empty() && (signature.results.front() == ValueType::kF32 ||
+                                        signature.results.front() == ValueType::kF64);
+}
+
 bool is_wasi(std::string_view module) {
   return module == "wasi_snapshot_preview1" || module == "wasi_unstable";
 }
@@ -228,9 +235,11 @@ bool is_known_capability(std::string_view name) {
 }
 
 Result<std::vector<HostFunction>> link_imports(const Module& module,
-                                               const std::vector<std::string>& capabilities) {
+                                               const std::vector<std::string>& capabilities,
+                                               UnknownImports unknown) {
   std::vector<HostFunction> functions;
   std::string problems;
+  std::string unserved;
   const auto problem = [&problems](const ImportInfo& import, std::string_view why) {
     base::append_all(problems, problems.empty() ? "" : ", ", import.module, ".", import.name, " ",
                      why);
@@ -254,6 +263,9 @@ Result<std::vector<HostFunction>> link_imports(const Module& module,
     } else if (is_wasi(import.module) && !name_known && import.signature.results.size() <= 1) {
       // Runtimes list functions that they never call.
       functions.back() = &wasi_answer<Errno::kNosys>;
+    } else if (unknown == UnknownImports::kUnimplemented && import.signature.results.size() <= 1) {
+      functions.back() = has_real_result(import.signature) ? &nothing : &unimplemented;
+      base::append_all(unserved, unserved.empty() ? "" : ", ", import.module, ".", import.name);
     } else {
       problem(import, name_known ? describe(import.signature) : std::string_view("(unknown)"));
     }
@@ -261,6 +273,8 @@ Result<std::vector<HostFunction>> link_imports(const Module& module,
   if (!problems.empty())
     return fail(Code::kConfig, Side::kLocal,
                 base::concat("imports that this host does not have: ", problems));
+  if (!unserved.empty())
+    WEIR_LOG(kWasm, kWarn, "imports are answered as unimplemented", {{"imports", unserved}});
   return functions;
 }
 

@@ -15,6 +15,7 @@ struct Limits {
   uint64_t max_memory_bytes = 128ull * 1024 * 1024;
   uint32_t max_log_lines_per_second = 1000;
   uint32_t max_callouts = 64;                            // in flight, per VM
+  uint32_t max_callouts_per_second = 0;                  // started, per VM; 0 = none
   uint64_t max_shared_data_bytes = 16ull * 1024 * 1024;  // keys and values of one vm_id
   uint32_t max_metrics = 1000;                           // per VM
   bool operator==(const Limits&) const = default;
@@ -29,11 +30,14 @@ enum class LimitKind : uint8_t {
   kMemory,
   kHeaders,
   kQueue,
+  kCalloutRate,
+  kClusters,  // callouts to a cluster that `allowed_clusters` lacks
   kCount_
 };
 constexpr std::string_view limit_name(LimitKind kind) noexcept {
-  constexpr std::string_view kNames[] = {"log_lines", "callouts", "shared_data", "metrics",
-                                         "memory",    "headers",  "queue"};
+  constexpr std::string_view kNames[] = {"log_lines", "callouts",     "shared_data",
+                                         "metrics",   "memory",       "headers",
+                                         "queue",     "callout_rate", "clusters"};
   return kNames[static_cast<unsigned>(kind)];
 }
 

@@ -44,8 +44,10 @@ Key VmConfig::key() const {
   put(text, limits.max_memory_bytes);
   put(text, limits.max_log_lines_per_second);
   put(text, limits.max_callouts);
+  put(text, limits.max_callouts_per_second);
   put(text, limits.max_shared_data_bytes);
   put(text, limits.max_metrics);
+  put(text, static_cast<uint64_t>(unknown_imports));
   for (const std::string& capability : capabilities) put(text, capability);
   return digest_key(text);
 }
@@ -62,6 +64,9 @@ void Plugin::seal() {
   put(text, static_cast<uint64_t>(traffic_direction));
   put(text, static_cast<uint64_t>(backoff_base.count()));
   put(text, static_cast<uint64_t>(backoff_max.count()));
+  put(text, static_cast<uint64_t>(allowed_clusters.has_value()));
+  if (allowed_clusters)
+    for (const std::string& cluster : *allowed_clusters) put(text, cluster);
   key = digest_key(text);
 }
 

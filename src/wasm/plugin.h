@@ -1,6 +1,7 @@
 // Plugin: one configured use of a module, as the configuration says it. No VM hangs on it; those are found by its key.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -8,11 +9,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 #include <weir/config_view.h>
 #include <weir/filter_registry.h>
 
+#include "wasm/import_table.h"
 #include "wasm/limits.h"
 
 namespace weir::wasm {
@@ -44,6 +47,7 @@ struct VmConfig {
   std::vector<std::pair<std::string, std::string>> environment;  // sorted by name
   Limits limits;
   std::vector<std::string> capabilities;  // sorted; empty = everything is allowed
+  UnknownImports unknown_imports = UnknownImports::kRefused;
   Key key() const;
 };
 
@@ -55,10 +59,16 @@ struct Plugin {
   VmConfig vm;
   FailurePolicy failure_policy = FailurePolicy::kClosed;
   bool allow_on_headers_stop_iteration = false;
-  int64_t traffic_direction = 0;  // 0 unspecified, 1 inbound, 2 outbound
+  std::optional<std::vector<std::string>> allowed_clusters;  // of callouts, sorted; none = all
+  int64_t traffic_direction = 0;                             // 0 unspecified, 1 inbound, 2 outbound
   std::chrono::milliseconds backoff_base{1000};
   std::chrono::milliseconds backoff_max{30000};
   std::string config_path;  // where it stands in the configuration, for messages
+
+  bool may_call(std::string_view cluster) const {
+    return !allowed_clusters ||
+           std::binary_search(allowed_clusters->begin(), allowed_clusters->end(), cluster);
+  }
 
   Key vm_key;
   Key key;  // of the plugin; made by seal()

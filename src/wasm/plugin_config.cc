@@ -4,7 +4,6 @@
 #include <set>
 
 #include "base/strings.h"
-#include "wasm/import_table.h"
 #include "wasm/plugin.h"
 
 namespace weir::wasm {
@@ -64,6 +63,8 @@ void read_limits(ConfigView& vm, Limits& out) {
       view->integer("max_log_lines_per_second", out.max_log_lines_per_second, 0, kMany));
   out.max_callouts =
       static_cast<uint32_t>(view->integer("max_callouts", out.max_callouts, 0, kMany));
+  out.max_callouts_per_second = static_cast<uint32_t>(
+      view->integer("max_callouts_per_second", out.max_callouts_per_second, 0, kMany));
   out.max_shared_data_bytes = static_cast<uint64_t>(
       view->integer("max_shared_data_bytes", static_cast<int64_t>(out.max_shared_data_bytes), 0,
                     int64_t{1} << 40));
@@ -92,10 +93,13 @@ void read_code(ConfigView& vm, VmConfig& out) {
   out.code = std::make_shared<const std::string>(std::move(*bytes));
 }
 
-/// The allow-list belongs to the VM here: two plugins with different lists do not share one.
+/// The allow-list belongs to the VM here: two plugins with different lists do not share one. Envoy has it in the VmConfig, where it
+/// had it in the PluginConfig before.
 void read_capabilities(ConfigView& view, VmConfig& out) {
-  const auto message = view.message("capability_restriction_config");
+  constexpr std::string_view kField = "capability_restriction_config";
+  const auto message = view.message(kField);
   if (!message) return;
+  if (!out.capabilities.empty()) view.error(kField, "stands in vm_config already");
   const auto allowed = message->message("allowed_capabilities");
   if (!allowed) return;
   for (const std::string& name : allowed->keys()) {
@@ -123,6 +127,16 @@ void read_vm(ConfigView& plugin, VmConfig& out) {
   vm->boolean("nack_on_code_cache_miss", false);
   read_environment(*vm, out);
   read_limits(*vm, out.limits);
+  read_capabilities(*vm, out);
+  if (vm->boolean("allow_unknown_imports", false))  // weir's own
+    out.unknown_imports = UnknownImports::kUnimplemented;
+}
+
+/// weir's own: without the field a callout may go to any cluster.
+void read_clusters(ConfigView& view, Plugin& out) {
+  if (!view.has("allowed_clusters")) return;
+  out.allowed_clusters = view.texts("allowed_clusters");
+  std::sort(out.allowed_clusters->begin(), out.allowed_clusters->end());
 }
 
 void read_policy(ConfigView& view, Plugin& out) {
@@ -159,6 +173,7 @@ std::shared_ptr<const Plugin> read_plugin(ConfigView& view, std::string_view tra
   plugin->configuration = read_any(view, "configuration");
   read_policy(view, *plugin);
   read_capabilities(view, plugin->vm);
+  read_clusters(view, *plugin);
   plugin->allow_on_headers_stop_iteration = view.boolean("allow_on_headers_stop_iteration", false);
   plugin->traffic_direction = traffic_direction == "INBOUND"    ? 1
                               : traffic_direction == "OUTBOUND" ? 2

@@ -1,5 +1,7 @@
 #include "wasm/stats.h"
 
+#include <utility>
+
 #include "base/strings.h"
 
 namespace weir::wasm {
@@ -44,6 +46,16 @@ PluginStats::PluginStats(stats::Store& store, std::string_view label)
   for (unsigned i = 0; i < static_cast<unsigned>(LimitKind::kCount_); ++i)
     limits.push_back(
         &named(store, label, base::concat("limit.", limit_name(static_cast<LimitKind>(i)))));
+}
+
+void PluginStats::note(GuestFailure failure) {
+  const std::lock_guard lock(mutex_);
+  last_failure_ = std::move(failure);
+}
+
+std::optional<GuestFailure> PluginStats::last_failure() const {
+  const std::lock_guard lock(mutex_);
+  return last_failure_;
 }
 
 VmRecord& VmRecords::add() {

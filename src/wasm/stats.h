@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,9 +36,22 @@ inline uint64_t read_ticks() noexcept {
 /// Measured against the steady clock since the process started; the longer it runs, the better.
 uint64_t ticks_to_ns(uint64_t ticks) noexcept;
 
+/// A guest call that failed.
+struct GuestFailure {
+  SystemTime time{};
+  std::string_view callback;  // a literal
+  std::string why;  // of a trap: its message, and below it the stack, a line for each function
+  std::string vm_id;
+  unsigned worker = 0;
+  bool canary = false;
+};
+
 /// "wasm.<plugin>.<name>". Live as long as the process.
 struct PluginStats {
   PluginStats(stats::Store& store, std::string_view label);
+  /// Thread-safe, both.
+  void note(GuestFailure failure);
+  std::optional<GuestFailure> last_failure() const;
   Counter& calls;
   Counter& traps;      // guest calls that ended in a trap or an exit
   Counter& timeouts;   // guest calls that the watchdog ended
@@ -53,6 +67,10 @@ struct PluginStats {
     LimitLine() noexcept : LogLimiter(1000) {}
   };
   std::array<LimitLine, static_cast<size_t>(LimitKind::kCount_)> limit_lines;  // likewise
+
+ private:
+  mutable std::mutex mutex_;  // guards last_failure_
+  std::optional<GuestFailure> last_failure_;
 };
 
 /// One plugin inside one VM. Written by the VM's thread alone.
@@ -114,6 +132,12 @@ class HostStats {
  public:
   explicit HostStats(stats::Store& store);
   PluginStats& plugin(std::string_view label);
+  /// Calls `visit(label, stats)` for every plugin since the process started, by name.
+  template <typename Visitor>
+  void for_each_plugin(Visitor&& visit) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [label, stats] : plugins_) visit(label, *stats);
+  }
   Counter& created;  // "wasm.envoy.wasm.runtime.v8.created"
   Gauge& active;
   Counter& compiled;  // "wasm.modules_compiled"
@@ -126,7 +150,7 @@ class HostStats {
 
  private:
   stats::Store& store_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards plugins_
   std::map<std::string, std::unique_ptr<PluginStats>, std::less<>> plugins_;
 };
 

@@ -107,7 +107,7 @@ class Vm {
     if (owner_ != nullptr) owner_->on_vm_work(*this);
   }
   bool set_effective(uint32_t id) noexcept;
-  /// False when as many are in flight as may be.
+  /// Counts one more; false when as many are in flight, or were started within the second, as may be.
   bool may_start_callout();
   uint32_t next_callout_id() noexcept {
     return ++last_callout_id_ != 0 ? last_callout_id_ : ++last_callout_id_;
@@ -233,6 +233,8 @@ class Vm {
   Metrics metrics_;
   StandardStreams standard_;
   std::vector<std::pair<std::string, uint32_t>> pending_queues_;
+  int64_t callout_second_ = 0;
+  uint32_t callouts_started_ = 0;  // in that second
   int64_t log_second_ = 0;
   uint32_t log_lines_ = 0;
   uint64_t log_dropped_ = 0;

@@ -118,6 +118,8 @@ void Vm::fail(CallEnd end, const Context& context, const ExportFunction& functio
       context.root != nullptr ? context.root->plugin() : *group_->plugins.front();
   PluginStats& stats = services_.stats.plugin(plugin.label());
   (end == CallEnd::kTerminated ? stats.timeouts : stats.traps).inc();
+  stats.note({std::chrono::system_clock::now(), function.name, std::move(why), vm_config().vm_id,
+              record_.worker, canary()});
   if (instance_->out_of_memory()) stats.limits[static_cast<size_t>(LimitKind::kMemory)]->inc();
   WEIR_LOG_EVERY_MS(100, kWasm, kError, "guest failed",
                     {{"plugin", plugin.label()},
@@ -251,9 +253,22 @@ bool Vm::effective_holds() const noexcept {
 }
 
 bool Vm::may_start_callout() {
-  if (callouts_in_flight() < vm_config().limits.max_callouts) return true;
-  count_limit(LimitKind::kCallouts);
-  return false;
+  const Limits& limits = vm_config().limits;
+  if (callouts_in_flight() >= limits.max_callouts) {
+    count_limit(LimitKind::kCallouts);
+    return false;
+  }
+  if (limits.max_callouts_per_second == 0) return true;
+  if (const int64_t second = coarse_second(); second != callout_second_) {
+    callout_second_ = second;
+    callouts_started_ = 0;
+  }
+  if (callouts_started_ >= limits.max_callouts_per_second) {
+    count_limit(LimitKind::kCalloutRate);
+    return false;
+  }
+  ++callouts_started_;
+  return true;
 }
 
 }  // namespace weir::wasm

@@ -58,6 +58,10 @@ Status http_call(Vm& vm, const Value* args) {
       !copy_fields(*header_pairs, true, order.headers) ||
       !copy_fields(*trailer_pairs, false, order.trailers))
     return Status::kBadArgument;
+  if (!vm.root().plugin().may_call(*cluster)) {
+    vm.count_limit(LimitKind::kClusters);
+    return Status::kBadArgument;
+  }
   VmOwner* owner = vm.owner();
   if (owner != nullptr && !owner->callouts().knows_cluster(*cluster)) return Status::kBadArgument;
   if (!vm.may_start_callout()) return Status::kInternalFailure;

@@ -22,6 +22,20 @@ void wait_for_streams(TestProxy& proxy, size_t count) {
   });
 }
 
+TEST(WasmAdmin, TheLastFailureIsShown) {
+  TestProxy proxy(yaml_with(Plugin{.vm = "vm_id: v"}));
+  EXPECT_EQ(proxy.admin("/wasm").find("last_failure"), std::string::npos);
+  trap(proxy);
+  const std::string page = proxy.admin("/wasm");
+  const size_t at = page.find("\"last_failure\":{\"time\":\"20");
+  ASSERT_NE(at, std::string::npos) << page;
+  const std::string failure = page.substr(at, page.find("]}", at) - at);
+  for (const char* part :
+       {"\"callback\":\"proxy_on_request_headers\"", "\"vm_id\":\"v\"", "\"thread\":\"worker_0\"",
+        "\"why\":\"RuntimeError: unreachable\"", "\"stack\":[\"", "\"on_request_headers ("})
+    EXPECT_NE(failure.find(part), std::string::npos) << part << " in " << failure;
+}
+
 class PausedStreamTest : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(PausedStreamTest, GetsThePolicyWhenItsVmDies) {

@@ -270,6 +270,13 @@ INSTANTIATE_TEST_SUITE_P(Modules, AcceptedModuleTest,
                                            "unknown_wasi", "wasi_unstable", "memory_high_maximum",
                                            "table_hog", "table_hog_many"));
 
+TEST(WasmModules, UnknownImportsMayBeAllowed) {
+  TestProxy proxy(
+      yaml_with(Plugin{.guest = "unknown_import", .vm = "allow_unknown_imports: true"}));
+  Peer client = proxy.connect();
+  EXPECT_EQ(ask(client).status(), 200);
+}
+
 TEST(WasmContexts, AnotherContextLastsForItsCallbackOnly) {
   Origin origin;
   TestProxy proxy(yaml_with(Plugin{.guest = "joint_context"}, origin.port()));

@@ -91,6 +91,61 @@ TEST(WasmLimits, CalloutsBeyondTheLimitAreRefused) {
   EXPECT_EQ(proxy.counter("wasm.p.limit.callouts"), 1u);
 }
 
+TEST(WasmLimits, CalloutsBeyondTheRateAreRefused) {
+  AutoOrigin origin(origin_answer);
+  TestProxy proxy(yaml_with(Plugin{.vm = "limits: {max_callouts_per_second: 2, call_timeout: 0s}"},
+                            origin.port()));
+  std::string program = "request_headers=http_call|origin|/a|1000";
+  for (int i = 0; i < 5; ++i) program += ";request_headers=http_call|origin|/a|1000";
+  const std::string head = probe(proxy, program);
+  EXPECT_TRUE(says(head, "http_call=status:10")) << head;
+  EXPECT_GE(proxy.counter("wasm.p.limit.callout_rate"), 2u);  // a second may turn meanwhile
+}
+
+TEST(WasmLimits, CalloutsGoToAllowedClustersOnly) {
+  AutoOrigin origin(origin_answer);
+  for (const auto& [list, expected] :
+       {std::pair{"[other]", "http_call=status:2"}, std::pair{"[]", "http_call=status:2"},
+        std::pair{"[other, origin]", "http_call=ok"}}) {
+    TestProxy proxy(
+        yaml_with(Plugin{.plugin = std::string("allowed_clusters: ") + list}, origin.port()));
+    const std::string head = probe(proxy, "request_headers=http_call|origin|/a|1000");
+    EXPECT_TRUE(says(head, expected)) << list << "\n" << head;
+    EXPECT_EQ(proxy.counter("wasm.p.limit.clusters"), says(head, "http_call=ok") ? 0u : 1u);
+  }
+}
+
+// ---- capabilities -----------------------------------------------------------------------------------
+
+constexpr const char* kAllButSharedData =
+    "capability_restriction_config: {allowed_capabilities: {proxy_log: {}, "
+    "proxy_get_header_map_value: {}, proxy_add_header_map_value: {}, proxy_get_buffer_bytes: {}, "
+    "proxy_get_property: {}, proxy_on_context_create: {}, proxy_on_vm_start: {}, "
+    "proxy_on_configure: {}, proxy_on_request_headers: {}, proxy_on_response_headers: {}, "
+    "proxy_on_done: {}, proxy_on_log: {}, proxy_on_delete: {}}}";
+
+TEST(WasmCapabilities, HoldInTheVmAndInThePlugin) {
+  for (const Plugin& plugin :
+       {Plugin{.vm = kAllButSharedData}, Plugin{.plugin = kAllButSharedData}}) {
+    TestProxy proxy(yaml_with(plugin));
+    const std::string head =
+        probe(proxy, "request_headers=shared_set|a|b;request_headers=prop|plugin_name");
+    EXPECT_TRUE(says(head, "shared_set=status:10")) << head;
+    EXPECT_TRUE(says(head, "prop=ok:p")) << head;
+  }
+}
+
+TEST(WasmCapabilities, InBothPlacesAreAnError) {
+  Yaml yaml;
+  yaml.routes = kDirect;
+  TestProxy proxy(yaml.text(), TestProxy::Options{.workers = 1, .from_file = true});
+  yaml.filters = filter(Plugin{.vm = kAllButSharedData, .plugin = kAllButSharedData});
+  proxy.write_config(yaml.text());
+  proxy.wait_for_rejection(1);
+  const std::string page = proxy.admin("/reload");
+  EXPECT_TRUE(says(page, "capability_restriction_config: stands in vm_config already")) << page;
+}
+
 TEST(WasmLimits, SharedDataForgetsTheOldest) {
   TestProxy proxy(yaml_with(Plugin{.vm = "limits: {max_shared_data_bytes: 30}"}));
   const std::string head = probe(

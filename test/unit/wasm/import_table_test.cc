@@ -51,6 +51,25 @@ TEST(ImportTable, ResultsDoNotMatterUnlessThereAreTwo) {
   EXPECT_NE(error_of(FakeModule().import("wasi_unstable", "nothing", ">ii")), "");
 }
 
+TEST(ImportTable, WhatNobodyServesIsUnimplementedIfThatIsWanted) {
+  const auto link = [](const FakeModule& module) {
+    return link_imports(module, {}, UnknownImports::kUnimplemented);
+  };
+  auto linked = link(FakeModule()
+                         .import("env", "proxy_no_such", "i>i")
+                         .import("env", "proxy_log", "iI>i")
+                         .import("vendor", "kv_get", "ii")
+                         .import("env", "half", ">F")
+                         .import("env", "proxy_done", ">i"));
+  ASSERT_TRUE(linked) << linked.error().detail;
+  for (const size_t slot : {0u, 1u, 2u}) EXPECT_EQ((*linked)[slot](nullptr, nullptr, 0), 12u);
+  EXPECT_EQ((*linked)[3](nullptr, nullptr, 0), 0u);
+  EXPECT_EQ((*linked)[4],
+            link_imports(FakeModule().import("env", "proxy_done", ">i"), {})->front());
+  EXPECT_FALSE(link(FakeModule().import("env", "pair", ">ii")));
+  EXPECT_FALSE(link(FakeModule().import("env", "memory", "", ImportInfo::Kind::kMemory)));
+}
+
 TEST(ImportTable, EveryProblemIsNamed) {
   FakeModule module;
   module.import("env", "proxy_log", "iI>i")
