@@ -26,6 +26,8 @@ class HttpFilterFactory {
     config.error({}, "this filter has no per-route configuration");
     return nullptr;
   }
+  /// Full name of the message that make_route_config() reads; another one is an error. Empty: it looks at the type itself.
+  virtual std::string_view route_config_type() const noexcept { return {}; }
   /// Terminal filters (the router) end a chain and must be last.
   virtual bool terminal() const noexcept { return false; }
 };

@@ -75,6 +75,9 @@ FilterChainMatch read_chain_match(View& chain, std::string_view field) {
   out.prefix_ranges = read_cidrs(*match, "prefix_ranges");
   read_server_names(*match, out);
   out.transport_protocol = match->text("transport_protocol");
+  if (const std::string& name = out.transport_protocol;
+      !name.empty() && name != "tls" && name != "raw_buffer")
+    match->error("transport_protocol", "expected \"tls\" or \"raw_buffer\"");
   out.application_protocols = match->texts("application_protocols");
   out.direct_source_prefix_ranges = read_cidrs(*match, "direct_source_prefix_ranges");
   out.source_type = static_cast<proxy::SourceType>(

@@ -81,6 +81,12 @@ std::shared_ptr<const void> make_config(View& config, const Target& target) {
     take_everything(config);
     return nullptr;
   }
+  const std::string_view type = target.factory->route_config_type();
+  if (!type.empty() && config.type() != type) {
+    config.error("@type", "expected " + quote(type) + " for a route");
+    take_everything(config);
+    return nullptr;
+  }
   auto made = target.factory->make_route_config(config);
   if (config.failed()) {
     take_everything(config);

@@ -40,13 +40,6 @@ constexpr std::string_view kLaterTypes[] = {
     "filters.http.composite.v3.Composite",
     "filters.http.cache.v3.CacheConfig",
     "filters.http.tap.v3.Tap",
-    "filters.network.tcp_proxy.v3.TcpProxy",
-    "filters.network.local_ratelimit.v3.LocalRateLimit",
-    "filters.network.connection_limit.v3.ConnectionLimit",
-    "filters.network.rbac.v3.RBAC",
-    "filters.network.sni_cluster.v3.SniCluster",
-    "filters.network.echo.v3.Echo",
-    "filters.network.direct_response.v3.Config",
     "filters.network.wasm.v3.Wasm",
     "filters.network.ext_authz.v3.ExtAuthz",
     "filters.network.ratelimit.v3.RateLimit",
@@ -55,9 +48,6 @@ constexpr std::string_view kLaterTypes[] = {
     "access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
     "access_loggers.grpc.v3.TcpGrpcAccessLogConfig",
     "access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig",
-    "transport_sockets.tls.v3.DownstreamTlsContext",
-    "transport_sockets.tls.v3.UpstreamTlsContext",
-    "transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport",
     "wasm.v3.WasmService"};
 // Never: weir is extended by Wasm and native filters.
 constexpr std::string_view kExcludedTypes[] = {

@@ -229,6 +229,7 @@ void ListenerHost::log_connection(const ConnectionInfo& info, MonotonicTime star
   stream.connection_termination_details = info.extras().termination_details;
   stream::FormatContext context{stream};
   context.now = stream.end;
+  context.log_type = "NotSet";  // Envoy's word in a listener's log
   write_log_lines(runtime_->logs(), context, deps_.access_log);
 }
 

@@ -283,6 +283,7 @@ void RouterFilter::on_exchange_trailers() {
 
 void RouterFilter::on_exchange_failed(const upstream::Failure& failure) {
   timeout_.cancel();
+  if (upstream::never_connected(failure.kind)) ++callbacks_->stream_info().upstream_attempt_count;
   if (!head_passed_) {
     fail_before_head(failure);
     return;

@@ -20,6 +20,12 @@ enum class FailureKind : uint8_t {
   kProtocolError,          // the response is malformed
 };
 
+/// The request has been given to no connection.
+constexpr bool never_connected(FailureKind kind) noexcept {
+  return kind == FailureKind::kLocalConnectFailure || kind == FailureKind::kRemoteConnectFailure ||
+         kind == FailureKind::kConnectTimeout;
+}
+
 struct Failure {
   FailureKind kind = FailureKind::kConnectionTermination;
   std::string

@@ -1,6 +1,8 @@
 // cors, buffer and fault in the running server.
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include <fstream>
 #include <sstream>
 
@@ -26,6 +28,30 @@ Peer::Message ask(TestProxy& proxy, const std::string& request) {
   Peer client = proxy.connect();
   client.send(request);
   return client.read_message();
+}
+
+TEST(PerRoute, AMessageOfAnotherTypeIsAnError) {
+  Yaml yaml;
+  yaml.filters =
+      filter("buffer", "buffer.v3.Buffer", "max_request_bytes: 3") + filter("cors", "cors.v3.Cors");
+  const std::string good = "- match: {prefix: /}\n  direct_response: {status: 200}\n";
+  yaml.routes = good;
+  TestProxy proxy(yaml.text(), TestProxy::Options{.from_file = true});
+  uint64_t rejected = 0;
+  for (const auto& [name, type, fields, expected] :
+       {std::tuple{"buffer", "buffer.v3.Buffer", "max_request_bytes: 3",
+                   "buffer.v3.BufferPerRoute"},
+        std::tuple{"buffer", "cors.v3.CorsPolicy", "disabled: true", "buffer.v3.BufferPerRoute"},
+        std::tuple{"cors", "cors.v3.Cors", "", "cors.v3.CorsPolicy"}}) {
+    yaml.routes = good + per_route(name, type, fields);
+    proxy.write_config(yaml.text());
+    proxy.wait_for_rejection(++rejected);
+    const std::string page = proxy.admin("/reload");
+    EXPECT_NE(
+        page.find(std::string("@type: expected \\\"envoy.extensions.filters.http.") + expected),
+        std::string::npos)
+        << page;
+  }
 }
 
 TEST(Cors, PreflightsAreAnsweredAndResponsesMarked) {

@@ -135,6 +135,20 @@ TEST(UpstreamFaults, SurplusBytesNeverBecomeAnotherAnswer) {
   EXPECT_EQ(client.read_message().body, "two");
 }
 
+TEST(UpstreamFaults, AnAttemptThatDoesNotConnectIsCounted) {
+  Scene scene;
+  scene.origin.stop_listening();
+  scene.yaml.routes =
+      "- match: {prefix: /}\n  route: {cluster: origin}\n  response_headers_to_add: [{header: "
+      "{key: x-attempts, value: \"%UPSTREAM_REQUEST_ATTEMPT_COUNT%\"}}]\n";
+  TestProxy proxy(scene.yaml.text());
+  Peer client = proxy.connect();
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  const Peer::Message answer = client.read_message();
+  EXPECT_EQ(answer.status(), 503);
+  EXPECT_EQ(answer.header("x-attempts"), "1");
+}
+
 TEST(UpstreamFaults, EarlyResponseDoesNotPoisonThePool) {
   Scene scene;
   Peer client = scene.proxy->connect();

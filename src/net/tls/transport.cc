@@ -119,7 +119,8 @@ IoStatus TlsTransport::shake_hands() {
   if (stats != nullptr) {
     if (failure().find("peer did not return a certificate") != std::string::npos)
       stats->fail_verify_no_cert.inc();
-    if (failure_code_ == Code::kTls) stats->connection_error.inc();
+    else if (failure_code_ == Code::kTls && SSL_get_verify_result(ssl_.get()) == X509_V_OK)
+      stats->connection_error.inc();  // a certificate's fault has been counted
   }
   return status == IoStatus::kEnd
              ? fail_with(Code::kTls, "the connection was closed during the TLS handshake")

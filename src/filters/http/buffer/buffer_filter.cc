@@ -58,6 +58,9 @@ class Factory final : public HttpFilterFactory {
   std::unique_ptr<HttpFilter> create(unsigned) const override {
     return std::make_unique<BufferFilter>(settings_);
   }
+  std::string_view route_config_type() const noexcept override {
+    return "envoy.extensions.filters.http.buffer.v3.BufferPerRoute";
+  }
   std::shared_ptr<const void> make_route_config(ConfigView& config) const override {
     auto out = std::make_unique<Settings>();
     const std::string_view field =

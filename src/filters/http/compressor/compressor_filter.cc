@@ -305,6 +305,9 @@ class Factory final : public HttpFilterFactory {
   std::unique_ptr<HttpFilter> create(unsigned) const override {
     return std::make_unique<CompressorFilter>(shared_);
   }
+  std::string_view route_config_type() const noexcept override {
+    return "envoy.extensions.filters.http.compressor.v3.CompressorPerRoute";
+  }
   std::shared_ptr<const void> make_route_config(ConfigView& config) const override {
     return read_compressor_route(config);
   }

@@ -154,6 +154,9 @@ class Factory final : public HttpFilterFactory {
   std::unique_ptr<HttpFilter> create(unsigned) const override {
     return std::make_unique<CorsFilter>(stats_);
   }
+  std::string_view route_config_type() const noexcept override {
+    return "envoy.extensions.filters.http.cors.v3.CorsPolicy";
+  }
   std::shared_ptr<const void> make_route_config(ConfigView& config) const override {
     return read_policy(config);
   }

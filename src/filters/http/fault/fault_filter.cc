@@ -175,6 +175,9 @@ class Factory final : public HttpFilterFactory {
   std::unique_ptr<HttpFilter> create(unsigned) const override {
     return std::make_unique<FaultFilter>(shared_);
   }
+  std::string_view route_config_type() const noexcept override {
+    return "envoy.extensions.filters.http.fault.v3.HTTPFault";
+  }
   std::shared_ptr<const void> make_route_config(ConfigView& config) const override {
     return std::make_shared<const FaultSettings>(read_fault_settings(config));
   }

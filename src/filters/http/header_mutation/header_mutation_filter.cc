@@ -220,6 +220,9 @@ class Factory final : public HttpFilterFactory {
   std::unique_ptr<HttpFilter> create(unsigned) const override {
     return std::make_unique<HeaderMutationFilter>(mutations_, wins_);
   }
+  std::string_view route_config_type() const noexcept override {
+    return "envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute";
+  }
   std::shared_ptr<const void> make_route_config(ConfigView& config) const override {
     return std::make_shared<const Mutations>(read_mutations(config));
   }

@@ -142,6 +142,9 @@ class Factory final : public HttpFilterFactory {
   std::unique_ptr<HttpFilter> create(unsigned) const override {
     return std::make_unique<LocalRateLimitFilter>(*limit_);
   }
+  std::string_view route_config_type() const noexcept override {
+    return "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit";
+  }
   std::shared_ptr<const void> make_route_config(ConfigView& config) const override {
     return read_limit(config, *root_);
   }
