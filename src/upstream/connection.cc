@@ -20,6 +20,12 @@ http::CodecOptions codec_options(const UpstreamHttpOptions& options) {
   return codec;
 }
 
+/// A socket's reset says nothing; an alert of TLS says why (TLS 1.3 servers look at certificates after the handshake).
+Failure termination(const Error& error) {
+  return {FailureKind::kConnectionTermination,
+          error.code == Code::kTls ? error.detail : std::string()};
+}
+
 }  // namespace
 
 Failure failure_of(const Error& error) {
@@ -234,11 +240,10 @@ void UpstreamConnection::on_error(const Error& error) {
       break;
     case State::kLent:
       if (multiplexed_)
-        return lose_streams({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote,
-                            error.detail);
+        return lose_streams(termination(error), Pool::ClosedBy::kRemote, error.detail);
       if (own_.phase_ == UpstreamStream::Phase::kEnded)
         return pool_.remove(*this, Pool::ClosedBy::kLocal, "its tunnel has ended");
-      lose({FailureKind::kConnectionTermination}, Pool::ClosedBy::kRemote, error.detail);
+      lose(termination(error), Pool::ClosedBy::kRemote, error.detail);
       break;
     case State::kClosed:
       break;

@@ -276,6 +276,25 @@ TEST_F(TlsUpstream, RefusesWhoeverItCannotVerify) {
   EXPECT_EQ(origin_.requests(), 0u);
 }
 
+TEST_F(TlsUpstream, ARefusalAfterTheHandshakeIsExplained) {
+  Origin origin;
+  yaml_.origin_port = origin.port();
+  yaml_.cluster = upstream_tls(trusting(folder_), "sni: origin.test");
+  TestProxy proxy(yaml_.text());
+  Peer client = proxy.connect();
+  client.send(get());
+  Peer server = origin.accept();
+  TlsSide side;
+  side.certificate = ca_.issue("DNS:origin.test");
+  side.ca = ca_.pem();  // of the client's certificate, which the proxy does not have
+  EXPECT_THROW(server.start_tls(Role::kServer, side), std::runtime_error);
+  const auto answer = client.read_message();
+  EXPECT_EQ(answer.status(), 503);
+  EXPECT_NE(answer.body.find("transport failure reason: TLS_error:"), std::string::npos)
+      << answer.body;
+  EXPECT_NE(answer.body.find("certificate required"), std::string::npos) << answer.body;
+}
+
 TEST_F(TlsUpstream, WithoutAuthorityTheSystemsRootsDecide) {
   serve("IP:127.0.0.1");
   yaml_.cluster = upstream_tls("");
