@@ -3,7 +3,8 @@
 #   weir_cpp_guest(<name> <sources>... [NO_SDK] [DIR <dir>] [PUBLISH])
 #   weir_rust_guest(<name> <crate dir> [DIR <dir>] [PUBLISH])
 #   weir_wat_guest(<name> <source.wat> [DIR <dir>])
-#   weir_go_guest(<name> <module dir> [DIR <dir>])
+#   weir_go_guest(<name> <module dir> [DIR <dir>] [PUBLISH])
+#   weir_as_guest(<name> <package dir> [DIR <dir>] [PUBLISH])
 #
 # Each makes <dir>/<name>.wasm (default: filters/ of the build tree) and adds it to the target `guests`. PUBLISH also puts it
 # into filters/out/ of the source tree by rename, so that a running weir that watches the file never sees half of it.
@@ -16,7 +17,8 @@ set(WEIR_GUEST_WARNINGS -Wall -Wextra)
 
 # --- C++ -----------------------------------------------------------------------------------------------------------------
 # clang with wasi-libc and libc++ for wasm32. -fno-exceptions: the ABI has none, and they would need a runtime.
-set(WEIR_GUEST_CXX_FLAGS --target=wasm32-wasi -std=c++20 -O2 -fno-exceptions -fno-rtti ${WEIR_GUEST_WARNINGS})
+set(WEIR_GUEST_CXX_FLAGS --target=wasm32-wasi -std=c++20 -O2 -fno-exceptions -fno-rtti ${WEIR_GUEST_WARNINGS}
+    -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 set(WEIR_GUEST_LINK_FLAGS --target=wasm32-wasi -mexec-model=reactor -Wl,--strip-debug)
 
 function(weir_find_cpp_guest_compiler)
@@ -94,7 +96,7 @@ function(weir_find_rust_guest_toolchain)
   message(STATUS "Guests in Rust: skipped, no toolchain with a wasm32-wasi target (Debian: rustc cargo libstd-rust-dev-wasm32 lld)")
 endfunction()
 
-# --- WAT and Go: only guests of tests ------------------------------------------------------------------------------------
+# --- WAT, Go, AssemblyScript ---------------------------------------------------------------------------------------------
 function(weir_find_other_guest_toolchains)
   find_program(WEIR_WAT2WASM wat2wasm DOC "Assembler of WebAssembly text (Debian: wabt)")
   if(WEIR_WAT2WASM)
@@ -116,6 +118,23 @@ function(weir_find_other_guest_toolchains)
   else()
     message(STATUS "Guests in Go: skipped, no Go 1.24 or newer")
   endif()
+  weir_find_as_guest_toolchain()
+endfunction()
+
+# The compiler itself comes from npm, in the version that the package's lock file names.
+function(weir_find_as_guest_toolchain)
+  set(WEIR_AS_GUESTS OFF CACHE INTERNAL "")
+  find_program(WEIR_NODE NAMES node nodejs DOC "Node.js 18 or newer, for guests in AssemblyScript")
+  find_program(WEIR_NPM npm DOC "The package manager of Node.js")
+  if(WEIR_NODE)
+    execute_process(COMMAND ${WEIR_NODE} --version OUTPUT_VARIABLE version ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
+  endif()
+  if(WEIR_NODE AND WEIR_NPM AND version MATCHES "^v([0-9]+)" AND NOT CMAKE_MATCH_1 LESS 18)
+    set(WEIR_AS_GUESTS ON CACHE INTERNAL "")
+    message(STATUS "Guests in AssemblyScript: ${WEIR_NODE} (${version})")
+  else()
+    message(STATUS "Guests in AssemblyScript: skipped, no Node.js 18 or newer with npm (Debian: nodejs npm)")
+  endif()
 endfunction()
 
 # --- one guest -----------------------------------------------------------------------------------------------------------
@@ -134,6 +153,21 @@ function(weir_guest_publish_commands out name file)
       COMMAND ${CMAKE_COMMAND} -E rename ${WEIR_GUEST_PUBLISH_DIR}/.${name}.tmp ${WEIR_GUEST_PUBLISH_DIR}/${name}.wasm
       PARENT_SCOPE)
 endfunction()
+
+# What all guests have in common: the options after the sources, `file` (the module to make) and `publish` (the commands that
+# put it among the published ones). A macro, for the caller's variables.
+macro(weir_guest_output name)
+  cmake_parse_arguments(ARG "NO_SDK;PUBLISH" "DIR" "" ${ARGN})
+  if(NOT ARG_DIR)
+    set(ARG_DIR ${WEIR_GUEST_DEFAULT_DIR})
+  endif()
+  file(MAKE_DIRECTORY ${ARG_DIR})
+  set(file ${ARG_DIR}/${name}.wasm)
+  set(publish)
+  if(ARG_PUBLISH)
+    weir_guest_publish_commands(publish ${name} ${file})
+  endif()
+endmacro()
 
 # Compiles one source to an object. The SDK's object is made once and shared.
 function(weir_cpp_guest_object out source object)
@@ -158,10 +192,7 @@ function(weir_cpp_guest name)
   if(NOT WEIR_CPP_GUESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "NO_SDK;PUBLISH" "DIR" "" ${ARGN})
-  if(NOT ARG_DIR)
-    set(ARG_DIR ${WEIR_GUEST_DEFAULT_DIR})
-  endif()
+  weir_guest_output(${name} ${ARGN})
   set(objects)
   foreach(source IN LISTS ARG_UNPARSED_ARGUMENTS)
     get_filename_component(source ${source} ABSOLUTE)
@@ -171,15 +202,10 @@ function(weir_cpp_guest name)
   endforeach()
   set(sdk_target)
   if(NOT ARG_NO_SDK)
-    list(APPEND objects ${WEIR_GUEST_DEFAULT_DIR}/objects/sdk/proxy_wasm_intrinsics.o)
+    list(APPEND objects ${WEIR_GUEST_DEFAULT_DIR}/objects/sdk/proxy_wasm_intrinsics.o
+                        ${WEIR_GUEST_DEFAULT_DIR}/objects/sdk/proxy_wasm_callouts.o)
     set(sdk_target guest_sdk_object)
   endif()
-  set(file ${ARG_DIR}/${name}.wasm)
-  set(publish)
-  if(ARG_PUBLISH)
-    weir_guest_publish_commands(publish ${name} ${file})
-  endif()
-  file(MAKE_DIRECTORY ${ARG_DIR})
   add_custom_command(
     OUTPUT ${file}
     COMMAND ${WEIR_GUEST_CXX} ${WEIR_GUEST_LINK_FLAGS} ${objects} -o ${file}
@@ -195,18 +221,9 @@ function(weir_rust_guest name crate)
   if(NOT WEIR_RUST_GUESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "PUBLISH" "DIR" "" ${ARGN})
-  if(NOT ARG_DIR)
-    set(ARG_DIR ${WEIR_GUEST_DEFAULT_DIR})
-  endif()
+  weir_guest_output(${name} ${ARGN})
   get_filename_component(crate ${crate} ABSOLUTE)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${crate}/src/*.rs)
-  set(file ${ARG_DIR}/${name}.wasm)
-  set(publish)
-  if(ARG_PUBLISH)
-    weir_guest_publish_commands(publish ${name} ${file})
-  endif()
-  file(MAKE_DIRECTORY ${ARG_DIR})
   # One target directory for all crates: their common dependencies are compiled once.
   set(target_dir ${CMAKE_BINARY_DIR}/filters/cargo)
   add_custom_command(
@@ -225,32 +242,74 @@ function(weir_wat_guest name source)
   if(NOT WEIR_WAT_GUESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "DIR" "" ${ARGN})
-  if(NOT ARG_DIR)
-    set(ARG_DIR ${WEIR_GUEST_DEFAULT_DIR})
-  endif()
+  weir_guest_output(${name} ${ARGN})
   get_filename_component(source ${source} ABSOLUTE)
-  file(MAKE_DIRECTORY ${ARG_DIR})
-  add_custom_command(OUTPUT ${ARG_DIR}/${name}.wasm
-    COMMAND ${WEIR_WAT2WASM} ${source} -o ${ARG_DIR}/${name}.wasm
+  add_custom_command(OUTPUT ${file}
+    COMMAND ${WEIR_WAT2WASM} ${source} -o ${file}
+    ${publish}
     DEPENDS ${source} COMMENT "Assembling guest ${name}.wasm" VERBATIM)
-  weir_guest_target(${name} ${ARG_DIR}/${name}.wasm)
+  weir_guest_target(${name} ${file})
 endfunction()
 
 function(weir_go_guest name module)
   if(NOT WEIR_GO_GUESTS)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "DIR" "" ${ARGN})
-  if(NOT ARG_DIR)
-    set(ARG_DIR ${WEIR_GUEST_DEFAULT_DIR})
-  endif()
+  weir_guest_output(${name} ${ARGN})
   get_filename_component(module ${module} ABSOLUTE)
-  file(GLOB sources CONFIGURE_DEPENDS ${module}/*.go)
-  file(MAKE_DIRECTORY ${ARG_DIR})
-  add_custom_command(OUTPUT ${ARG_DIR}/${name}.wasm
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${module}/*.go)
+  add_custom_command(OUTPUT ${file}
     COMMAND ${CMAKE_COMMAND} -E env GOOS=wasip1 GOARCH=wasm GOFLAGS=-mod=readonly
-            ${WEIR_GO} build -C ${module} -buildmode=c-shared -o ${ARG_DIR}/${name}.wasm .
+            ${WEIR_GO} build -C ${module} -buildmode=c-shared -o ${file} .
+    ${publish}
     DEPENDS ${sources} ${module}/go.mod ${module}/go.sum COMMENT "Building Go guest ${name}.wasm" VERBATIM)
-  weir_guest_target(${name} ${ARG_DIR}/${name}.wasm)
+  weir_guest_target(${name} ${file})
+endfunction()
+
+# What a lock file names, installed into a folder of the build tree; packages with the same lock file share it.
+function(weir_npm_packages out package)
+  file(MD5 ${package}/package-lock.json digest)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${package}/package-lock.json)
+  set(folder ${CMAKE_BINARY_DIR}/filters/npm/${digest})
+  get_property(known GLOBAL PROPERTY WEIR_NPM_${digest})
+  if(NOT known)
+    add_custom_command(OUTPUT ${folder}/installed
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${folder}
+      COMMAND ${CMAKE_COMMAND} -E copy ${package}/package.json ${package}/package-lock.json ${folder}
+      COMMAND ${CMAKE_COMMAND} -E chdir ${folder}
+              ${WEIR_NPM} ci --silent --ignore-scripts --no-audit --no-fund --prefer-offline
+      COMMAND ${CMAKE_COMMAND} -E touch ${folder}/installed
+      DEPENDS ${package}/package.json COMMENT "Installing npm packages of ${package}" VERBATIM)
+    add_custom_target(guest_npm_${digest} DEPENDS ${folder}/installed)
+    set_property(GLOBAL PROPERTY WEIR_NPM_${digest} ON)
+  endif()
+  set(${out} ${folder} PARENT_SCOPE)
+endfunction()
+
+# The compiler resolves packages beside the sources: they are compiled from a copy with a link to what is installed. asconfig.json names
+# build/filter.wasm as its output: the option for that has changed with the compiler.
+function(weir_as_guest name package)
+  if(NOT WEIR_AS_GUESTS)
+    return()
+  endif()
+  weir_guest_output(${name} ${ARGN})
+  get_filename_component(package ${package} ABSOLUTE)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${package}/assembly/*.ts)
+  weir_npm_packages(npm ${package})
+  get_filename_component(digest ${npm} NAME)
+  set(work ${CMAKE_BINARY_DIR}/filters/as/${name})
+  add_custom_command(
+    OUTPUT ${file}
+    COMMAND ${CMAKE_COMMAND} -E rm -rf ${work}
+    COMMAND ${CMAKE_COMMAND} -E copy_directory ${package}/assembly ${work}/assembly
+    COMMAND ${CMAKE_COMMAND} -E copy ${package}/asconfig.json ${work}
+    COMMAND ${CMAKE_COMMAND} -E create_symlink ${npm}/node_modules ${work}/node_modules
+    COMMAND ${CMAKE_COMMAND} -E chdir ${work}
+            ${WEIR_NODE} node_modules/.bin/asc assembly/index.ts --config asconfig.json
+    COMMAND ${CMAKE_COMMAND} -E copy ${work}/build/filter.wasm ${file}
+    ${publish}
+    DEPENDS ${sources} ${package}/asconfig.json ${npm}/installed guest_npm_${digest}
+    COMMENT "Building AssemblyScript guest ${name}.wasm"
+    VERBATIM)
+  weir_guest_target(${name} ${file})
 endfunction()

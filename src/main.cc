@@ -45,6 +45,8 @@ void add_flags(CLI::App& app, Options& options, std::string& mode, unsigned& dra
                  "write the admin address to this file");
   app.add_option("--drain-time-s", drain_seconds,
                  "seconds that SIGTERM gives to open connections (20)");
+  app.add_option("--wasm-cache", options.wasm_cache,
+                 "folder in which fetched Wasm modules are kept (default: in memory alone)");
   app.add_option("--service-cluster", options.service_cluster, "node.cluster");
   app.add_option("--service-node", options.service_node, "node.id");
 }

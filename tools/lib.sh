@@ -5,7 +5,7 @@ cd "$ROOT"
 export NINJA_STATUS='[%f/%t %es] '
 
 BUILD_PACKAGES=(cmake ninja-build g++ lld libevent-dev libyaml-cpp-dev libssl-dev libnghttp2-dev libexpected-dev libfmt-dev libre2-dev libc-ares-dev
-  zlib1g-dev libbrotli-dev libzstd-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev)
+  libhiredis-dev zlib1g-dev libbrotli-dev libzstd-dev nlohmann-json3-dev libcli11-dev libgtest-dev libgmock-dev)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -92,13 +92,19 @@ ensure_v8() {
 # True if apt knows the package.
 package_exists() { [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]; }
 
+# For guests in AssemblyScript. A node that is there serves, whoever made its package: Debian's would have to replace it, and
+# with a foreign nodejs neither Debian's npm nor libnode-dev can be installed.
+wanted_node_packages() {
+  have node || have nodejs || echo nodejs npm
+}
+
 # Compilers for guests. What cannot be had is said and left out: its filters and their tests are skipped.
 ensure_guest_toolchains() {
   local clang_version wanted=() package lists_seen=no
   have dpkg-query || { say "no dpkg here: guests are built with the compilers that are found"; return 0; }
   clang_version=$(default_clang_version)
   for package in clang lld wasi-libc "libclang-rt-$clang_version-dev-wasm32" "libc++-$clang_version-dev-wasm32" \
-    rustc cargo libstd-rust-dev-wasm32 wabt; do
+    rustc cargo libstd-rust-dev-wasm32 wabt $(wanted_node_packages); do
     [ -n "$(missing_packages "$package")" ] || continue
     [ $lists_seen = yes ] || { apt_update; lists_seen=yes; }
     if package_exists "$package"; then

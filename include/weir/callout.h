@@ -1,10 +1,12 @@
-// Callouts: HTTP requests that a filter sends on its own account.
+// Callouts: HTTP requests that a filter sends on its own account, whole or as streams.
 #pragma once
 
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 #include <weir/buffer.h>
 #include <weir/message.h>
 #include <weir/result.h>
@@ -41,6 +43,39 @@ struct CalloutRequest {
   size_t max_response_bytes = 1024 * 1024;
 };
 
+class RedisCommands;  // <weir/redis.h>
+/// A callout that is sent and answered piece by piece; destroying it resets the request, and its handler is not
+/// called any more. After the end of the request, of the answer, or a failure, what is given is forgotten.
+class StreamedCallout {
+ public:
+  virtual ~StreamedCallout() = default;
+  /// Empties `data`. What the upstream does not take yet waits here.
+  virtual void send(Buffer& data, EndStream end) = 0;
+  /// Bytes that wait: who sends faster than the upstream reads has to look at it.
+  virtual size_t unsent() const noexcept = 0;
+};
+
+/// Called from the event loop alone, never inside start_stream() or send(). Order: head, data*, trailers?; kYes or the trailers are
+/// last. Or on_callout_failed at any point, last. The callout may be destroyed inside any call, the handler may not.
+/// Nothing of the answer is kept: a handler that takes its time is the upstream's back-pressure.
+class StreamedCalloutHandler {
+ public:
+  virtual ~StreamedCalloutHandler() = default;
+  virtual void on_callout_head(ResponseHead& head, EndStream end) noexcept = 0;
+  virtual void on_callout_data(Buffer& data, EndStream end) noexcept = 0;
+  virtual void on_callout_trailers(HeaderMap& trailers) noexcept = 0;
+  /// kTimeout, kConnectFailed, kConnectTimeout, kClosed (the connection), kReset (the stream), kProtocol, kBadVersion.
+  virtual void on_callout_failed(const Error& error) noexcept = 0;
+};
+
+struct StreamedCalloutRequest {
+  std::string_view cluster;
+  RequestHead head;
+  EndStream end = EndStream::kNo;        // with the head
+  std::chrono::milliseconds timeout{0};  // until the end of the answer; 0 = none
+  bool http2 = false;                    // other versions will not do: kBadVersion
+};
+
 /// How many hosts a cluster has, and how many of them may be sent to.
 struct ClusterHosts {
   size_t total = 0;
@@ -58,8 +93,20 @@ class Callouts {
   virtual std::optional<ClusterHosts> cluster_hosts(std::string_view cluster) const {
     return static_cast<void>(cluster), std::nullopt;
   }
+  /// Where the hosts of a cluster are ("ip:port"), as its load balancer sees them now.
+  virtual std::vector<std::string> host_addresses(std::string_view cluster) const {
+    return static_cast<void>(cluster), std::vector<std::string>();
+  }
   virtual Result<std::unique_ptr<Callout>> start(CalloutRequest request,
                                                  CalloutHandler& handler) = 0;
+  /// Of what a request can be refused for, kBadVersion besides.
+  virtual Result<std::unique_ptr<StreamedCallout>> start_stream(StreamedCalloutRequest request,
+                                                                StreamedCalloutHandler& handler) {
+    static_cast<void>(handler);
+    return fail(Code::kNoCluster, Side::kLocal, request.cluster);
+  }
+  /// The way to Redis servers; null: there is none.
+  virtual RedisCommands* redis() noexcept { return nullptr; }
 };
 
 }  // namespace weir

@@ -6,7 +6,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <weir/access_logger.h>
 #include <weir/config_view.h>
+#include <weir/host_functions.h>
 #include <weir/http_filter.h>
 #include <weir/network_filter.h>
 #include <weir/shared_objects.h>
@@ -46,9 +48,18 @@ struct FactoryContext {
   SharedObjects* shared = nullptr;           // of the process; null in tests alone
 };
 
-/// For network filters FactoryContext::stats has names from the root, and `name` is the filter's.
+/// What one entry of `bootstrap_extensions` has made. Owner: the snapshot.
+class BootstrapExtension {
+ public:
+  virtual ~BootstrapExtension() = default;
+};
+
+/// For everything but HTTP filters FactoryContext::stats has names from the root, and `name` is the filter's.
 using NetworkFilterMaker = std::shared_ptr<const NetworkFilterFactory> (*)(ConfigView&,
                                                                            FactoryContext&);
+using AccessLoggerMaker = std::shared_ptr<const AccessLogger> (*)(ConfigView&, FactoryContext&);
+using BootstrapExtensionMaker = std::shared_ptr<const BootstrapExtension> (*)(ConfigView&,
+                                                                              FactoryContext&);
 using HttpFilterMaker = std::shared_ptr<const HttpFilterFactory> (*)(ConfigView&, FactoryContext&);
 
 /// Maps an "@type" (without "type.googleapis.com/") to the function that reads its options. An ordinary
@@ -67,14 +78,34 @@ class FilterRegistry {
     auto found = network_.find(type);
     return found == network_.end() ? nullptr : found->second;
   }
+  void add_access_logger(std::string type, AccessLoggerMaker maker) {
+    access_loggers_[std::move(type)] = maker;
+  }
+  const std::map<std::string, AccessLoggerMaker, std::less<>>& access_loggers() const noexcept {
+    return access_loggers_;
+  }
+  void add_bootstrap_extension(std::string type, BootstrapExtensionMaker maker) {
+    bootstrap_extensions_[std::move(type)] = maker;
+  }
+  const std::map<std::string, BootstrapExtensionMaker, std::less<>>& bootstrap_extensions()
+      const noexcept {
+    return bootstrap_extensions_;
+  }
   const std::map<std::string, NetworkFilterMaker, std::less<>>& network() const noexcept {
     return network_;
   }
   const std::map<std::string, HttpFilterMaker, std::less<>>& http() const noexcept { return http_; }
 
+  /// For Wasm guests.
+  HostFunctions& host_functions() noexcept { return host_functions_; }
+  const HostFunctions& host_functions() const noexcept { return host_functions_; }
+
  private:
+  HostFunctions host_functions_;
   std::map<std::string, HttpFilterMaker, std::less<>> http_;
   std::map<std::string, NetworkFilterMaker, std::less<>> network_;
+  std::map<std::string, AccessLoggerMaker, std::less<>> access_loggers_;
+  std::map<std::string, BootstrapExtensionMaker, std::less<>> bootstrap_extensions_;
 };
 
 }  // namespace weir

@@ -85,6 +85,11 @@ class FilterCallbacks {
   /// timers also after its end has come. The head must have gone on; nothing is sent once the end has.
   virtual void pass_request_body(Buffer&& data) = 0;
   virtual void pass_response_body(Buffer&& data) = 0;
+  /// Sends data of the filter's own on at once, in front of what it holds and of what it is shown in its callback; a head that
+  /// waits here goes on first. EndStream::kYes: the response ends with it, whatever else there is of it.
+  virtual void inject_response_body(Buffer&& data, EndStream end) {
+    static_cast<void>(data), static_cast<void>(end);
+  }
   /// Adds trailers to a message without; only inside the callback that carries the end of the body.
   virtual HeaderMap& add_request_trailers() = 0;
   virtual HeaderMap& add_response_trailers() = 0;
@@ -113,6 +118,8 @@ class FilterCallbacks {
   /// Limit in bytes for held bodies of one direction.
   virtual size_t buffer_limit(Direction direction) const noexcept = 0;
   virtual void set_buffer_limit(Direction direction, size_t bytes) = 0;
+  /// A limit of this filter alone, for what it holds in each direction; the smaller one holds.
+  virtual void limit_held_body(size_t bytes) { static_cast<void>(bytes); }
 
   virtual Callouts& callouts() noexcept = 0;
   /// Calls `handler(argument)` once after `delay`, from the loop.

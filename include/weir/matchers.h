@@ -1,7 +1,9 @@
 // Matchers of routes, filters and access logs: Envoy's StringMatcher and HeaderMatcher.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 #include <weir/config_view.h>
@@ -14,8 +16,12 @@ class StringMatcher {
  public:
   /// Reads the message itself. Mistakes are reported on `view`; the matcher then matches nothing.
   static StringMatcher read(ConfigView& view);
+  /// As if "ignore_case" were given, for what has no case, as names of headers; regular expressions included.
+  static StringMatcher read_without_case(ConfigView& view);
   StringMatcher() = default;  // matches nothing
   bool matches(std::string_view value) const;
+  /// "prefix:x-": the same for the same rule alone.
+  std::string describe() const;
 
  private:
   struct Private;

@@ -9,13 +9,14 @@
 #include <weir/connection_info.h>
 #include <weir/http_filter.h>
 #include <weir/message.h>
+#include <weir/stream_info.h>
 
 namespace weir {
 
 /// What a network filter wants after a callback.
 enum class NetworkFlow : uint8_t {
   kContinue,  // the next filter sees the data
-  kStop,  // it does not, until continue_reading() (reading) or the next on_write of this filter (writing)
+  kStop,  // it does not, until continue_reading() (reading), or continue_writing() or the next on_write of this filter (writing)
 };
 
 /// How a filter closes the connection.
@@ -33,9 +34,14 @@ class NetworkFilterCallbacks {
  public:
   virtual ~NetworkFilterCallbacks() = default;
   virtual ConnectionInfo& connection_info() noexcept = 0;
+  /// What is known of the connection as one exchange, its upstream too; null where the chain ends in HTTP, whose streams have
+  /// their own.
+  virtual StreamInfo* stream_info() noexcept = 0;
   /// Goes on behind this filter: on_new_connection of the next ones first, then the data that this filter holds (it
   /// stays in the buffer that on_data gets).
   virtual void continue_reading() = 0;
+  /// Sends on what this filter holds of the data for the client (it stays in the buffer that on_write gets).
+  virtual void continue_writing() = 0;
   /// Data for the filters behind this one, as if it had just passed this one.
   virtual void inject_read(Buffer&& data, EndStream end) = 0;
   /// Data for the client: passes on_write of the filters in front of this one, nearest first. kYes half-closes.

@@ -132,6 +132,9 @@ struct StreamInfo {
   std::unique_ptr<std::map<std::string, std::string, std::less<>>> filter_state_;
 };
 
+/// What is known of a connection from its beginning on. Borrows from `connection`.
+void describe_connection(StreamInfo& info, const ConnectionInfo& connection, MonotonicTime start);
+
 /// "UH", "UF" … ; "-" is what a log writes for no flag.
 std::string_view response_flag_name(ResponseFlag flag) noexcept;
 /// "NoHealthyUpstream", "UpstreamConnectionFailure" … ; "-" for what is no flag.

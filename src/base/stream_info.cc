@@ -66,4 +66,16 @@ std::string response_flags_text(uint32_t flags) {
   return text;
 }
 
+void describe_connection(StreamInfo& info, const ConnectionInfo& connection, MonotonicTime start) {
+  info.connection_id = connection.id;
+  info.start_time = connection.start_time;
+  info.start = start;
+  info.connection = &connection;
+  info.downstream_remote_address = connection.remote_address;
+  info.downstream_direct_remote_address = connection.direct_remote_address();
+  info.downstream_local_address = connection.local_address;
+  info.listener_name = connection.listener_name;
+  info.filter_chain_name = connection.filter_chain_name;
+}
+
 }  // namespace weir

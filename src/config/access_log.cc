@@ -46,8 +46,27 @@ void read_file_log(View& config, AccessLogOptions& log) {
     log.json = compile_json(config, form, false);
 }
 
-bool read_sink(View& config, AccessLogOptions& log) {
+/// Null after an error.
+std::shared_ptr<const AccessLogger> make_logger(View& config, AccessLoggerMaker maker,
+                                                Loading& loading) {
+  auto stats = loading.context.stats.scope({});
+  FactoryContext context{*stats,
+                         {},
+                         {},
+                         &loading.context.host,
+                         stats.get(),
+                         &loading.context.registry,
+                         &loading.context.host.shared_objects()};
+  return maker(config, context);
+}
+
+bool read_sink(View& config, AccessLogOptions& log, Loading& loading) {
   const std::string type = config.type();
+  const auto& loggers = loading.context.registry.access_loggers();
+  if (const auto found = loggers.find(type); found != loggers.end()) {
+    log.logger = make_logger(config, found->second, loading);
+    return log.logger != nullptr;
+  }
   if (type == kFileLog) {
     read_file_log(config, log);
   } else if (type == kStdoutLog || type == kStderrLog) {
@@ -55,7 +74,9 @@ bool read_sink(View& config, AccessLogOptions& log) {
     take(read_format(config, "log_format"), log);
   } else {
     if (type.empty() && !config.failed()) config.missing("@type");
-    if (!type.empty()) refuse_type(config, type, {kFileLog, kStdoutLog, kStderrLog});
+    std::vector<std::string_view> known{kFileLog, kStdoutLog, kStderrLog};
+    for (const auto& [each, unused] : loggers) known.push_back(each);
+    if (!type.empty()) refuse_type(config, type, known);
     for (const std::string& key : config.keys()) config.ignore({key});
     return false;
   }
@@ -84,14 +105,15 @@ FormatParts read_format(View& parent, std::string_view field) {
   return parts;
 }
 
-std::vector<AccessLogOptions> read_access_logs(View& parent, std::string_view field) {
+std::vector<AccessLogOptions> read_access_logs(View& parent, std::string_view field,
+                                               Loading& loading) {
   std::vector<AccessLogOptions> out;
   for (auto& view : parent.children(field)) {
     AccessLogOptions log;
     view->ignore({"name"});
     log.filter = read_log_filter(*view, "filter");
     auto config = view->required_child("typed_config");
-    if (config && read_sink(*config, log)) out.push_back(std::move(log));
+    if (config && read_sink(*config, log, loading)) out.push_back(std::move(log));
   }
   return out;
 }

@@ -6,13 +6,15 @@
 #include <string_view>
 #include <vector>
 
+#include "config/loading.h"
 #include "config/view.h"
 #include "proxy/options.h"
 
 namespace weir::config {
 
 /// A list of config.accesslog.v3.AccessLog.
-std::vector<proxy::AccessLogOptions> read_access_logs(View& parent, std::string_view field);
+std::vector<proxy::AccessLogOptions> read_access_logs(View& parent, std::string_view field,
+                                                      Loading& loading);
 /// config.accesslog.v3.AccessLogFilter in `field`; null if absent or in error.
 std::unique_ptr<proxy::LogFilter> read_log_filter(View& parent, std::string_view field);
 /// LocalReplyConfig in `field`.

@@ -113,7 +113,6 @@ void refuse_later(View& root) {
   root.later({"cluster_manager",
               "stats_config",
               "stats_sinks",
-              "bootstrap_extensions",
               "hds_config",
               "tracing",
               "layered_runtime",
@@ -140,6 +139,34 @@ void refuse_later(View& root) {
   // They change nothing that could be seen: statistics are merged when they are read, and RE2 is the only engine.
   root.ignore({"stats_flush_interval", "stats_flush_on_admin", "enable_dispatcher_stats",
                "default_regex_engine"});
+}
+
+void read_extensions(View& root, Loading& loading, Configuration& out) {
+  const FilterRegistry& registry = loading.context.registry;
+  for (auto& view : root.children("bootstrap_extensions")) {
+    const std::string name = view->required_text("name");
+    auto config = view->required_child("typed_config");
+    if (!config) continue;
+    if (!config->has("@type")) config->missing("@type");
+    const std::string type = config->type();
+    const auto found = registry.bootstrap_extensions().find(type);
+    if (found == registry.bootstrap_extensions().end()) {
+      std::vector<std::string_view> known;
+      for (const auto& [each, unused] : registry.bootstrap_extensions()) known.push_back(each);
+      if (!type.empty()) refuse_type(*config, type, known);
+      for (const std::string& key : config->keys()) config->ignore({key});
+      continue;
+    }
+    auto stats = loading.context.stats.scope({});
+    FactoryContext context{*stats,
+                           name,
+                           {},
+                           &loading.context.host,
+                           stats.get(),
+                           &registry,
+                           &loading.context.host.shared_objects()};
+    if (auto made = found->second(*config, context)) out.extensions.push_back(std::move(made));
+  }
 }
 
 // The text of a listener or cluster together with the digests of what it took from files and the environment.
@@ -227,6 +254,7 @@ void read_bootstrap(const Node& root_node, Loading& loading, Configuration& out)
   if (dynamic && dynamic->has("cds_config"))
     for (auto& cluster : read_resources(*dynamic, "cds_config", kClusterType, loading))
       resources.add_cluster(*cluster);
+  read_extensions(root, loading, out);
   if (fixed)
     for (auto& listener : fixed->children("listeners")) resources.add_listener(*listener);
   if (dynamic && dynamic->has("lds_config"))

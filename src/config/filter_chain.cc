@@ -65,7 +65,7 @@ std::shared_ptr<const NetworkFilterFactory> make_factory(View& config, std::stri
                          scope.traffic_direction,
                          &scope.loading.context.host,
                          stats.get(),
-                         nullptr,
+                         &registry,
                          &scope.loading.context.host.shared_objects()};
   auto factory = maker(config, context);
   if (!factory && !config.failed()) config.error({}, "the filter refuses this configuration");
@@ -74,7 +74,7 @@ std::shared_ptr<const NetworkFilterFactory> make_factory(View& config, std::stri
 
 // What tcp_proxy cannot read by itself: access logs are the session's, and only here all clusters are known.
 void read_tcp_proxy_parts(View& config, FilterChainOptions& out, HcmScope& scope) {
-  out.access_logs = read_access_logs(config, "access_log");
+  out.access_logs = read_access_logs(config, "access_log", scope.loading);
   check_cluster(config, "cluster", config.text("cluster"), scope.loading);
   auto weighted = config.child("weighted_clusters");
   if (!weighted) return;

@@ -182,7 +182,7 @@ std::shared_ptr<const HcmOptions> read_hcm(View& hcm, HcmScope& scope) {
   read_http1_options(hcm, *out);
   out->proxy_100_continue = hcm.boolean("proxy_100_continue", false);
   out->codec.answer_continue = !out->proxy_100_continue;
-  out->access_logs = read_access_logs(hcm, "access_log");
+  out->access_logs = read_access_logs(hcm, "access_log", scope.loading);
   out->local_reply = read_local_reply(hcm, "local_reply_config");
   refuse_later(hcm);
   out->filters = read_http_filters(hcm, "http_filters", out->stat_prefix, scope);

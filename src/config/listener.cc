@@ -13,7 +13,7 @@ namespace {
 
 using proxy::ListenerOptions;
 
-void read_socket(View& listener, ListenerOptions& out) {
+void read_socket(View& listener, ListenerOptions& out, Loading& loading) {
   out.socket.backlog =
       static_cast<int>(listener.integer("tcp_backlog_size", out.socket.backlog, 1, INT_MAX));
   out.socket.reuse_port = listener.boolean("enable_reuse_port", true);
@@ -35,7 +35,7 @@ void read_socket(View& listener, ListenerOptions& out) {
   out.socket.options = read_socket_options(listener, "socket_options");
   if (listener.has("access_log"))
     out.access_logs = std::make_shared<const std::vector<proxy::AccessLogOptions>>(
-        read_access_logs(listener, "access_log"));
+        read_access_logs(listener, "access_log", loading));
   if (auto balance = listener.child("connection_balance_config")) {
     balance->later({"extend_balance"});
     balance->one_of({"exact_balance", "extend_balance"}, View::Required::kYes);
@@ -79,7 +79,7 @@ std::shared_ptr<const ListenerOptions> read_listener(View& listener, Loading& lo
     out->socket.ipv4_compat = address->ipv4_compat;
     if (out->name.empty()) out->name = out->address.to_string();
   }
-  read_socket(listener, *out);
+  read_socket(listener, *out, loading);
   read_additional_addresses(listener, *out);
   read_filter_chains(listener, *out, loading);
   read_listener_filters(listener, *out);

@@ -65,6 +65,7 @@ struct Configuration {
   std::vector<std::string> listener_texts;
   std::vector<std::string> listener_frames;  // likewise, without what the plugins are made of
   std::vector<std::string> cluster_texts;
+  std::vector<std::shared_ptr<const BootstrapExtension>> extensions;
   std::string dump_json;
   std::vector<std::string> files;  // every file read: the YAML itself first, then data sources
   std::vector<Place> places;       // of what can still turn out wrong: listeners, plugins

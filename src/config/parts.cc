@@ -40,15 +40,12 @@ constexpr std::string_view kLaterTypes[] = {
     "filters.http.composite.v3.Composite",
     "filters.http.cache.v3.CacheConfig",
     "filters.http.tap.v3.Tap",
-    "filters.network.wasm.v3.Wasm",
     "filters.network.ext_authz.v3.ExtAuthz",
     "filters.network.ratelimit.v3.RateLimit",
     "filters.network.redis_proxy.v3.RedisProxy",
-    "access_loggers.wasm.v3.WasmAccessLog",
     "access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
     "access_loggers.grpc.v3.TcpGrpcAccessLogConfig",
-    "access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig",
-    "wasm.v3.WasmService"};
+    "access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"};
 // Never: weir is extended by Wasm and native filters.
 constexpr std::string_view kExcludedTypes[] = {
     "filters.http.lua.v3.Lua", "filters.http.lua.v3.LuaPerRoute",

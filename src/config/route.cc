@@ -226,6 +226,7 @@ router::RouteOptions read_route(View& view, RouteScope& scope) {
   out.response_headers =
       stream::HeaderOps::read(view, "response_headers_to_add", "response_headers_to_remove");
   out.filters = read_filter_overrides(view, scope);
+  out.include_filter_times = view.boolean("include_filter_times_in_response", false);
   return out;
 }
 

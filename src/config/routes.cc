@@ -50,6 +50,7 @@ VirtualHostOptions read_virtual_host(View& view, RouteScope& scope, UniqueNames&
   host.require_tls = static_cast<VirtualHostOptions::RequireTls>(
       view.enumeration("require_tls", {"NONE", "EXTERNAL_ONLY", "ALL"}, 0));
   host.include_attempt_count = view.boolean("include_request_attempt_count", false);
+  host.include_filter_times = view.boolean("include_filter_times_in_response", false);
   host.request_headers =
       stream::HeaderOps::read(view, "request_headers_to_add", "request_headers_to_remove");
   host.response_headers =

@@ -190,6 +190,7 @@ void HttpStream::build_chain(const std::vector<ConfiguredFilter>& filters) {
   const unsigned worker = session_->deps().worker;
   // Matched before the first filter: filters may be disabled on a route. The router alone matches when it is asked.
   const stream::RouteRef* route = filters.size() > 1 ? chain_.route() : nullptr;
+  if (route != nullptr && route->include_filter_times()) chain_.measure_filters();
   for (const ConfiguredFilter& configured : filters) {
     const HttpFilterFactory& factory = *configured.factory;
     if (factory.terminal()) {
@@ -464,6 +465,7 @@ stream::FormatContext HttpStream::format_context() const {
   if (exchange_.response.status > 0) context.response = &exchange_.response;
   if (!exchange_.response_trailers.empty())
     context.response_trailers = &exchange_.response_trailers;
+  if (!exchange_.request_trailers.empty()) context.request_trailers = &exchange_.request_trailers;
   context.now = session_->deps().loop.now();
   return context;
 }
@@ -490,7 +492,7 @@ void HttpStream::finish() {
 }
 
 void HttpStream::write_logs() {
-  write_log_lines(runtime_->logs(), format_context(), session_->deps().access_log);
+  write_log_lines(runtime_->logs(), format_context(), session_->deps());
 }
 
 /// For the log: what stands behind '?' may be a secret.

@@ -230,7 +230,7 @@ void ListenerHost::log_connection(const ConnectionInfo& info, MonotonicTime star
   stream::FormatContext context{stream};
   context.now = stream.end;
   context.log_type = "NotSet";  // Envoy's word in a listener's log
-  write_log_lines(runtime_->logs(), context, deps_.access_log);
+  write_log_lines(runtime_->logs(), context, deps_);
 }
 
 }  // namespace weir::proxy

@@ -52,6 +52,7 @@ struct LogFilter {
 struct AccessLogOptions {
   enum class Sink : uint8_t { kFile, kStdout, kStderr };
   Sink sink = Sink::kFile;
+  std::shared_ptr<const AccessLogger> logger;  // in place of the sink
   std::string path;
   std::optional<stream::Format> text;  // neither: the default format
   std::optional<stream::JsonFormat> json;

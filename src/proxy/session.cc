@@ -24,18 +24,6 @@ Session::Session(SessionDeps& deps, ListenerHost& host, ChainSlot& chain,
 
 Session::~Session() = default;
 
-void describe_connection(StreamInfo& info, const ConnectionInfo& connection, MonotonicTime start) {
-  info.connection_id = connection.id;
-  info.start_time = connection.start_time;
-  info.start = start;
-  info.connection = &connection;
-  info.downstream_remote_address = connection.remote_address;
-  info.downstream_direct_remote_address = connection.direct_remote_address();
-  info.downstream_local_address = connection.local_address;
-  info.listener_name = connection.listener_name;
-  info.filter_chain_name = connection.filter_chain_name;
-}
-
 bool Session::born_draining() const noexcept { return host_.draining() || chain_.draining(); }
 
 uint64_t Session::age_ms() const noexcept {

@@ -99,7 +99,4 @@ class Session : public event::Deferrable {
   size_t index_ = 0;  // in ListenerHost::sessions_
 };
 
-/// What the log of a connection knows of it from its beginning on. Borrows from `connection`.
-void describe_connection(StreamInfo& info, const ConnectionInfo& connection, MonotonicTime start);
-
 }  // namespace weir::proxy

@@ -76,7 +76,7 @@ void TcpSession::log_connection(stream::ConnectionLog when) {
   stream::FormatContext context{stream_info_};
   context.now = now;
   context.log_type = log_type(when);
-  write_log_lines(logs_, context, deps_.access_log);
+  write_log_lines(logs_, context, deps_);
 }
 
 void TcpSession::on_chain_done(CloseEvent by) {

@@ -88,7 +88,7 @@ class CalloutClient::Call final : public event::Deferrable, private upstream::Ex
   void abandon() noexcept {
     handle_ = nullptr;
     detach();
-    client_.finished(*this);
+    client_.finished(client_.calls_, *this);
   }
   size_t index = 0;
 
@@ -116,7 +116,12 @@ class CalloutClient::Call final : public event::Deferrable, private upstream::Ex
     if (end == EndStream::kYes) done(std::move(response_));
   }
   void on_exchange_trailers() override { done(std::move(response_)); }
+  /// Told later: it may come inside a call of a guest, whose cancelled callout makes room in the pool.
   void on_exchange_failed(const Failure& failure) override {
+    failure_ = failure;
+    failed_late_.arm(std::chrono::milliseconds(0));
+  }
+  void tell_failure(const Failure& failure) {
     if (is_connect_failure(failure.kind)) {
       state_.charge_response(503, true);
       done(own_answer(
@@ -133,7 +138,7 @@ class CalloutClient::Call final : public event::Deferrable, private upstream::Ex
   void done(Result<CalloutResponse> result) {
     CalloutHandler* handler = handler_;
     detach();
-    client_.finished(*this);  // lives until the end of the turn
+    client_.finished(client_.calls_, *this);  // lives until the end of the turn
     if (handler != nullptr) handler->on_callout_done(std::move(result));
   }
   static void on_timeout(void* self) noexcept {
@@ -149,7 +154,7 @@ class CalloutClient::Call final : public event::Deferrable, private upstream::Ex
   }
   static void on_failed_late(void* self) noexcept {
     auto& call = *static_cast<Call*>(self);
-    if (call.handler_ != nullptr) call.on_exchange_failed({FailureKind::kLocalConnectFailure});
+    if (call.handler_ != nullptr) call.tell_failure(call.failure_);
   }
 
   CalloutClient& client_;
@@ -163,8 +168,9 @@ class CalloutClient::Call final : public event::Deferrable, private upstream::Ex
   const std::chrono::milliseconds limit_;  // the cluster's max_stream_duration; 0: none
   std::optional<MonotonicTime> deadline_;  // by its own timeout
   bool limited_ = false;                   // timeout_ is for limit_
+  Failure failure_;                        // until it is told
   event::Timer timeout_;
-  event::EndOfTurn failed_late_;
+  event::Timer failed_late_;  // a tick later: who tries again at once must not keep the worker busy
 };
 
 CalloutClient::Handle::~Handle() {
@@ -174,12 +180,16 @@ CalloutClient::Handle::~Handle() {
 Result<std::unique_ptr<Callout>> CalloutClient::Call::begin(upstream::Cluster& cluster) {
   const bool has_body = !request_.body.empty();
   const bool has_trailers = !request_.trailers.empty();
+  // The whole body is known: it need not be chunked, which some services refuse.
+  if (has_body && !has_trailers && !request_.head.headers.get(HeaderId::kContentLength))
+    request_.head.headers.set(HeaderId::kContentLength, std::to_string(request_.body.size()));
   if (request_.timeout.count() > 0) deadline_ = loop_.now() + request_.timeout;
   const EndStream head_end = has_body || has_trailers ? EndStream::kNo : EndStream::kYes;
   if (auto failure =
           exchange_.start(cluster, request_.head, head_end, upstream::Priority::kDefault)) {
     if (!is_connect_failure(failure->kind)) return weir::fail(error_of(*failure));
-    failed_late_.schedule();
+    failure_ = std::move(*failure);
+    failed_late_.arm(std::chrono::milliseconds(0));
   } else {
     if (has_body)
       exchange_.send_body(request_.body, has_trailers ? EndStream::kNo : EndStream::kYes);
@@ -191,10 +201,12 @@ Result<std::unique_ptr<Callout>> CalloutClient::Call::begin(upstream::Cluster& c
   return handle;
 }
 
-CalloutClient::CalloutClient(upstream::WorkerClusters& clusters) : clusters_(clusters) {}
+CalloutClient::CalloutClient(upstream::WorkerClusters& clusters)
+    : clusters_(clusters), redis_(clusters) {}
 
 CalloutClient::~CalloutClient() {
   for (const auto& call : calls_) call->detach();
+  for (const auto& call : streams_) call->detach();
 }
 
 bool CalloutClient::knows_cluster(std::string_view cluster) const {
@@ -211,6 +223,11 @@ std::optional<ClusterHosts> CalloutClient::cluster_hosts(std::string_view cluste
   return hosts;
 }
 
+std::vector<std::string> CalloutClient::host_addresses(std::string_view cluster) const {
+  const upstream::Cluster* found = clusters_.find_retired(cluster);
+  return found != nullptr ? found->host_addresses() : std::vector<std::string>();
+}
+
 Result<std::unique_ptr<Callout>> CalloutClient::start(CalloutRequest request,
                                                       CalloutHandler& handler) {
   upstream::Cluster* cluster = clusters_.find_retired(request.cluster);
@@ -225,14 +242,31 @@ Result<std::unique_ptr<Callout>> CalloutClient::start(CalloutRequest request,
   return handle;
 }
 
-void CalloutClient::finished(Call& call) {
+Result<std::unique_ptr<StreamedCallout>> CalloutClient::start_stream(
+    StreamedCalloutRequest request, StreamedCalloutHandler& handler) {
+  upstream::Cluster* cluster = clusters_.find_retired(request.cluster);
+  if (cluster == nullptr)
+    return weir::fail(Code::kNoCluster, Side::kLocal,
+                      base::concat("unknown cluster ", request.cluster));
+  auto call = std::make_unique<StreamedCall>(*this, *cluster, std::move(request), handler);
+  auto handle = call->begin(*cluster);
+  if (!handle) return handle;
+  call->index = streams_.size();
+  streams_.push_back(std::move(call));
+  return handle;
+}
+
+void CalloutClient::finished(StreamedCall& call) { finished(streams_, call); }
+
+template <typename Each>
+void CalloutClient::finished(Calls<Each>& calls, Each& call) {
   const size_t index = call.index;
-  std::unique_ptr<Call> dying = std::move(calls_[index]);
-  if (index + 1 < calls_.size()) {
-    calls_[index] = std::move(calls_.back());
-    calls_[index]->index = index;
+  std::unique_ptr<Each> dying = std::move(calls[index]);
+  if (index + 1 < calls.size()) {
+    calls[index] = std::move(calls.back());
+    calls[index]->index = index;
   }
-  calls_.pop_back();
+  calls.pop_back();
   clusters_.loop().defer_delete(std::move(dying));
 }
 

@@ -5,7 +5,9 @@
 #include <vector>
 #include <weir/callout.h>
 
+#include "router/streamed_call.h"
 #include "upstream/cluster.h"
+#include "upstream/redis/client.h"
 
 namespace weir::router {
 
@@ -20,15 +22,26 @@ class CalloutClient final : public Callouts {
 
   bool knows_cluster(std::string_view cluster) const override;
   std::optional<ClusterHosts> cluster_hosts(std::string_view cluster) const override;
+  std::vector<std::string> host_addresses(std::string_view cluster) const override;
   Result<std::unique_ptr<Callout>> start(CalloutRequest request, CalloutHandler& handler) override;
-  size_t in_flight() const noexcept { return calls_.size(); }
+  Result<std::unique_ptr<StreamedCallout>> start_stream(StreamedCalloutRequest request,
+                                                        StreamedCalloutHandler& handler) override;
+  RedisCommands* redis() noexcept override { return &redis_; }
+  size_t in_flight() const noexcept { return calls_.size() + streams_.size(); }
+  /// For StreamedCall alone: it is over.
+  void finished(StreamedCall& call);
 
  private:
   class Call;
   class Handle;
-  void finished(Call& call);
+  template <typename Each>
+  using Calls = std::vector<std::unique_ptr<Each>>;  // each knows its index
+  template <typename Each>
+  void finished(Calls<Each>& calls, Each& call);
   upstream::WorkerClusters& clusters_;
-  std::vector<std::unique_ptr<Call>> calls_;  // a call knows its index
+  Calls<Call> calls_;
+  Calls<StreamedCall> streams_;
+  upstream::redis::Client redis_;
 };
 
 }  // namespace weir::router

@@ -22,6 +22,8 @@ class FilterHost {
   virtual upstream::WorkerClusters& clusters(unsigned worker) = 0;
   virtual event::Loop& loop(unsigned worker) = 0;
   virtual unsigned workers() const noexcept = 0;
+  /// The main thread's number among clusters() and loop(), for services that run there.
+  unsigned main_index() const noexcept { return workers(); }
   /// The Wasm host; null when no engine is to be had.
   virtual wasm::Host* wasm() = 0;
   /// True while the process fails health checks on purpose.

@@ -115,6 +115,7 @@ struct RouteOptions {
   std::optional<DirectResponseOptions> direct;
   stream::HeaderOps request_headers, response_headers;
   FilterOverrides filters;
+  bool include_filter_times = false;
 };
 
 struct VirtualHostOptions {
@@ -125,6 +126,7 @@ struct VirtualHostOptions {
   stream::HeaderOps request_headers, response_headers;
   FilterOverrides filters;
   bool include_attempt_count = false;
+  bool include_filter_times = false;
 };
 
 struct RouteTableOptions {

@@ -25,6 +25,9 @@ class Route final : public stream::RouteRef {
   int filter_disabled(std::string_view filter_name) const override;
   void finalize_response(HeaderMap& headers, const stream::FormatContext& context) const override;
   std::optional<std::chrono::milliseconds> idle_timeout() const override;
+  bool include_filter_times() const override {
+    return route_.include_filter_times || host_.include_filter_times;
+  }
   std::string_view cluster_name(const RequestHead& head) const override;
   /// Request header operations of all levels, in the table's order.
   void apply_request_ops(HeaderMap& headers, const stream::FormatContext& context) const;

@@ -130,8 +130,8 @@ Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end)
     if (end == EndStream::kYes) request_done();
     return Flow::kContinue;
   }
-  if (auto failure =
-          exchange_.start(*cluster, head, end, priority, info.protocol, info.connection)) {
+  if (auto failure = exchange_.start(*cluster, head, end, priority, info.protocol, info.connection,
+                                     wanted_host_.choice(info))) {
     fail_before_head(*failure);
     return Flow::kReplied;
   }
@@ -283,7 +283,7 @@ void RouterFilter::on_exchange_trailers() {
 
 void RouterFilter::on_exchange_failed(const upstream::Failure& failure) {
   timeout_.cancel();
-  if (upstream::never_connected(failure.kind)) ++callbacks_->stream_info().upstream_attempt_count;
+  if (upstream::failed_to_connect(failure.kind)) ++callbacks_->stream_info().upstream_attempt_count;
   if (!head_passed_) {
     fail_before_head(failure);
     return;

@@ -11,6 +11,7 @@
 #include "router/rewrite.h"
 #include "router/route.h"
 #include "router/timeouts.h"
+#include "router/wanted_host.h"
 #include "stream/terminal.h"
 #include "upstream/cluster.h"
 #include "upstream/exchange.h"
@@ -106,6 +107,7 @@ class RouterFilter final : public stream::TerminalFilter, private upstream::Exch
   const Route* route_ = nullptr;
   upstream::ClusterSharedState* cluster_state_ = nullptr;  // outlives every cluster
   upstream::Exchange exchange_;
+  WantedHost wanted_host_;
   std::unique_ptr<Carrier> carrier_;  // instead of exchange_, where there is more to it
   event::Timer timeout_;
   std::chrono::milliseconds timeout_after_{0};

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include <weir/grpc.h>
+
 #include "base/strings.h"
 
 namespace weir::router {
@@ -92,27 +94,6 @@ std::optional<milliseconds> parse_grpc_timeout(std::string_view text) noexcept {
   }
 }
 
-namespace {
-
-/// In the smallest unit that eight digits are enough for.
-void set_grpc_timeout(RequestHead& head, milliseconds value) {
-  constexpr int64_t kMost = 99999999;
-  constexpr std::pair<char, int64_t> kUnits[] = {
-      {'m', 1}, {'S', 1000}, {'M', 60 * 1000}, {'H', 3600 * 1000}};
-  std::array<char, 24> text;
-  char* end = text.data();
-  for (const auto& [unit, worth] : kUnits) {
-    if (value.count() / worth > kMost) continue;
-    end = std::to_chars(text.data(), text.data() + text.size() - 1, value.count() / worth).ptr;
-    *end++ = unit;
-    break;
-  }
-  head.headers.set(kGrpcTimeout,
-                   std::string_view(text.data(), static_cast<size_t>(end - text.data())));
-}
-
-}  // namespace
-
 std::optional<milliseconds> stream_duration(const StreamDurationOptions& options,
                                             milliseconds manager, RequestHead& head) {
   if (options.grpc_max) {
@@ -120,7 +101,7 @@ std::optional<milliseconds> stream_duration(const StreamDurationOptions& options
     if (auto timeout = asked ? parse_grpc_timeout(*asked) : std::nullopt) {
       if (options.grpc_max->count() > 0) timeout = std::min(*timeout, *options.grpc_max);
       timeout = std::max(*timeout - options.grpc_offset, milliseconds(0));
-      set_grpc_timeout(head, *timeout);
+      head.headers.set(kGrpcTimeout, grpc_timeout(timeout->count()));
       return timeout;
     }
   }

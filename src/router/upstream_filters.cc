@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "router/wanted_host.h"
 
 namespace weir::router {
 namespace {
@@ -85,7 +86,8 @@ class UpstreamChain::Codec final : public stream::TerminalFilter, private upstre
     std::optional<upstream::Failure> failure =
         upstream::Failure{upstream::FailureKind::kNoHealthyHost};
     if (cluster != nullptr)
-      failure = exchange_.start(*cluster, head, end, priority_, info.protocol, info.connection);
+      failure = exchange_.start(*cluster, head, end, priority_, info.protocol, info.connection,
+                                wanted_host_.choice(info));
     if (!failure) return Flow::kContinue;
     deps_.router.on_exchange_failed(*failure);
     return Flow::kReplied;
@@ -123,6 +125,7 @@ class UpstreamChain::Codec final : public stream::TerminalFilter, private upstre
   const UpstreamChainDeps& deps_;
   stream::TerminalCallbacks* terminal_ = nullptr;
   upstream::Exchange exchange_;
+  WantedHost wanted_host_;
   upstream::Priority priority_;
 };
 

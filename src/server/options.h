@@ -18,6 +18,7 @@ struct Options {
   std::string log_path;
   std::string admin_address_path;  // the bound admin address is written here
   std::chrono::seconds drain_time{20};
+  std::string wasm_cache;       // folder of fetched modules; empty: none
   std::string service_cluster;  // wins over node.cluster
   std::string service_node;     // wins over node.id
 };

@@ -263,6 +263,9 @@ void Reloader::commit() {
   acknowledged_ = 0;
   if (changes_) changes_->plugins_swapped = plugins_swapped_;
   deps_.wasm.commit(generation_);
+  deps_.main_clusters.set_old_generation_max_age(next_->configuration->old_generation_max_age);
+  deps_.main_clusters.apply(next_->clusters);
+  deps_.wasm.adopt(deps_.filter_host.main_index(), generation_);
   for (const auto& each : deps_.workers) {
     Worker& worker = *each;
     worker.post([this, &worker, snapshot = next_] {

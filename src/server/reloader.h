@@ -34,6 +34,7 @@ struct ReloaderDeps {
   upstream::ClusterRegistry& clusters;
   upstream::DnsClusters& dns;
   const std::vector<std::unique_ptr<Worker>>& workers;
+  upstream::WorkerClusters& main_clusters;  // of services on the main thread
   /// Opens the admin listener of a configuration, if its address is new; an error is a rejected edit.
   std::function<Result<void>(const config::Configuration&)> open_admin;
   /// What was opened takes over, or is closed again.
@@ -63,6 +64,7 @@ class Reloader final : public wasm::PrepareObserver, private upstream::WarmObser
   void freeze() noexcept { frozen_ = true; }
 
   void on_wasm_prepared(wasm::PrepareOutcome outcome) override;
+  void on_module_arrived() override { reload(); }
 
  private:
   enum class State : uint8_t { kIdle, kPreparing, kCommitting };

@@ -8,17 +8,31 @@
 #include "admin/admin_server.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "config/loader.h"
 #include "filters/builtin.h"
 #include "router/factory.h"
 #include "server/backend.h"
 #include "server/certificates.h"
-#include "wasm/plugin.h"
+#include "wasm/factory.h"
 
 namespace weir::server {
 namespace {
 
 constexpr std::chrono::milliseconds kGaugeInterval{1000};
+
+/// A check fetches nothing.
+void report_unchecked_plugins(const config::Configuration& configuration,
+                              const std::vector<std::shared_ptr<const wasm::Plugin>>& plugins) {
+  for (const auto& plugin : plugins) {
+    if (!plugin->vm.awaited) continue;
+    const config::Diagnostic note = configuration.diagnose(
+        plugin->config_path, base::concat("note: plugin ", plugin->label(),
+                                          " is not checked: its module is not in the cache, and "
+                                          "validating fetches nothing"));
+    std::fprintf(stderr, "%s\n", note.to_string().c_str());
+  }
+}
 
 }  // namespace
 
@@ -45,7 +59,7 @@ void Server::register_filters() {
   filters::add_builtin_filters(registry_);
   registry_.add_http("envoy.extensions.filters.http.router.v3.Router",
                      &router::make_router_factory);
-  registry_.add_http(std::string(wasm::kWasmFilterType), &wasm::make_wasm_factory);
+  wasm::add_places(registry_);
 }
 
 void Server::apply_log_levels() {
@@ -54,12 +68,25 @@ void Server::apply_log_levels() {
     base::set_log_level(component, level);
 }
 
+void Server::make_workers(unsigned count) {
+  const WorkerDeps deps{access_logs_, cluster_registry_, health_check_failed_, &connections_};
+  for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(i, deps));
+  main_clusters_ = std::make_unique<upstream::WorkerClusters>(loop_, count, cluster_registry_);
+}
+
+wasm::Host::Options Server::wasm_options() const {
+  wasm::Host::Options options;
+  options.module_cache = options_.wasm_cache;
+  return options;
+}
+
 int Server::validate() {
   apply_log_levels();
   // The same steps as a start, up to the point where something would begin to serve: modules are compiled and canaries run.
-  const WorkerDeps deps{access_logs_, cluster_registry_, health_check_failed_, &connections_};
-  workers_.push_back(std::make_unique<Worker>(0, deps));
-  wasm_ = std::make_unique<wasm::Host>(loop_, *this, store_, wasm::Host::Options{});
+  make_workers(1);
+  wasm::Host::Options host_options = wasm_options();
+  host_options.fetches_modules = false;
+  wasm_ = std::make_unique<wasm::Host>(loop_, *this, store_, std::move(host_options));
   wasm_->begin_load();
   config::LoadContext context{registry_, store_, *this};
   config::LoadResult loaded = config::load({options_.config_path, options_.config_yaml}, context);
@@ -67,6 +94,7 @@ int Server::validate() {
     std::fprintf(stderr, "%s\n", each.to_string().c_str());
   auto plugins = wasm_->take_loaded();
   bool good = loaded.configuration != nullptr;
+  if (good) report_unchecked_plugins(*loaded.configuration, plugins);
   if (good && !plugins.empty()) {
     struct Observer final : wasm::PrepareObserver {
       explicit Observer(event::Loop& target) : loop(target) {}
@@ -89,7 +117,9 @@ int Server::validate() {
     wasm_->abandon(1);
   }
   wasm_->stop_worker(0);
+  wasm_->stop_worker(main_index());
   wasm_.reset();
+  main_clusters_.reset();
   workers_.clear();
   finished_ = true;
   if (good)
@@ -109,17 +139,16 @@ bool Server::start() {
   loop_.refresh_clock();
   started_at_ = loop_.system_now();
   signals_ = std::make_unique<Signals>(loop_, &Server::on_signal, this);
-  const WorkerDeps deps{access_logs_, cluster_registry_, health_check_failed_, &connections_};
   const unsigned count = worker_count(options_);
-  for (unsigned i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(i, deps));
-  wasm_ = std::make_unique<wasm::Host>(loop_, *this, store_, wasm::Host::Options{});
+  make_workers(count);
+  wasm_ = std::make_unique<wasm::Host>(loop_, *this, store_, wasm_options());
   backend_ = std::make_unique<ServerBackend>(*this, *wasm_);
   drain_ = std::make_unique<Drain>(loop_, workers_);
   dns_ = std::make_unique<upstream::DnsClusters>(loop_, *this);
   reloader_ = std::make_unique<Reloader>(ReloaderDeps{
       loop_, options_, registry_, store_, *this, *wasm_,
       SnapshotMaker{store_, access_logs_, cluster_registry_, count, dns_.get()}, cluster_registry_,
-      *dns_, workers_,
+      *dns_, workers_, *main_clusters_,
       [this](const config::Configuration& configuration) { return open_admin(configuration); },
       [this](AdminOutcome outcome) { settle_admin(outcome); }});
   for (const auto& worker : workers_) worker->start();
@@ -228,11 +257,13 @@ void Server::stop_workers() {
   if (std::exchange(finished_, true)) return;
   for (const auto& worker : workers_) worker->stop(wasm_.get());
   for (const auto& worker : workers_) worker->join();
+  if (wasm_ != nullptr) wasm_->stop_worker(main_index());
   WEIR_LOG(kMain, kInfo, "stopped");
   reloader_.reset();
   dns_.reset();
   drain_.reset();
   wasm_.reset();
+  main_clusters_.reset();
   workers_.clear();
   access_logs_.stop();
 }
@@ -274,10 +305,15 @@ void Server::on_endpoints_changed(const std::shared_ptr<const upstream::Endpoint
     Worker& worker = *each;
     worker.post([&worker, cell] { worker.clusters().endpoints_changed(*cell); });
   }
+  main_clusters_->endpoints_changed(*cell);
 }
 
-upstream::WorkerClusters& Server::clusters(unsigned worker) { return workers_[worker]->clusters(); }
-event::Loop& Server::loop(unsigned worker) { return workers_[worker]->loop(); }
+upstream::WorkerClusters& Server::clusters(unsigned worker) {
+  return worker == main_index() ? *main_clusters_ : workers_[worker]->clusters();
+}
+event::Loop& Server::loop(unsigned worker) {
+  return worker == main_index() ? loop_ : workers_[worker]->loop();
+}
 
 void Server::on_gauge_timer(void* self) {
   auto& server = *static_cast<Server*>(self);

@@ -88,6 +88,8 @@ class Server final : public router::FilterHost, public upstream::EndpointObserve
   void stop_workers();
   void register_filters();
   void apply_log_levels();
+  wasm::Host::Options wasm_options() const;
+  void make_workers(unsigned count);
   void on_endpoints_changed(const std::shared_ptr<const upstream::EndpointCell>& cell) override;
   void publish_gauges();
   static void on_gauge_timer(void* self);
@@ -103,6 +105,7 @@ class Server final : public router::FilterHost, public upstream::EndpointObserve
   proxy::ConnectionBudget connections_;
   std::atomic<admin::Backend::State> state_{admin::Backend::State::kPreInitializing};
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<upstream::WorkerClusters> main_clusters_;  // of services on the main thread
   std::unique_ptr<wasm::Host> wasm_;
   std::unique_ptr<upstream::DnsClusters> dns_;
   std::unique_ptr<Reloader> reloader_;

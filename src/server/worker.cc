@@ -116,9 +116,10 @@ Worker::Listening Worker::make_listening(const ListenerEntry& entry,
 
 void Worker::adopt(std::shared_ptr<const Snapshot> snapshot, wasm::Host* wasm,
                    const std::vector<std::unique_ptr<Worker>>& peers) {
-  if (wasm != nullptr) wasm->adopt(index_, snapshot->generation);
   clusters_.set_old_generation_max_age(snapshot->configuration->old_generation_max_age);
   clusters_.apply(snapshot->clusters);
+  // After the clusters: guests have asked for callouts while they started.
+  if (wasm != nullptr) wasm->adopt(index_, snapshot->generation);
   if (session_deps_.connections != nullptr)
     session_deps_.connections->set_limit(snapshot->configuration->max_downstream_connections);
   std::vector<Listening> next;

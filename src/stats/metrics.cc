@@ -109,12 +109,12 @@ HistogramCells::Cells* HistogramCells::cells_of(unsigned thread) noexcept {
   return cells;
 }
 
-void HistogramCells::record(uint64_t value) noexcept {
+void HistogramCells::record_many(uint64_t value, uint64_t count, uint64_t sum) noexcept {
   unsigned thread = current_thread;
   if (thread >= threads_) thread = 0;
   Cells& cells = *cells_of(thread);
-  bump(cells.counts[buckets::index_of(value)], 1, thread == 0);
-  bump(cells.sum, value, thread == 0);
+  bump(cells.counts[buckets::index_of(value)], count, thread == 0);
+  bump(cells.sum, sum, thread == 0);
 }
 
 HistogramCells::Totals HistogramCells::totals() const noexcept {

@@ -81,7 +81,8 @@ class HistogramCells final : public Histogram {
  public:
   explicit HistogramCells(unsigned threads);
   ~HistogramCells() override;
-  void record(uint64_t value) noexcept override;
+  void record(uint64_t value) noexcept override { record_many(value, 1, value); }
+  void record_many(uint64_t value, uint64_t count, uint64_t sum) noexcept;
   HistogramSnapshot snapshot() const;
   bool used() const noexcept;
   void reset();

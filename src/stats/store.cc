@@ -99,6 +99,11 @@ Histogram& Store::histogram(std::string_view name) {
   return private_->histograms.try_emplace(clean, private_->threads).first->second;
 }
 
+void Store::record_many(Histogram& histogram, uint64_t value, uint64_t count,
+                        uint64_t sum) noexcept {
+  static_cast<HistogramCells&>(histogram).record_many(value, count, sum);
+}
+
 std::unique_ptr<StatsScope> Store::scope(std::string_view prefix) {
   std::string text(prefix);
   if (!text.empty() && text.back() != '.') text += '.';

@@ -49,6 +49,8 @@ class Store {
   Counter& counter(std::string_view name);
   Gauge& gauge(std::string_view name);
   Histogram& histogram(std::string_view name);
+  /// As often record()ing `value`, for what was counted elsewhere; `sum` is what its values sum up to. `histogram` is one of this store.
+  void record_many(Histogram& histogram, uint64_t value, uint64_t count, uint64_t sum) noexcept;
   std::unique_ptr<StatsScope> scope(
       std::string_view prefix);  // "http.ingress." (dot added if missing)
   void visit(Visitor& visitor) const;

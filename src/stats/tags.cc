@@ -9,6 +9,7 @@ namespace weir::stats {
 namespace {
 
 constexpr std::string_view kCustom = "wasmcustom.";
+constexpr std::string_view kFunction = ".function.";
 
 // Takes "<value>." out of the name at `at`; false if there is no value with something behind it.
 bool cut_token(std::string& name, size_t at, std::string_view tag, TaggedName& out) {
@@ -68,6 +69,16 @@ void cut_http(std::string& name, size_t at, TaggedName& out) {
   }
 }
 
+// "wasm.<plugin>.function.<callback>.<x>": a plugin's name may have dots of its own.
+void cut_wasm_function(std::string& name, TaggedName& out) {
+  constexpr size_t kAt = 5;  // behind "wasm."
+  const size_t end = name.rfind(kFunction);
+  if (end <= kAt) return;
+  out.tags.emplace_back("weir_wasm_plugin", name.substr(kAt, end - kAt));
+  name.erase(kAt, end + 1 - kAt);
+  cut_token(name, kAt + kFunction.size() - 1, "weir_wasm_function", out);
+}
+
 void cut_prefix(std::string& name, TaggedName& out) {
   if (name.starts_with("cluster.")) {
     cut_cluster(name, out);
@@ -77,6 +88,8 @@ void cut_prefix(std::string& name, TaggedName& out) {
     cut_token(name, 4, "envoy_tcp_prefix", out);
   } else if (name.starts_with("local_rate_limit.")) {
     cut_token(name, 17, "envoy_local_ratelimit_prefix", out);
+  } else if (name.starts_with("wasm.") && name.find(kFunction, 5) != std::string::npos) {
+    cut_wasm_function(name, out);
   } else if (name.starts_with("vhost.")) {
     if (!cut_token(name, 6, "envoy_virtual_host", out)) return;
     if (name.compare(6, 9, "vcluster.") == 0) cut_token(name, 15, "envoy_virtual_cluster", out);

@@ -17,6 +17,7 @@ void FilterChain::Lane::clear() noexcept {
   stop = Stop::kNone;
   entered = in_callback = releasing = head_waiting = head_end = body_end = false;
   trailers_waiting = trailers_added = at_end = end_passed = holds_sender = continue_due = false;
+  injected = end_due = false;
 }
 
 // ---- one filter's callbacks ----------------------------------------------------------------------------------------
@@ -134,9 +135,12 @@ void FilterChain::clear() noexcept {
   for (int i = 0; i < count_; ++i) {
     Slot& slot = slots_[static_cast<size_t>(i)];
     slot.filter.reset();
+    slot.held_limit = SIZE_MAX;
+    slot.time = {};
     slot.request.clear();
     slot.response.clear();
   }
+  clock_.reset();
   count_ = 0;
   terminal_ = nullptr;
   end_of_turn_.reset();
@@ -145,6 +149,7 @@ void FilterChain::clear() noexcept {
   route_ = nullptr;
   request_gate_.reset();
   response_gate_.reset();
+  injected_unread_ = 0;
   request_length_ = response_length_ = Length{};
   entered_ = response_low_ = 0;
   request_epoch_ = response_epoch_ = 0;
@@ -195,6 +200,7 @@ void FilterChain::on_response_blocked() {
 
 void FilterChain::on_response_resumed() {
   if (response_gate_.count(Why::kReceiver) == 0) return;
+  injected_unread_ = 0;
   if (response_gate_.release(Why::kReceiver) && terminal_ != nullptr && !done_) {
     Turn turn(*this);
     terminal_->on_response_resumed();

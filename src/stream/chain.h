@@ -10,6 +10,7 @@
 #include <weir/http_filter.h>
 
 #include "event/loop.h"
+#include "stream/filter_times.h"
 #include "stream/read_gate.h"
 #include "stream/terminal.h"
 
@@ -68,6 +69,8 @@ class FilterChain final : public TerminalCallbacks {
 
   void begin(ChainHost& host, Exchange& exchange, const ChainEnvironment& environment,
              size_t max_filters);
+  /// Before the first message: the response gets the header "x-weir-filters".
+  void measure_filters() noexcept { clock_.start(); }
   /// `name` lives as long as the snapshot.
   void add(std::unique_ptr<HttpFilter> filter, std::string_view name);
   void add_terminal(std::unique_ptr<HttpFilter> filter, std::string_view name);
@@ -132,6 +135,8 @@ class FilterChain final : public TerminalCallbacks {
     bool end_passed = false;
     bool holds_sender = false;
     bool continue_due = false;
+    bool injected = false;  // `passed` goes even before the head was to go on
+    bool end_due = false;   // the message ends with `passed`
     void clear() noexcept;
   };
   class Slot;
@@ -186,6 +191,9 @@ class FilterChain final : public TerminalCallbacks {
   void add_body(int index, Buffer&& data);
   template <Direction D>
   void pass_body(int index, Buffer&& data);
+  void inject_body(int index, Buffer&& data, EndStream end);  // of the response
+  template <Direction D>
+  bool flush_passed(int index);
   template <Direction D>
   HeaderMap& add_trailers(int index);
   template <Direction D>
@@ -193,7 +201,7 @@ class FilterChain final : public TerminalCallbacks {
   template <Direction D>
   void fix_length(Lane& lane);
   template <Direction D>
-  void check_limit(Lane& lane, bool watermark);
+  void check_limit(int index, bool watermark);
   template <Direction D>
   void hold_sender(Lane& lane, bool hold);
   template <Direction D>
@@ -202,6 +210,7 @@ class FilterChain final : public TerminalCallbacks {
   void after_callback(int index);
   void schedule();
   void run_deferred();
+  void put_filter_times();
   void do_reply();
   void do_reset();
   void response_over();
@@ -220,8 +229,10 @@ class FilterChain final : public TerminalCallbacks {
   std::optional<LocalReply> reply_due_;
   std::string reset_details_;
   const RouteRef* route_ = nullptr;
+  FilterClock clock_;
   ReadGate request_gate_;
   ReadGate response_gate_;
+  size_t injected_unread_ = 0;  // bytes that filters have made since the client stopped reading
   size_t request_limit_ = 0;
   size_t response_limit_ = 0;
   struct Length {

@@ -1,4 +1,5 @@
 // What stands still in the chain: what lanes hold and release, within which limits, and what filters ask for meanwhile.
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -8,6 +9,11 @@
 #include "stream/local_reply.h"
 
 namespace weir::stream {
+namespace {
+
+constexpr size_t kMaxInjected = 16 * 1024 * 1024;
+
+}  // namespace
 
 // ---- release -----------------------------------------------------------------------------------------------------
 
@@ -23,6 +29,8 @@ void FilterChain::release(int index) {
   here.stop = Stop::kNone;
   if (here.head_waiting) {
     here.head_waiting = false;
+    if (clock_.on()) [[unlikely]]
+      slots_[static_cast<size_t>(index)].time.let_go();
     fix_length<D>(here);
     const bool alone =
         here.head_end && here.held.empty() && !here.body_end && !here.trailers_waiting;
@@ -74,8 +82,10 @@ void FilterChain::fix_length(Lane& here) {
 }
 
 template <Direction D>
-void FilterChain::check_limit(Lane& here, bool watermark) {
-  const size_t limit = D == Direction::kRequest ? request_limit_ : response_limit_;
+void FilterChain::check_limit(int index, bool watermark) {
+  Lane& here = lane<D>(index);
+  const size_t limit = std::min(D == Direction::kRequest ? request_limit_ : response_limit_,
+                                slots_[static_cast<size_t>(index)].held_limit);
   const size_t size = here.held.size();
   if (watermark) {
     if (size >= limit && size > 0)
@@ -152,7 +162,7 @@ void FilterChain::add_body(int index, Buffer&& data) {
   if (!here.in_callback && (here.stop != Stop::kNone || here.releasing)) {
     here.held.append(std::move(data));
     if (here.head_end) here.body_end = !here.trailers_waiting;
-    check_limit<D>(here, true);
+    check_limit<D>(index, true);
     return;
   }
   here.added.append(std::move(data));
@@ -169,6 +179,52 @@ void FilterChain::pass_body(int index, Buffer&& data) {
   }
   here.passed.append(std::move(data));
   schedule();
+}
+
+void FilterChain::inject_body(int index, Buffer&& data, EndStream end) {
+  Lane& here = lane<Direction::kResponse>(index);
+  if (ended_ || done_ || !here.entered || here.end_passed || here.end_due) {
+    data.clear();
+    return;
+  }
+  if (exchange_->request.method() == "HEAD") data.clear();
+  // What a filter makes has no sender who could be held: neither in one callback nor while the client reads nothing.
+  if (response_gate_.count(Why::kReceiver) > 0) injected_unread_ += data.size();
+  if (std::max(here.passed.size() + data.size(), injected_unread_) >
+      std::max(kMaxInjected, response_limit_))
+    return slots_[static_cast<size_t>(index)].reset("filter_injected_too_much");
+  here.passed.append(std::move(data));
+  here.injected = true;
+  here.end_due = end == EndStream::kYes;
+  schedule();
+}
+
+/// Sends what pass_body() and inject_body() have left. False: the direction is over for who called.
+template <Direction D>
+bool FilterChain::flush_passed(int index) {
+  Lane& here = lane<D>(index);
+  here.injected = false;
+  if (here.passed.empty() && !here.end_due) return true;
+  const uint32_t started = epoch<D>();
+  if (std::exchange(here.head_waiting, false)) {
+    headers<D>().remove(HeaderId::kContentLength);
+    // The end of a message that had no body stays here, until the filter lets it go.
+    if (here.head_end) here.body_end = !here.trailers_waiting;
+    const bool holds = !here.held.empty() || here.body_end || here.trailers_waiting;
+    if (here.stop == Stop::kHead) here.stop = holds ? Stop::kBody : Stop::kNone;
+    run_head<D>(next<D>(index), EndStream::kNo);
+    if (epoch<D>() != started) return false;
+  }
+  Buffer data = std::move(here.passed);
+  const bool end = std::exchange(here.end_due, false);
+  if (end) {
+    here.held.clear();
+    here.body_end = here.trailers_waiting = false;
+    here.end_passed = true;
+  }
+  run_body<D>(next<D>(index), data, end ? EndStream::kYes : EndStream::kNo);
+  data.clear();
+  return epoch<D>() == started;
 }
 
 template <Direction D>
@@ -189,13 +245,9 @@ template <Direction D>
 void FilterChain::run_due(int index) {
   Lane& here = lane<D>(index);
   if (here.in_callback || done_) return;
-  if (!here.passed.empty()) {
-    Buffer data = std::move(here.passed);
-    const uint32_t started = epoch<D>();
-    run_body<D>(next<D>(index), data, EndStream::kNo);
-    data.clear();
-    if (epoch<D>() != started) return;
-    check_limit<D>(here, true);  // the filter may have taken it from what it holds
+  if (!here.passed.empty() || here.end_due) {
+    if (!flush_passed<D>(index)) return;
+    check_limit<D>(index, true);  // the filter may have taken it from what it holds
   }
   if (!here.added.empty()) {
     Buffer data = std::move(here.added);
@@ -210,9 +262,10 @@ void FilterChain::run_due(int index) {
 
 #define WEIR_INSTANTIATE(D)                               \
   template void FilterChain::release<D>(int);             \
-  template void FilterChain::check_limit<D>(Lane&, bool); \
+  template void FilterChain::check_limit<D>(int, bool);   \
   template void FilterChain::run_due<D>(int);             \
   template void FilterChain::continue_from<D>(int);       \
+  template bool FilterChain::flush_passed<D>(int);        \
   template void FilterChain::add_body<D>(int, Buffer&&);  \
   template void FilterChain::pass_body<D>(int, Buffer&&); \
   template HeaderMap& FilterChain::add_trailers<D>(int);  \

@@ -17,6 +17,7 @@ Flow FilterChain::call_head(int index, EndStream end) {
   here.entered = true;
   here.in_callback = true;
   here.at_end = end == EndStream::kYes;
+  const FilterClock::Call timed(clock_, slot.time);
   Flow flow;
   if constexpr (D == Direction::kRequest) {
     entered_ = index + 1;
@@ -35,6 +36,7 @@ Flow FilterChain::call_body(int index, Buffer& data, EndStream end) {
   Lane& here = lane<D>(index);
   here.in_callback = true;
   here.at_end = end == EndStream::kYes;
+  const FilterClock::Call timed(clock_, slot.time);
   Flow flow;
   if constexpr (D == Direction::kRequest)
     flow = slot.filter->on_request_body(data, end);
@@ -50,6 +52,7 @@ Flow FilterChain::call_trailers(int index) {
   Lane& here = lane<D>(index);
   here.in_callback = true;
   here.at_end = false;
+  const FilterClock::Call timed(clock_, slot.time);
   Flow flow;
   if constexpr (D == Direction::kRequest)
     flow = slot.filter->on_request_trailers(exchange_->request_trailers);
@@ -86,6 +89,10 @@ bool FilterChain::settle_head(int index, Flow flow, EndStream end) {
   Lane& here = lane<D>(index);
   const bool passes = flow == Flow::kContinue || (here.continue_due && flow != Flow::kReplied);
   here.continue_due = false;
+  if (passes && end == EndStream::kYes && here.injected) [[unlikely]] {
+    here.injected = here.end_due = false;  // a body for a message that had none
+    here.added.append(std::move(here.passed));
+  }
   if (passes && here.added.empty() && !here.trailers_added) {
     here.end_passed = end == EndStream::kYes;
     return true;
@@ -101,6 +108,8 @@ bool FilterChain::settle_head(int index, Flow flow, EndStream end) {
   }
   here.stop = flow == Flow::kPauseAll || flow == Flow::kReplied ? Stop::kAll : Stop::kHead;
   here.head_waiting = true;
+  if (clock_.on()) [[unlikely]]
+    slots_[static_cast<size_t>(index)].time.hold();
   if (passes) {
     here.stop = Stop::kHead;
     release<D>(index);
@@ -116,11 +125,13 @@ void FilterChain::run_body(int index, Buffer& data, EndStream end) {
   for (; !at_exit<D>(index); index = next<D>(index)) {
     if (data.empty() && end == EndStream::kNo) return;
     Lane& here = lane<D>(index);
+    if (here.end_passed) [[unlikely]]
+      return data.clear();  // the filter has ended the message itself
     if (here.head_waiting) here.received += data.size();
     if (here.stop == Stop::kAll) {
       here.held.append(std::move(data));
       here.body_end = here.body_end || end == EndStream::kYes;
-      check_limit<D>(here, true);
+      check_limit<D>(index, true);
       return;
     }
     const bool merged = !here.held.empty();
@@ -133,6 +144,8 @@ void FilterChain::run_body(int index, Buffer& data, EndStream end) {
       data.clear();
       return;
     }
+    if (here.injected && (!flush_passed<D>(index) || here.end_passed)) [[unlikely]]
+      return data.clear();
     Length& length = D == Direction::kRequest ? request_length_ : response_length_;
     if (shown.size() != before || !here.added.empty()) length.changed = true;
     if (!settle_body<D>(index, flow, data, merged, end)) {
@@ -165,7 +178,7 @@ bool FilterChain::settle_body(int index, Flow flow, Buffer& data, bool merged, E
     return false;
   }
   if (flow == Flow::kReplied) here.stop = Stop::kAll;
-  check_limit<D>(here, flow != Flow::kBuffer);
+  check_limit<D>(index, flow != Flow::kBuffer);
   return false;
 }
 
@@ -213,6 +226,8 @@ void FilterChain::run_trailers(int index) {
   const uint32_t started = epoch<D>();
   for (; !at_exit<D>(index); index = next<D>(index)) {
     Lane& here = lane<D>(index);
+    if (here.end_passed) [[unlikely]]
+      return;  // the filter has ended the message itself
     if (here.stop == Stop::kAll) {
       here.trailers_waiting = true;
       return;
@@ -265,6 +280,22 @@ bool FilterChain::length_holds(size_t more, bool end) {
   return false;
 }
 
+/// What they have cost so far, in the order of the request.
+void FilterChain::put_filter_times() {
+  clock_.settle();
+  std::string text;
+  for (int i = 0; i < count_; ++i) {
+    Slot& slot = slots_[static_cast<size_t>(i)];
+    slot.time.let_go();  // one that answers a request keeps its head
+    if (slot.time.called) append_filter_time(text, slot.name, slot.time);
+  }
+  if (text.empty()) {
+    exchange_->response.headers.remove(kFilterTimesHeader);
+  } else {
+    exchange_->response.headers.set(kFilterTimesHeader, text);
+  }
+}
+
 template <Direction D>
 void FilterChain::exit_head(EndStream end) {
   if (count_ > 1 && end == EndStream::kNo) {
@@ -288,6 +319,8 @@ void FilterChain::exit_head(EndStream end) {
     if (pending_) after_callback<D>(count_ - 1);
   } else {
     exchange_->info.response_code = exchange_->response.status;
+    if (clock_.on()) [[unlikely]]
+      put_filter_times();
     response_head_sent_ = true;
     host_->send_response_head(end);
     if (end == EndStream::kYes) response_over();

@@ -33,6 +33,9 @@ class FilterChain::Slot final : public FilterCallbacks {
   void pass_response_body(Buffer&& data) override {
     chain->pass_body<Direction::kResponse>(index, std::move(data));
   }
+  void inject_response_body(Buffer&& data, EndStream end) override {
+    chain->inject_body(index, std::move(data), end);
+  }
   HeaderMap& add_request_trailers() override;
   HeaderMap& add_response_trailers() override;
   void reply(LocalReply reply) override;
@@ -58,7 +61,11 @@ class FilterChain::Slot final : public FilterCallbacks {
   FilterChain* chain = nullptr;
   int index = 0;
   std::unique_ptr<HttpFilter> filter;
+  void limit_held_body(size_t bytes) override { held_limit = bytes; }
+
   std::string_view name;
+  size_t held_limit = SIZE_MAX;
+  FilterTime time;
   Lane request;
   Lane response;
 };

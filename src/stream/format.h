@@ -24,6 +24,7 @@ struct FormatContext {
   const HeaderMap* response_trailers = nullptr;
   MonotonicTime now{};
   std::string_view log_type{};  // %ACCESS_LOG_TYPE% of a connection; empty: of a stream
+  const HeaderMap* request_trailers = nullptr;
 };
 /// Of a filter's stream, at this moment.
 FormatContext context_of(FilterCallbacks& stream);

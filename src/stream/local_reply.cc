@@ -1,6 +1,7 @@
 #include "stream/local_reply.h"
 
 #include <charconv>
+#include <weir/grpc.h>
 
 #include "base/strings.h"
 #include "http/rules.h"
@@ -60,23 +61,7 @@ bool is_grpc_request(const HeaderMap& headers) noexcept {
 }
 
 int grpc_status_for(int http_status) noexcept {
-  switch (http_status) {
-    case 400:
-      return 13;  // INTERNAL
-    case 401:
-      return 16;  // UNAUTHENTICATED
-    case 403:
-      return 7;  // PERMISSION_DENIED
-    case 404:
-      return 12;  // UNIMPLEMENTED
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;  // UNAVAILABLE
-    default:
-      return 2;  // UNKNOWN
-  }
+  return static_cast<int>(grpc_code_of_http(http_status));
 }
 
 void write_reply_fields(const LocalReply& reply, ReplyForm form, HeaderMap& headers) {

@@ -107,6 +107,32 @@ StringMatcher StringMatcher::read(ConfigView& view) {
   return out;
 }
 
+StringMatcher StringMatcher::read_without_case(ConfigView& view) {
+  StringMatcher out;
+  TextRule rule = read_string_matcher(view);
+  rule.ignore_case = true;
+  if (rule.regex) {
+    auto regex = base::Regex::compile(base::concat("(?i:", rule.regex->pattern(), ")"));
+    if (regex)
+      rule.regex = std::move(*regex);
+    else
+      view.error("safe_regex", regex.error().detail);
+  }
+  out.private_ = std::make_shared<const Private>(Private{std::move(rule)});
+  return out;
+}
+
+std::string StringMatcher::describe() const {
+  if (private_ == nullptr) return {};
+  const TextRule& rule = private_->rule;
+  std::string out;
+  for (const Form& form : kForms)
+    if (form.kind == rule.kind) out = form.field;
+  base::append_all(out, rule.ignore_case ? "/i:" : ":",
+                   rule.regex ? std::string_view(rule.regex->pattern()) : rule.text);
+  return out;
+}
+
 bool StringMatcher::matches(std::string_view value) const {
   return private_ != nullptr && private_->rule.matches(value);
 }

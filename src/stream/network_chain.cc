@@ -108,11 +108,14 @@ void NetworkChain::settle() {
 bool NetworkChain::settle_once() {
   for (size_t i = slots_.size(); i-- > 0;) {
     Slot& slot = *slots_[i];
-    if (slot.written_.empty() && !slot.written_end_) continue;
+    if (slot.written_.empty() && !slot.written_end_ && !slot.write_on_due_) continue;
     Buffer data = std::move(slot.written_);
-    const EndStream end =
-        std::exchange(slot.written_end_, false) ? EndStream::kYes : EndStream::kNo;
-    write_from(i, data, end);
+    bool end = std::exchange(slot.written_end_, false);
+    if (std::exchange(slot.write_on_due_, false)) {
+      data.append(std::move(slot.kept_));
+      end |= std::exchange(slot.kept_end_, false);
+    }
+    if (!data.empty() || end) write_from(i, data, end ? EndStream::kYes : EndStream::kNo);
     return true;
   }
   if (close_due_) return false;

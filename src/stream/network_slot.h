@@ -30,6 +30,11 @@ class NetworkChain::Slot final : public NetworkFilterCallbacks {
       : chain_(chain), index_(index), filter_(std::move(filter)) {}
 
   ConnectionInfo& connection_info() noexcept override { return chain_.deps_.info; }
+  StreamInfo* stream_info() noexcept override { return chain_.deps_.stream_info; }
+  void continue_writing() override {
+    write_on_due_ = true;
+    chain_.schedule();
+  }
   void continue_reading() override {
     continue_due_ = true;
     chain_.schedule();
@@ -72,6 +77,7 @@ class NetworkChain::Slot final : public NetworkFilterCallbacks {
   bool injected_end_ = false;
   bool written_end_ = false;
   bool continue_due_ = false;
+  bool write_on_due_ = false;
 };
 
 }  // namespace weir::stream

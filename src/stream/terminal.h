@@ -39,6 +39,8 @@ class RouteRef {
   virtual void finalize_response(HeaderMap& headers, const FormatContext& context) const {
     static_cast<void>(headers), static_cast<void>(context);
   }
+  /// The response says what each filter has cost.
+  virtual bool include_filter_times() const { return false; }
   /// The route's own idle_timeout, in place of stream_idle_timeout; 0 = none.
   virtual std::optional<std::chrono::milliseconds> idle_timeout() const { return std::nullopt; }
 };

@@ -179,17 +179,35 @@ void Cluster::rebuild_original() {
 Pool* Cluster::pick(const PickContext& context) {
   if (original_) return original_->pick(context);
   if (hosts_.empty()) return nullptr;
-  const bool both = !http2_hosts_.empty();
-  size_t picked = 0;
-  if (context.choice.hash)
-    picked = host_for(*context.choice.hash, context.choice.avoid);
-  else if (both)
-    picked = balancer_.pick(
-        [this](size_t host) { return hosts_[host]->load() + http2_hosts_[host]->load(); });
-  else
-    picked = balancer_.pick([this](size_t host) { return hosts_[host]->load(); });
-  if (!context.choice.avoid.empty()) picked = other_than(context.choice.avoid, picked);
-  return both && context.downstream == Protocol::kHttp2 ? http2_hosts_[picked] : hosts_[picked];
+  const size_t host = pick_host(context.choice);
+  const bool http2 = !http2_hosts_.empty() && context.downstream == Protocol::kHttp2;
+  return http2 ? http2_hosts_[host] : hosts_[host];
+}
+
+std::optional<size_t> Cluster::wanted_host(const HostChoice& choice) const noexcept {
+  if (among(choice.avoid, choice.wanted)) return std::nullopt;
+  for (size_t i = 0; i < hosts_.size(); ++i)
+    if (hosts_[i]->address_text() == choice.wanted) return i;
+  return std::nullopt;
+}
+
+std::vector<std::string> Cluster::host_addresses() const {
+  std::vector<std::string> addresses;
+  for (const Pool* host : original_ ? original_->list() : hosts_)
+    addresses.push_back(host->address_text());
+  return addresses;
+}
+
+size_t Cluster::pick_host(const HostChoice& choice) {
+  if (!choice.wanted.empty()) [[unlikely]]
+    if (const auto wanted = wanted_host(choice)) return *wanted;
+  if (choice.hash) return host_for(*choice.hash, choice.avoid);
+  const size_t host = http2_hosts_.empty()
+                          ? balancer_.pick([this](size_t i) { return hosts_[i]->load(); })
+                          : balancer_.pick([this](size_t i) {
+                              return hosts_[i]->load() + http2_hosts_[i]->load();
+                            });
+  return choice.avoid.empty() ? host : other_than(choice.avoid, host);
 }
 
 /// The first from `picked` on that is not among those; `picked` itself if all are.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -94,6 +95,8 @@ class Cluster {
     uint64_t rq_active = 0, rq_total = 0, rq_success = 0, rq_error = 0, rq_timeout = 0;
   };
   std::vector<HostDescription> describe() const;
+  /// "ip:port" of those that are picked from.
+  std::vector<std::string> host_addresses() const;
 
   // For Pool alone.
   void pool_unused();  // a draining pool has become empty
@@ -107,6 +110,10 @@ class Cluster {
   void rebuild_original();
   /// By rendezvous, with the hosts' weights: a host that comes or goes moves no other's share. Requires hosts.
   size_t host_for(uint64_t hash, std::span<const std::string> avoid) const noexcept;
+  /// Index of a host. Requires hosts.
+  size_t pick_host(const HostChoice& choice);
+  /// Index of the host that was asked for; none if it is not there.
+  std::optional<size_t> wanted_host(const HostChoice& choice) const noexcept;
   size_t other_than(std::span<const std::string> avoid, size_t picked) const noexcept;
   void follow_bases();
   void sweep_pools();

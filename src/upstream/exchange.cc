@@ -103,7 +103,7 @@ void Exchange::attach(UpstreamStream& stream) {
   kept_all_ = true;
   stream.start(*this);
   sink_.on_exchange_connected(stream);
-  send_request();
+  if (stream_ != nullptr) send_request();
 }
 
 /// What is known of the request so far: head, waiting body, end.

@@ -57,7 +57,8 @@ class Exchange final : private PoolWaiter, private ConnectionUser {
 
   /// `head` stays where it is and as it is until the response begins or the exchange ends. A failure is returned, not
   /// told to the sink. `downstream`: the client's protocol, for clusters that follow it. `client`: its connection, which
-  /// outlives the exchange; null: the request is weir's own. `choice` holds for it alone.
+  /// outlives the exchange; null: the request is weir's own. The hosts that `choice`
+  /// avoids outlive it too.
   std::optional<Failure> start(Cluster& cluster, const RequestHead& head, EndStream end,
                                Priority priority, Protocol downstream = Protocol::kHttp11,
                                const ConnectionInfo* client = nullptr,

@@ -20,8 +20,8 @@ enum class FailureKind : uint8_t {
   kProtocolError,          // the response is malformed
 };
 
-/// The request has been given to no connection.
-constexpr bool never_connected(FailureKind kind) noexcept {
+/// A host was chosen, and there was no connection to it.
+constexpr bool failed_to_connect(FailureKind kind) noexcept {
   return kind == FailureKind::kLocalConnectFailure || kind == FailureKind::kRemoteConnectFailure ||
          kind == FailureKind::kConnectTimeout;
 }

@@ -31,17 +31,20 @@ TcpConnection::TcpConnection(Pool& pool, TcpUser& user, std::unique_ptr<net::Con
 TcpConnection::Started TcpConnection::connect(Cluster& cluster, TcpUser& user,
                                               const HostChoice& choice,
                                               const ConnectionInfo& downstream) {
-  Started out;
-  ClusterStats& stats = cluster.stats();
   PickContext context;
   if (downstream.local_address_restored) context.original_destination = downstream.local_address;
   context.choice = choice;
   Pool* pool = cluster.pick(context);
-  if (pool == nullptr) {
-    stats.cx_none_healthy.inc();
-    out.failure = Failure{FailureKind::kNoHealthyHost};
-    return out;
-  }
+  if (pool != nullptr) return connect_to(*pool, user, &downstream);
+  cluster.stats().cx_none_healthy.inc();
+  return {nullptr, Failure{FailureKind::kNoHealthyHost}};
+}
+
+TcpConnection::Started TcpConnection::connect_to(Pool& pool, TcpUser& user,
+                                                 const ConnectionInfo* downstream) {
+  Started out;
+  Cluster& cluster = pool.cluster();
+  ClusterStats& stats = cluster.stats();
   const Thresholds& limits = limits_of(cluster);
   if (!breaker_of(cluster).try_take(limits.max_connections, limits.track_remaining)) {
     stats.cx_overflow.inc();
@@ -49,24 +52,24 @@ TcpConnection::Started TcpConnection::connect(Cluster& cluster, TcpUser& user,
     return out;
   }
   net::TransportHints hints;
-  hints.downstream = &downstream;
-  auto connected = pool->open_socket(std::move(hints));
+  hints.downstream = downstream;
+  auto connected = pool.open_socket(std::move(hints));
   if (!connected) {
     breaker_of(cluster).give_back(limits.max_connections, limits.track_remaining);
     stats.cx_connect_fail.inc();
     out.failure = Failure{FailureKind::kLocalConnectFailure, std::move(connected.error().detail)};
     return out;
   }
-  pool->tcp_begins();
+  pool.tcp_begins();
   stats.cx_total.inc();
   stats.cx_active.inc();
   stats.rq_total.inc();
   stats.rq_active.inc();
-  out.connection.reset(new TcpConnection(*pool, user, std::move(*connected)));
+  out.connection.reset(new TcpConnection(pool, user, std::move(*connected)));
   WEIR_LOG(kUpstream, kDebug, "connecting",
            {{"upstream_connection", out.connection->connection_->id()},
             {"cluster", cluster.options().name},
-            {"upstream", pool->address_text()}});
+            {"upstream", pool.address_text()}});
   return out;
 }
 

@@ -34,14 +34,15 @@ class TcpUser {
 /// It counts against the cluster's max_connections, and as a request of its host for load balancing.
 class TcpConnection final : public event::Deferrable, private net::ConnectionSink {
  public:
-  /// To a host of the cluster. Failures that are known at once are
-  /// returned, others come by on_tcp_failed.
+  /// To a host of the cluster. Failures that are known at once are returned, others come by on_tcp_failed.
   struct Started {
     std::unique_ptr<TcpConnection> connection;
     std::optional<Failure> failure;
   };
   static Started connect(Cluster& cluster, TcpUser& user, const HostChoice& choice,
                          const ConnectionInfo& downstream);
+  /// To this host. `downstream` is null where no client stands behind it.
+  static Started connect_to(Pool& pool, TcpUser& user, const ConnectionInfo* downstream);
   ~TcpConnection() override;
 
   void write(Buffer&& data);
@@ -57,6 +58,8 @@ class TcpConnection final : public event::Deferrable, private net::ConnectionSin
   const std::string& host_text() const noexcept { return host_text_; }
   std::string local_text() { return connection_->local().to_string(); }
   Cluster& cluster() noexcept { return pool_.cluster(); }
+  /// The host has gone, or its connections are not to be used any more.
+  bool host_draining() const noexcept { return pool_.draining(); }
 
  private:
   enum class State : uint8_t { kConnecting, kOpen, kClosed };

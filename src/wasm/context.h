@@ -1,4 +1,5 @@
-// Context: what a guest knows by a number: one plugin in a VM (root) or one stream of a plugin.
+// Context: what a guest knows by a number: one plugin in a VM (root), one stream or one connection of a
+// plugin.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,7 @@ class Vm;
 class RootContext;
 
 struct Context {
-  enum class Kind : uint8_t { kRoot, kStream };
+  enum class Kind : uint8_t { kRoot, kStream, kConnection };
   explicit Context(Kind kind_of) noexcept : kind(kind_of) {}
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;

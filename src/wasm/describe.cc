@@ -21,6 +21,10 @@ uint64_t relaxed(const std::atomic<uint64_t>& value) noexcept {
   return value.load(std::memory_order_relaxed);
 }
 
+std::string thread_name(unsigned worker, bool on_main) {
+  return on_main ? std::string("main") : base::concat("worker_", worker);
+}
+
 struct Totals {
   uint64_t vms = 0;
   uint64_t streams = 0;
@@ -38,14 +42,19 @@ void write_vm(base::JsonWriter& json, const VmRecord& vm) {
   json.begin_object();
   json.key("vm_id").text(vm.vm_id).key("vm_key").text(vm.vm_key.substr(0, 16));
   json.key("generation").number(vm.generation);
-  json.key("thread").text(base::concat("worker_", vm.worker));
+  json.key("thread").text(thread_name(vm.worker, vm.on_main));
   json.key("state").text(state_name(vm.get_state()));
   json.key("memory_bytes").number(relaxed(vm.memory_bytes));
   json.key("heap_bytes").number(relaxed(vm.heap_bytes));
   json.key("streams").number(relaxed(vm.streams));
+  if (!vm.privacy.empty()) json.key("privacy").raw(vm.privacy);
   json.key("plugins").begin_array();
   for (const PluginCell& cell : vm.plugins) write_plugin_in_vm(json, cell);
   json.end_array().end_object();
+}
+
+std::string_view first_line(std::string_view text) noexcept {
+  return text.substr(0, text.find('\n'));
 }
 
 /// "RuntimeError: unreachable\n    at inner (...)\n    at outer (...)"
@@ -54,7 +63,7 @@ void write_failure(base::JsonWriter& json, const GuestFailure& failure) {
   json.begin_object().key("time").text(base::iso8601(failure.time));
   json.key("callback").text(failure.callback).key("vm_id").text(failure.vm_id);
   json.key("thread").text(failure.canary ? std::string("canary")
-                                         : base::concat("worker_", failure.worker));
+                                         : thread_name(failure.worker, failure.on_main));
   std::string_view rest = failure.why;
   const auto next_line = [&rest] {
     const size_t end = std::min(rest.find('\n'), rest.size());
@@ -71,17 +80,64 @@ void write_failure(base::JsonWriter& json, const GuestFailure& failure) {
   json.end_array().end_object();
 }
 
+void write_quarantines(base::JsonWriter& json, const std::map<unsigned, QuarantineNote>& notes) {
+  json.key("quarantines").begin_array();
+  for (const auto& [worker, note] : notes) {
+    json.begin_object().key("thread").text(thread_name(worker, note.on_main));
+    json.key("until").text(base::iso8601(note.until)).key("why").text(first_line(note.why));
+    json.end_object();
+  }
+  json.end_array();
+}
+
+/// What somebody who looks has to see first.
+void write_alerts(base::JsonWriter& json, const HostStats& stats) {
+  json.key("alerts").begin_array();
+  for (const auto& [label, plugin] : stats.plugins())
+    for (const auto& [worker, note] : plugin->quarantines())
+      json.text(base::concat("QUARANTINED: plugin ", label, " on ",
+                             thread_name(worker, note.on_main), " until ",
+                             base::iso8601(note.until), ": ", first_line(note.why)));
+  json.end_array();
+}
+
+/// Those that were called. Buckets by their upper bound in microseconds.
+void write_functions(base::JsonWriter& json, const FunctionStats& functions) {
+  json.key("functions").begin_array();
+  for (unsigned i = 0; i < kMaxExports; ++i) {
+    const FunctionStats::Totals totals = functions.totals(i);
+    if (totals.calls == 0 && totals.failures == 0) continue;
+    json.begin_object().key("name").text(export_name(i)).key("calls").number(totals.calls);
+    json.key("total_us").number(totals.time_us).key("worst_us").number(totals.worst_us);
+    json.key("host_calls").number(totals.host_calls);
+    json.key("memory_grown_bytes").number(totals.grown_bytes);
+    json.key("failures").number(totals.failures).key("limit_hits").number(totals.limit_hits);
+    json.key("duration_us").begin_object();
+    for (size_t b = 0; b < kTimeBuckets; ++b) {
+      if (totals.buckets[b] == 0) continue;
+      json.key(b < kTimeBoundsUs.size() ? std::to_string(kTimeBoundsUs[b]) : "more");
+      json.number(totals.buckets[b]);
+    }
+    json.end_object().end_object();
+  }
+  json.end_array();
+}
+
 /// Since the process started, VMs that are gone included.
-void write_plugin(base::JsonWriter& json, const stats::Store& store, const std::string& label,
+void write_plugin(base::JsonWriter& json, const stats::Store& store, std::string_view label,
                   const PluginStats& stats, const Totals& totals) {
   const auto count = [&store, &label](std::string_view name) {
     return store.counter_value(base::concat("wasm.", label, ".", name));
   };
   json.begin_object().key("name").text(label);
+  const auto quarantines = stats.quarantines();
+  json.key("state").text(quarantines.empty() ? "ok" : "quarantined");
+  if (!quarantines.empty()) write_quarantines(json, quarantines);
   json.key("vms").number(totals.vms).key("streams").number(totals.streams);
   for (const std::string_view name :
        {"calls", "traps", "timeouts", "vm_reload", "vm_reload_success", "vm_reload_failure",
-        "vm_reload_backoff", "failed_streams", "bypassed_streams"})
+        "vm_reload_backoff", "vm_recycled", "quarantined_total", "failed_streams",
+        "bypassed_streams", "unlogged"})
     json.key(name).number(count(name));
   json.key("limit_hits").begin_object();
   for (unsigned i = 0; i < static_cast<unsigned>(LimitKind::kCount_); ++i) {
@@ -89,6 +145,7 @@ void write_plugin(base::JsonWriter& json, const stats::Store& store, const std::
     json.key(name).number(count(base::concat("limit.", name)));
   }
   json.end_object();
+  write_functions(json, stats.functions);
   if (const auto failure = stats.last_failure()) {
     json.key("last_failure");
     write_failure(json, *failure);
@@ -103,7 +160,9 @@ std::string describe(const Services& services) {
   base::JsonWriter json(out);
   std::map<std::string, Totals> plugins;
   std::map<uint64_t, Totals> generations;
-  json.begin_object().key("vms").begin_array();
+  json.begin_object();
+  write_alerts(json, services.stats);
+  json.key("vms").begin_array();
   services.records.for_each([&json, &plugins, &generations](const VmRecord& vm) {
     if (vm.get_state() == VmState::kStarting) return;  // its plugins are still being written
     write_vm(json, vm);
@@ -118,10 +177,8 @@ std::string describe(const Services& services) {
   });
   json.end_array().key("plugins").begin_array();
   // Also those that have no VM now: they are the ones that somebody looks for.
-  services.stats.for_each_plugin(
-      [&json, &services, &plugins](const std::string& label, const PluginStats& stats) {
-        write_plugin(json, services.store, label, stats, plugins[label]);
-      });
+  for (const auto& [label, stats] : services.stats.plugins())
+    write_plugin(json, services.store, label, *stats, plugins[std::string(label)]);
   json.end_array().key("generations").begin_array();
   for (const auto& [generation, totals] : generations) {
     json.begin_object().key("generation").number(generation);

@@ -74,7 +74,8 @@ Result<void> EngineThread::compile(VmGroup& group) {
     known = group.module;
   }
   const VmConfig& vm = group.vm();
-  WEIR_TRY(imports, link_imports(*group.module, vm.capabilities, vm.unknown_imports));
+  WEIR_TRY(imports,
+           link_imports(*group.module, vm.capabilities, vm.unknown_imports, vm.host_functions));
   group.imports = std::move(imports);
   return {};
 }

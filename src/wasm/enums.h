@@ -40,10 +40,18 @@ enum class BufferType : uint32_t {
   kVmConfiguration = 6,
   kPluginConfiguration = 7,
   kCallData = 8,
+  kRedisReply = 9,  // Higress
 };
-inline constexpr uint32_t kBufferTypes = 10;  // 9 is a Redis answer (Higress)
+inline constexpr uint32_t kBufferTypes = 10;
 
 enum class MetricType : uint32_t { kCounter = 0, kGauge = 1, kHistogram = 2 };
+
+/// The two low bits of a callout's id.
+enum class CalloutKind : uint32_t { kHttp = 0, kGrpcCall = 1, kGrpcStream = 2, kRedis = 3 };
+inline constexpr uint32_t kCalloutKinds = 4;
+constexpr CalloutKind callout_kind(uint32_t id) noexcept {
+  return static_cast<CalloutKind>(id % kCalloutKinds);
+}
 
 /// WASI preview 1.
 enum class Errno : uint32_t {

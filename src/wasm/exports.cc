@@ -33,6 +33,11 @@ constexpr Known kKnown[] = {
     {"proxy_on_response_headers", &Exports::response_headers, 2, 3},
     {"proxy_on_response_body", &Exports::response_body, 3, 3},
     {"proxy_on_response_trailers", &Exports::response_trailers, 2, 2},
+    {"proxy_on_new_connection", &Exports::new_connection, 1, 1},
+    {"proxy_on_downstream_data", &Exports::downstream_data, 3, 3},
+    {"proxy_on_upstream_data", &Exports::upstream_data, 3, 3},
+    {"proxy_on_downstream_connection_close", &Exports::downstream_close, 2, 2},
+    {"proxy_on_upstream_connection_close", &Exports::upstream_close, 2, 2},
     {"proxy_on_http_call_response", &Exports::http_call_response, 5, 5},
     {"proxy_on_grpc_receive_initial_metadata", &Exports::grpc_initial_metadata, 3, 3},
     {"proxy_on_grpc_receive", &Exports::grpc_receive, 3, 3},
@@ -40,19 +45,17 @@ constexpr Known kKnown[] = {
      3},  // AssemblyScript's name for the next
     {"proxy_on_grpc_receive_trailing_metadata", &Exports::grpc_trailing_metadata, 3, 3},
     {"proxy_on_grpc_close", &Exports::grpc_close, 3, 3},
+    {"proxy_on_redis_call_response", &Exports::redis_call_response, 4, 4},
     {"proxy_on_foreign_function", &Exports::foreign_function, 3, 3},
     {"proxy_on_done", &Exports::done, 1, 1},
     {"proxy_on_log", &Exports::log, 1, 1},
     {"proxy_on_delete", &Exports::remove, 1, 1},
 };
 
+static_assert(std::size(kKnown) <= kMaxExports);
+
 // Callbacks that are known but not called: an allow-list may name them.
 constexpr std::string_view kOtherCallbacks[] = {
-    "proxy_on_new_connection",
-    "proxy_on_downstream_data",
-    "proxy_on_upstream_data",
-    "proxy_on_downstream_connection_close",
-    "proxy_on_upstream_connection_close",
     "proxy_on_request_metadata",
     "proxy_on_response_metadata",
     "proxy_validate_configuration",
@@ -63,6 +66,7 @@ AbiVersion version_of(std::string_view name) {
   if (name == "proxy_abi_version_0_2_0") return AbiVersion::k020;
   if (name == "proxy_abi_version_0_2_1") return AbiVersion::k021;
   if (name == "proxy_abi_version_0_2_100") return AbiVersion::kHigress;
+  if (name == "proxy_abi_mosn_version_0_2_0") return AbiVersion::k020;
   return AbiVersion::kNone;
 }
 
@@ -82,11 +86,16 @@ Result<ExportFunction> bind(const ExportInfo& info, const Known& known, const In
   out.handle = instance.find_function(info.name);
   out.params = static_cast<uint8_t>(params.size());
   out.returns = !info.signature.results.empty();
+  out.index = static_cast<uint8_t>(&known - kKnown);
   out.name = known.name.data();  // a literal, so it ends with a NUL
   return out;
 }
 
 }  // namespace
+
+std::string_view export_name(unsigned index) noexcept {
+  return index < std::size(kKnown) ? kKnown[index].name : std::string_view();
+}
 
 bool is_callback_name(std::string_view name) {
   return std::any_of(std::begin(kKnown), std::end(kKnown),
@@ -96,12 +105,15 @@ bool is_callback_name(std::string_view name) {
 }
 
 Result<Exports> resolve_exports(const Module& module, const Instance& instance,
-                                const std::vector<std::string>& capabilities) {
+                                const std::vector<std::string>& capabilities,
+                                MissingAbiVersion missing) {
   Exports out;
   for (const ExportInfo& info : module.exports()) {
     if (info.kind != ImportInfo::Kind::kFunction || out.version != AbiVersion::kNone) continue;
     out.version = version_of(info.name);
   }
+  if (out.version == AbiVersion::kNone && missing == MissingAbiVersion::kFirst)
+    out.version = AbiVersion::k010;  // of before there were markers
   if (out.version == AbiVersion::kNone) {
     return fail(Code::kConfig, Side::kLocal,
                 "the module exports no proxy_abi_version_0_1_0, _0_2_0 or _0_2_1: it is no "

@@ -10,7 +10,7 @@
 namespace weir::wasm {
 namespace {
 
-constexpr size_t kMaxArenaBytes = 4 * kMaxHeaderMapBytes;  // replaced texts stay in the map's arena
+constexpr size_t kArenaFactor = 4;  // replaced texts stay in the map's arena
 
 /// A name in lower case without an allocation, as long as it is a usual one.
 class LowerName {
@@ -34,14 +34,6 @@ class LowerName {
   std::string_view text_;
 };
 
-/// The codec makes these; what guests say of them is taken without effect.
-bool is_framing(std::string_view lower) noexcept {
-  constexpr std::string_view kFraming[] = {
-      "transfer-encoding", "connection",     "keep-alive", "proxy-connection",
-      "upgrade",           "http2-settings", "te"};
-  return std::find(std::begin(kFraming), std::end(kFraming), lower) != std::end(kFraming);
-}
-
 bool valid_path(std::string_view path) noexcept {
   if (path.empty() || (path[0] != '/' && path != "*")) return false;
   return std::none_of(path.begin(), path.end(), [](char c) {
@@ -51,20 +43,11 @@ bool valid_path(std::string_view path) noexcept {
 
 }  // namespace
 
-template <typename Visitor>
-void HeaderAccess::for_each_pseudo(Visitor&& visit) {
-  if (request_ != nullptr) {
-    visit(":authority", request_->authority());
-    visit(":path", request_->path());
-    visit(":method", request_->method());
-    visit(":scheme", request_->scheme());
-  } else if (response_ != nullptr) {
-    const int status = response_->status;
-    status_text_[0] = static_cast<char>('0' + status / 100 % 10);
-    status_text_[1] = static_cast<char>('0' + status / 10 % 10);
-    status_text_[2] = static_cast<char>('0' + status % 10);
-    visit(":status", std::string_view(status_text_, 3));
-  }
+bool is_framing(std::string_view lower) noexcept {
+  constexpr std::string_view kFraming[] = {
+      "transfer-encoding", "connection",     "keep-alive", "proxy-connection",
+      "upgrade",           "http2-settings", "te"};
+  return std::find(std::begin(kFraming), std::end(kFraming), lower) != std::end(kFraming);
 }
 
 bool HeaderAccess::is_pseudo(std::string_view lower) const noexcept {
@@ -73,9 +56,13 @@ bool HeaderAccess::is_pseudo(std::string_view lower) const noexcept {
 
 std::optional<std::string_view> HeaderAccess::get(std::string_view name) {
   const LowerName lower(name);
-  if (!is_pseudo(lower.text())) return map_->get(lower.text());
-  const std::string_view wanted =
-      lower.text() == "host" ? std::string_view(":authority") : lower.text();
+  if (veil_) [[unlikely]]
+    return get_private(lower.text());
+  return is_pseudo(lower.text()) ? find_pseudo(lower.text()) : map_->get(lower.text());
+}
+
+std::optional<std::string_view> HeaderAccess::find_pseudo(std::string_view lower) {
+  const std::string_view wanted = lower == "host" ? std::string_view(":authority") : lower;
   std::optional<std::string_view> found;
   for_each_pseudo([&found, wanted](std::string_view each, std::string_view value) {
     if (each == wanted) found = value;
@@ -84,6 +71,13 @@ std::optional<std::string_view> HeaderAccess::get(std::string_view name) {
 }
 
 void HeaderAccess::measure(size_t& count, size_t& bytes) {
+  if (veil_) [[unlikely]] {
+    look();
+    count = veil_->seen.size();
+    bytes = 0;
+    for (const Seen& one : veil_->seen) bytes += one.name.size() + one.text().size();
+    return;
+  }
   count = map_->size();
   bytes = map_->byte_size();
   for_each_pseudo([&count, &bytes](std::string_view name, std::string_view value) {
@@ -93,6 +87,10 @@ void HeaderAccess::measure(size_t& count, size_t& bytes) {
 }
 
 void HeaderAccess::write_pairs(PairsWriter& writer) {
+  if (veil_) [[unlikely]] {
+    for (const Seen& one : veil_->seen) writer.put(one.name, one.text());
+    return;
+  }
   for_each_pseudo(
       [&writer](std::string_view name, std::string_view value) { writer.put(name, value); });
   for (const HeaderMap::Entry& entry : *map_) writer.put(entry.name, entry.value);
@@ -133,8 +131,8 @@ Status HeaderAccess::check(std::string_view lower, std::string_view value) const
 
 /// Pseudo-headers count too: their texts stand in the same arena.
 bool HeaderAccess::has_room(size_t kept_bytes, size_t new_bytes) noexcept {
-  full_ = kept_bytes + new_bytes > kMaxHeaderMapBytes ||
-          map_->arena_bytes() + new_bytes > kMaxArenaBytes;
+  full_ = kept_bytes + new_bytes > max_bytes_ ||
+          map_->arena_bytes() + new_bytes > kArenaFactor * max_bytes_;
   return !full_;
 }
 
@@ -153,6 +151,8 @@ void HeaderAccess::put(Change how, std::string_view lower, std::string_view valu
 
 Status HeaderAccess::change(Change how, std::string_view name, std::string_view value) {
   const LowerName lower(name);
+  if (veil_) [[unlikely]]
+    return change_private(how, lower.text(), value);
   const size_t bytes = name.size() + value.size();
   if (is_pseudo(lower.text())) {
     return has_room(map_->byte_size(), bytes) ? set_pseudo(lower.text(), value, true)
@@ -169,11 +169,16 @@ Status HeaderAccess::change(Change how, std::string_view name, std::string_view 
 Status HeaderAccess::remove(std::string_view name) {
   const LowerName lower(name);
   if (is_pseudo(lower.text())) return Status::kBadArgument;  // a head without it cannot be sent
+  // A guest that changes a body has to be able to take its length away, seen or not.
+  if (veil_ && lower.text() != "content-length") [[unlikely]]
+    return replace_private(lower.text(), {});
   map_->remove(lower.text());
   return Status::kOk;
 }
 
 Status HeaderAccess::set_all(const PairViews& pairs) {
+  if (veil_) [[unlikely]]
+    return set_all_private(pairs);
   full_ = pairs.size() > kMaxHeaderMapCount;
   if (full_) return Status::kBadArgument;
   size_t bytes = 0;

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "wasm/describe.h"
 #include "wasm/engine_thread.h"
+#include "wasm/module_store.h"
 #include "wasm/worker_vms.h"
 
 namespace weir::wasm {
@@ -25,6 +26,8 @@ struct Preparation {
   std::atomic<bool> abandoned{false};
   std::vector<std::unique_ptr<VmGroup>> fresh;  // to be compiled and built; then among the groups
   std::vector<std::shared_ptr<const VmGroup>> groups;  // of the generation
+  std::vector<std::shared_ptr<const ModuleRequest>> awaited;
+  std::vector<std::shared_ptr<const Plugin>> places;  // each place that has a module, with its path
   unsigned plugins_swapped = 0;
   // Written by the engine thread before it reports.
   std::vector<std::vector<std::pair<std::shared_ptr<const VmGroup>, std::unique_ptr<Vm>>>>
@@ -48,17 +51,41 @@ Key group_key(const std::vector<std::shared_ptr<const Plugin>>& plugins) {
   return digest_key(text);
 }
 
+/// What counts for all VMs of a vm_id has to be said alike by its plugins. Empty: it is.
+std::string unequal_limits(const Plugin& one, const Plugin& other) {
+  if (one.vm.vm_id != other.vm.vm_id) return {};
+  // What waits for its module has the limits of before; it is compared when the module is there.
+  if (one.vm.awaited || other.vm.awaited) return {};
+  const auto compare = [&one, &other](std::string_view field, uint64_t here, uint64_t there) {
+    return here == there
+               ? std::string()
+               : base::concat("limits.", field, " is ", here, " here and ", there,
+                              " for the plugin \"", other.label(), "\" (", other.config_path,
+                              "): it counts for all plugins of vm_id \"", one.vm.vm_id, "\"");
+  };
+  const Limits &here = one.vm.limits, &there = other.vm.limits;
+  for (std::string text :
+       {compare("max_shared_data_bytes", here.max_shared_data_bytes, there.max_shared_data_bytes),
+        compare("max_queue_bytes", here.max_queue_bytes, there.max_queue_bytes),
+        compare("max_queues", here.max_queues, there.max_queues)})
+    if (!text.empty()) return text;
+  return {};
+}
+
 }  // namespace
 
-struct Host::Private final : VmBuilder {
+struct Host::Private final : VmBuilder, ModuleStoreOwner {
   Private(event::Loop& loop, router::FilterHost& host, stats::Store& store, Options given)
       : main_loop(loop),
         filter_host(host),
         options(std::move(given)),
         node(std::make_shared<const NodeProperty>(options.node)),
-        services(store, host.workers() + 1),
-        engine(std::make_unique<EngineThread>(services, host.workers(), options.load_engine)) {
-    for (unsigned i = 0; i < host.workers(); ++i)
+        services(store, host.workers() + 2),
+        modules(loop, store, options.module_cache,
+                options.fetches_modules ? ModuleStore::Fetches::kYes : ModuleStore::Fetches::kNo,
+                *this),
+        engine(std::make_unique<EngineThread>(services, host.workers() + 1, options.load_engine)) {
+    for (unsigned i = 0; i <= host.main_index(); ++i)
       workers.push_back(
           std::make_unique<WorkerVms>(host, options.make_callouts, *this, services, i));
   }
@@ -77,6 +104,18 @@ struct Host::Private final : VmBuilder {
     engine->post([held = std::move(vm)]() mutable { held.reset(); });
   }
 
+  // ModuleStoreOwner, on main
+  std::unique_ptr<Callouts> make_module_callouts() override {
+    return options.make_callouts(filter_host, filter_host.main_index());
+  }
+  void on_module_arrived() override {
+    if (serving != nullptr) serving->on_module_arrived();
+  }
+
+  /// Whether the thread of that number has a VM of the group.
+  bool belongs(const VmGroup& group, unsigned worker) const noexcept {
+    return (worker == filter_host.main_index()) == (group.runs_on() == RunsOn::kMain);
+  }
   void run_preparation(Preparation& preparation);
   void build_all(Preparation& preparation, std::unique_ptr<VmGroup> fresh);
   void report(uint64_t generation);
@@ -88,11 +127,15 @@ struct Host::Private final : VmBuilder {
   Options options;
   std::shared_ptr<const NodeProperty> node;
   Services services;
+  ModuleStore modules;
   std::unique_ptr<EngineThread> engine;
-  std::vector<std::unique_ptr<WorkerVms>> workers;
+  std::vector<std::unique_ptr<WorkerVms>> workers;  // and main, the last
 
   std::vector<std::shared_ptr<const Plugin>> loading;
-  std::vector<std::shared_ptr<const VmGroup>> current;  // of the committed generation
+  std::vector<std::shared_ptr<const VmGroup>> current;        // of the committed generation
+  std::vector<std::shared_ptr<const ModuleRequest>> awaited;  // likewise
+  std::vector<std::shared_ptr<const Plugin>> places;          // likewise
+  PrepareObserver* serving = nullptr;                         // likewise
   std::vector<SharedStores::Use> shared_data;  // keeps guests' data while no VM of theirs lives
   std::mutex mutex;
   std::map<uint64_t, std::unique_ptr<Preparation>> preparations;  // under the mutex
@@ -114,6 +157,7 @@ void Host::Private::build_all(Preparation& preparation, std::unique_ptr<VmGroup>
   if (!engine->build(group, Vm::Role::kCanary, 0, failure))
     return error(*failure.plugin, std::move(failure.message));
   for (unsigned i = 0; i < workers.size() && !preparation.abandoned; ++i) {
+    if (!belongs(*group, i)) continue;
     auto vm = engine->build(group, Vm::Role::kWorker, i, failure);
     if (!vm) return error(*failure.plugin, std::move(failure.message));
     preparation.vms[i].emplace_back(group, std::move(vm));
@@ -173,7 +217,12 @@ void Host::Private::report(uint64_t generation) {
       std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - preparation->begun);
   preparation->reported = true;
   PrepareObserver* observer = preparation->observer;
-  if (!outcome.errors.empty()) discard(take(generation));
+  if (!outcome.errors.empty()) {
+    // What a route says of a plugin may be for the module to come alone. Where nothing serves yet, the process ends.
+    for (const auto& request : preparation->awaited)
+      if (serving != nullptr) modules.fetch(request, ModuleStore::Arrival::kReload);
+    discard(take(generation));
+  }
   observer->on_wasm_prepared(std::move(outcome));
 }
 
@@ -189,8 +238,12 @@ void Host::set_node(NodeInfo node) {
 
 void Host::begin_load() { private_->loading.clear(); }
 
-void Host::register_plugin(std::shared_ptr<const Plugin> plugin) {
+std::string Host::register_plugin(std::shared_ptr<const Plugin> plugin) {
+  std::string clash;
+  for (const auto& other : private_->loading)
+    if (clash.empty()) clash = unequal_limits(*plugin, *other);
   private_->loading.push_back(std::move(plugin));
+  return clash;
 }
 
 std::vector<std::shared_ptr<const Plugin>> Host::take_loaded() {
@@ -204,7 +257,12 @@ void Host::prepare(uint64_t generation, std::vector<std::shared_ptr<const Plugin
   preparation->observer = &observer;
   preparation->not_adopted = static_cast<unsigned>(private_->workers.size());
   std::map<Key, std::map<Key, std::shared_ptr<const Plugin>>> by_vm;
-  for (auto& plugin : plugins) by_vm[plugin->vm_key].emplace(plugin->key, plugin);
+  for (auto& plugin : plugins) {
+    if (plugin->vm.awaited) preparation->awaited.push_back(plugin->vm.awaited);
+    if (plugin->vm.code && !plugin->of_route) preparation->places.push_back(plugin);
+    // Without its module it has no VM, and its streams get the failure policy.
+    if (plugin->vm.code) by_vm[plugin->vm_key].emplace(plugin->key, plugin);
+  }
   for (auto& [vm_key, members] : by_vm) {
     auto group = std::make_unique<VmGroup>();
     for (auto& [key, plugin] : members) group->plugins.push_back(std::move(plugin));
@@ -243,6 +301,9 @@ void Host::commit(uint64_t generation) {
   const auto found = private_->preparations.find(generation);
   if (found == private_->preparations.end()) return;
   private_->current = found->second->groups;
+  private_->awaited = std::move(found->second->awaited);
+  private_->places = std::move(found->second->places);
+  private_->serving = found->second->observer;
   std::vector<SharedStores::Use> uses;
   for (const auto& group : private_->current)
     uses.push_back(private_->services.shared_data.use(group->vm().vm_id));
@@ -260,18 +321,45 @@ void Host::adopt(unsigned worker, uint64_t generation) {
     const auto found = private_->preparations.find(generation);
     if (found == private_->preparations.end()) return;
     Preparation& preparation = *found->second;
-    prepared.groups = preparation.groups;
+    for (const auto& group : preparation.groups)
+      if (private_->belongs(*group, worker)) prepared.groups.push_back(group);
     prepared.fresh = std::move(preparation.vms[worker]);
     if (--preparation.not_adopted == 0) private_->preparations.erase(found);
   }
   private_->workers[worker]->adopt(generation, std::move(prepared));
+  // Main has its clusters now, which the modules come through.
+  if (worker == private_->filter_host.main_index()) private_->modules.want(private_->awaited);
 }
 
 void Host::expire(unsigned worker, uint64_t generation) {
   private_->workers[worker]->expire(generation);
 }
 
-void Host::stop_worker(unsigned worker) { private_->workers[worker]->stop(); }
+void Host::stop_worker(unsigned worker) {
+  if (worker == private_->filter_host.main_index()) {
+    private_->serving = nullptr;
+    private_->modules.stop();
+  }
+  private_->workers[worker]->stop();
+}
+
+ModuleStore& Host::modules() noexcept { return private_->modules; }
+
+std::shared_ptr<const Plugin> Host::serving(const Plugin& plugin) const {
+  std::shared_ptr<const Plugin> found;
+  bool several = false;
+  for (const auto& each : private_->places) {
+    const bool same = each->name == plugin.name && each->root_id == plugin.root_id &&
+                      each->vm.vm_id == plugin.vm.vm_id && each->runs_on == plugin.runs_on;
+    if (!same) continue;
+    if (each->config_path == plugin.config_path) return each;
+    // Elsewhere it is the same plugin only if it has a name, and no other is called so; filters may have moved in their chain.
+    if (each->name.empty()) continue;
+    several |= found != nullptr && found->key != each->key;
+    found = each;
+  }
+  return several ? nullptr : found;
+}
 
 WorkerVms& Host::vms(unsigned worker) noexcept { return *private_->workers[worker]; }
 

@@ -16,6 +16,7 @@
 
 namespace weir::wasm {
 
+class ModuleStore;
 class WorkerVms;
 struct PluginStats;
 
@@ -44,11 +45,14 @@ class PrepareObserver {
   virtual ~PrepareObserver() = default;
   virtual void on_wasm_prepared(
       PrepareOutcome outcome) = 0;  // on the main loop, never inside prepare()
+  /// A module that the committed generation goes on without has come: the configuration is to be read again. Until the
+  /// next commit, and as above.
+  virtual void on_module_arrived() {}
 };
 
 /// Owner: the server. Thread: main, unless a member says otherwise.
 ///
-/// An edit goes so: begin_load(); the configuration is loaded (make_wasm_factory registers its plugins here);
+/// An edit goes so: begin_load(); the configuration is loaded (the factories register their plugins here);
 /// take_loaded(); prepare(); on_wasm_prepared(); then either commit() and, on each worker, adopt() in the same step as the
 /// worker's snapshot; or abandon(). One preparation at a time. The VMs that the new generation does not use die with
 /// their last stream, or at expire().
@@ -63,6 +67,8 @@ class Host {
     NodeInfo node;
     EngineLoader load_engine = &wasm::load_engine;  // tests bring an engine of their own
     CalloutMaker make_callouts = &make_callout_client;
+    std::string module_cache;     // a folder; empty: fetched modules are kept in memory alone
+    bool fetches_modules = true;  // no: the configuration is only checked
   };
   Host(event::Loop& main_loop, router::FilterHost& filter_host, stats::Store& stats,
        Options options);
@@ -73,11 +79,12 @@ class Host {
   void set_node(NodeInfo node);  // for generations prepared from now on
 
   void begin_load();
-  void register_plugin(std::shared_ptr<const Plugin> plugin);  // by make_wasm_factory
+  /// By the factories. Not empty: what clashes with another plugin of this configuration, for the message at vm_config.
+  std::string register_plugin(std::shared_ptr<const Plugin> plugin);
   std::vector<std::shared_ptr<const Plugin>> take_loaded();
 
   /// Compiles what is new, starts a canary per changed VM and then one VM for each worker; all on the engine thread. `observer`
-  /// outlives the preparation. With no plugin that is new it answers on the next turn of the main loop.
+  /// outlives the preparation, and its generation. With no plugin that is new it answers on the next turn of the main loop.
   void prepare(uint64_t generation, std::vector<std::shared_ptr<const Plugin>> plugins,
                PrepareObserver& observer);
   /// The prepared generation becomes the one that the next prepare() compares with.
@@ -85,6 +92,7 @@ class Host {
   /// Throws the prepared VMs away (also while the preparation still runs: its answer is then not delivered).
   void abandon(uint64_t generation);
 
+  // FilterHost::main_index() is a worker's number too: that of main, which has the VMs of singletons.
   /// On the worker's thread: takes the prepared VMs over; streams from now on use them.
   void adopt(unsigned worker, uint64_t generation);
   /// On the worker's thread: VMs that belong to no generation newer than or equal to `generation` are ended now; their streams get
@@ -92,6 +100,11 @@ class Host {
   void expire(unsigned worker, uint64_t generation);
   /// On the worker's thread, after its last stream: ends all of its VMs.
   void stop_worker(unsigned worker);
+
+  /// The modules that are fetched. Thread: main.
+  ModuleStore& modules() noexcept;
+  /// The plugin of the committed generation in whose place `plugin` comes, if it has a module. Thread: main.
+  std::shared_ptr<const Plugin> serving(const Plugin& plugin) const;
 
   /// The VMs of one worker; used on its thread only.
   WorkerVms& vms(unsigned worker) noexcept;

@@ -5,6 +5,7 @@
 #include "base/block_pool.h"
 #include "base/check.h"
 #include "base/strings.h"
+#include "wasm/header_access.h"
 #include "wasm/worker_vms.h"
 
 namespace weir::wasm {
@@ -52,21 +53,38 @@ void WasmFilter::operator delete(void* memory) noexcept {
   if (memory != nullptr) free_list.give(memory);
 }
 
-WasmFilter::WasmFilter(const Plugin& plugin, PluginStats& stats, WorkerVms& vms)
-    : plugin_(plugin), stats_(stats), vms_(vms) {}
+WasmFilter::WasmFilter(const Plugin& plugin, PluginStats& stats, WorkerVms& vms, PluginOf plugin_of)
+    : plugin_(&plugin), stats_(&stats), vms_(vms), plugin_of_(plugin_of) {}
 
 WasmFilter::~WasmFilter() { leave(); }
 
 void WasmFilter::take_vm() {
   RootContext* found = nullptr;
-  vm_ = vms_.pick(plugin_, found);
+  vm_ = vms_.pick(*plugin_, found);
   if (vm_ == nullptr) return;
+  if (!vm_->admits(*found)) {
+    vm_ = nullptr;
+    refused_ = true;
+    return;
+  }
   root = found;
   vm_->enter_stream(*this);
 }
 
+/// When the stream enters the filter: what the route says then holds to its end.
+void WasmFilter::choose_plugin() {
+  if (plugin_of_ == PluginOf::kFilter) return;
+  const auto* of_route = static_cast<const RoutePlugin*>(callbacks->route_config());
+  if (of_route == nullptr || of_route->plugin.get() == plugin_) return;
+  leave();
+  refused_ = false;
+  plugin_ = of_route->plugin.get();
+  stats_ = of_route->stats;
+  take_vm();
+}
+
 void WasmFilter::leave() noexcept {
-  base::IntrusiveList<StreamContext, WaitersTag>::erase(*this);
+  base::IntrusiveList<LeafContext, WaitersTag>::erase(*this);
   if (vm_ == nullptr) return;
   std::exchange(vm_, nullptr)->leave_stream(*this);
 }
@@ -74,7 +92,8 @@ void WasmFilter::leave() noexcept {
 void WasmFilter::attach(FilterCallbacks& to) {
   HttpFilter::attach(to);
   callbacks = &to;
-  take_vm();
+  if (const uint64_t held = plugin_->vm.limits.max_body_bytes; held != 0) to.limit_held_body(held);
+  if (plugin_of_ == PluginOf::kFilter) take_vm();
 }
 
 bool WasmFilter::enter() {
@@ -105,16 +124,16 @@ void WasmFilter::on_vm_gone() {
   if (state_ != State::kActive) return;  // one that the guest does not know yet takes the next VM
   request.head_open = response.head_open = false;
   reply.reset();
-  if (plugin_.failure_policy == FailurePolicy::kOpen) {
+  if (plugin_->failure_policy == FailurePolicy::kOpen) {
     state_ = State::kBypassed;
-    stats_.bypassed_streams.inc();
+    stats_->bypassed_streams.inc();
     if (callbacks == nullptr) return;
     callbacks->continue_request();
     callbacks->continue_response();
     return;
   }
   state_ = State::kFailed;
-  stats_.failed_streams.inc();
+  stats_->failed_streams.inc();
   if (replied || callbacks == nullptr) {
     if (callbacks != nullptr) callbacks->continue_response();  // its own answer may be held here
     return;
@@ -262,12 +281,12 @@ Flow WasmFilter::run_headers(const ExportFunction& callback, DirectionState& dir
   const Vm::Outcome outcome = call_headers(callback, direction, count);
   if (callback && callback.returns) {
     const bool literal =
-        plugin_.allow_on_headers_stop_iteration || vm_->exports().version == AbiVersion::kHigress;
+        plugin_->allow_on_headers_stop_iteration || vm_->exports().version == AbiVersion::kHigress;
     flow = headers_flow(outcome.value, literal);
   }
   flow = outcome.ok ? effects_of_callback(direction, flow) : failed(direction);
   in_callback = false;
-  if (flow == Flow::kContinue && state_ == State::kActive) {
+  if ((flow == Flow::kContinue || direction.injected) && state_ == State::kActive) {
     pass_head(direction);
     direction.head_open = false;
   }
@@ -276,11 +295,12 @@ Flow WasmFilter::run_headers(const ExportFunction& callback, DirectionState& dir
 
 Flow WasmFilter::on_request_head(RequestHead& head, EndStream end) {
   if (state_ == State::kNew) {
+    choose_plugin();
     if (vm_ != nullptr && vm_->dead()) leave();
-    if (vm_ == nullptr) take_vm();
+    if (vm_ == nullptr && !refused_) take_vm();
     // A head that has waited is held with its body: a plugin that wants the body of a paused head gets its policy instead.
-    const bool may_wait = vm_ == nullptr && !plugin_.allow_on_headers_stop_iteration;
-    if (may_wait && vms_.await(plugin_, *this)) {
+    const bool may_wait = vm_ == nullptr && !refused_ && !plugin_->allow_on_headers_stop_iteration;
+    if (may_wait && vms_.await(*plugin_, *this)) {
       state_ = State::kWaiting;
       request.ended = end == EndStream::kYes;
       return Flow::kPauseAll;
@@ -300,15 +320,19 @@ void WasmFilter::on_wait_over() {
 
 Flow WasmFilter::begin(RequestHead& head, EndStream end) {
   static const ExportFunction kNone;
-  return run_headers(vm_ != nullptr ? vm_->exports().request_headers : kNone, request,
-                     head.headers.size() + 4, end);
+  return run_headers(
+      vm_ != nullptr ? vm_->exports().request_headers : kNone, request,
+      shown_count(plugin_->vm.privacy.get(), Direction::kRequest, head.headers, &head, nullptr),
+      end);
 }
 
 Flow WasmFilter::on_response_head(ResponseHead& head, EndStream end) {
   static const ExportFunction kNone;
   response = DirectionState{};  // an answer may follow a response that was given up
-  return run_headers(vm_ != nullptr ? vm_->exports().response_headers : kNone, response,
-                     head.headers.size() + 1, end);
+  return run_headers(
+      vm_ != nullptr ? vm_->exports().response_headers : kNone, response,
+      shown_count(plugin_->vm.privacy.get(), Direction::kResponse, head.headers, nullptr, &head),
+      end);
 }
 
 Flow WasmFilter::run_body(const ExportFunction& callback, DirectionState& direction, Buffer& data,
@@ -328,11 +352,18 @@ Flow WasmFilter::run_body(const ExportFunction& callback, DirectionState& direct
                                                                         : Flow::kContinue)
                       : failed(direction);
     in_callback = false;
+    if (flow == Flow::kBuffer) check_held(data.size());
   }
   if (flow != Flow::kContinue || state_ != State::kActive) return flow;
   if (!pass_body(direction, data.size())) return Flow::kReplied;
   direction.head_open = false;
   return flow;
+}
+
+/// The chain answers 413 or 500 for what is held beyond the limit.
+void WasmFilter::check_held(size_t bytes) {
+  const uint64_t limit = plugin_->vm.limits.max_body_bytes;
+  if (limit != 0 && bytes > limit && vm_ != nullptr) vm_->count_limit(LimitKind::kBody, *this);
 }
 
 Flow WasmFilter::on_request_body(Buffer& data, EndStream end) {
@@ -370,17 +401,23 @@ Flow WasmFilter::run_trailers(const ExportFunction& callback, DirectionState& di
 
 Flow WasmFilter::on_request_trailers(HeaderMap& trailers) {
   static const ExportFunction kNone;
-  return run_trailers(vm_ != nullptr ? vm_->exports().request_trailers : kNone, request,
-                      trailers.size());
+  return run_trailers(
+      vm_ != nullptr ? vm_->exports().request_trailers : kNone, request,
+      shown_count(plugin_->vm.privacy.get(), Direction::kRequest, trailers, nullptr, nullptr));
 }
 
 Flow WasmFilter::on_response_trailers(HeaderMap& trailers) {
   static const ExportFunction kNone;
-  return run_trailers(vm_ != nullptr ? vm_->exports().response_trailers : kNone, response,
-                      trailers.size());
+  return run_trailers(
+      vm_ != nullptr ? vm_->exports().response_trailers : kNone, response,
+      shown_count(plugin_->vm.privacy.get(), Direction::kResponse, trailers, nullptr, nullptr));
 }
 
 void WasmFilter::on_stream_end(const StreamInfo&) noexcept {
+  if (state_ == State::kNew) {
+    choose_plugin();
+    if (vm_ == nullptr && !refused_) take_vm();
+  }
   if ((state_ == State::kActive || state_ == State::kNew) && vm_ != nullptr) {
     in_callback = logging = true;
     request.head_open = response.head_open = false;

@@ -12,6 +12,9 @@ namespace weir::wasm {
 
 class WorkerVms;
 
+/// Whose plugin a stream gets: the filter's, or that of its route where it has one.
+enum class PluginOf : uint8_t { kFilter, kRoute };
+
 /// Owner: the stream's chain. Thread: the worker's.
 /// The guest learns of the stream with its first callback (or at its end). After a failure of the VM the stream follows the
 /// plugin's failure policy and the guest is not called again; the other streams of the VM do so at the end of the turn. A stream
@@ -19,7 +22,8 @@ class WorkerVms;
 class WasmFilter final : public HttpFilter, public StreamContext {
  public:
   /// `plugin` belongs to the factory, which the stream's snapshot holds.
-  WasmFilter(const Plugin& plugin, PluginStats& stats, WorkerVms& vms);
+  WasmFilter(const Plugin& plugin, PluginStats& stats, WorkerVms& vms,
+             PluginOf plugin_of = PluginOf::kFilter);
   ~WasmFilter() override;
   // One per request and plugin: from a list of its own, not from malloc.
   static void* operator new(size_t size);
@@ -47,6 +51,7 @@ class WasmFilter final : public HttpFilter, public StreamContext {
     kFailed,    // the stream was answered or cut
   };
   void take_vm();
+  void choose_plugin();
   Flow begin(RequestHead& head, EndStream end);
   bool enter();  // the guest knows of the stream; false: the policy holds
   Flow failed(const DirectionState& direction);
@@ -57,6 +62,7 @@ class WasmFilter final : public HttpFilter, public StreamContext {
                            size_t count);
   Flow run_body(const ExportFunction& callback, DirectionState& direction, Buffer& data,
                 EndStream end);
+  void check_held(size_t bytes);
   Flow run_trailers(const ExportFunction& callback, DirectionState& direction, size_t count);
   Flow effects_of_callback(DirectionState& direction, Flow flow);
   void resume(DirectionState& direction);
@@ -66,10 +72,12 @@ class WasmFilter final : public HttpFilter, public StreamContext {
   void send_reply();
   void leave() noexcept;
 
-  const Plugin& plugin_;
-  PluginStats& stats_;
+  const Plugin* plugin_;
+  PluginStats* stats_;
   WorkerVms& vms_;
   Vm* vm_ = nullptr;  // null once left
+  const PluginOf plugin_of_;
+  bool refused_ = false;  // by a limit: no VM for this stream
   State state_ = State::kNew;
 };
 

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "wasm/abi/abi.h"
 #include "wasm/abi/wasi.h"
+#include "wasm/embedder.h"
 #include "wasm/exports.h"
 
 namespace weir::wasm {
@@ -23,19 +24,24 @@ Value answer(Errno error) noexcept { return static_cast<Value>(static_cast<uint3
 /// Served at any time.
 template <abi::Function F>
 Value always(void* data, const Value* args, size_t) noexcept {
-  return answer(F(*static_cast<Vm*>(data), args));
+  Vm& vm = *static_cast<Vm*>(data);
+  vm.note_host_call();
+  return answer(F(vm, args));
 }
 /// Not while the module's own start or the guest's allocator runs.
 template <abi::Function F>
 Value guarded(void* data, const Value* args, size_t) noexcept {
   Vm& vm = *static_cast<Vm*>(data);
+  vm.note_host_call();
   if (vm.restricted()) [[unlikely]]
     return answer(Status::kInternalFailure);
   return answer(F(vm, args));
 }
 template <abi::WasiFunction F>
 Value wasi(void* data, const Value* args, size_t) noexcept {
-  return answer(F(*static_cast<Vm*>(data), args));
+  Vm& vm = *static_cast<Vm*>(data);
+  vm.note_host_call();
+  return answer(F(vm, args));
 }
 template <Errno E>
 Value wasi_answer(void*, const Value*, size_t) noexcept {
@@ -121,7 +127,7 @@ constexpr Entry kEnv[] = {
     {"proxy_grpc_stream", "iiiiiii", &guarded<abi::grpc_stream_short>},
     {"proxy_grpc_send", "iiii", &guarded<abi::grpc_send>},
     {"proxy_grpc_close", "i", &guarded<abi::grpc_close>},
-    {"proxy_grpc_cancel", "i", &guarded<abi::grpc_close>},
+    {"proxy_grpc_cancel", "i", &guarded<abi::grpc_cancel>},
     {"proxy_set_tick_period_milliseconds", "i", &guarded<abi::set_tick_period>},
     {"proxy_define_metric", "iiii", &guarded<abi::define_metric>},
     {"proxy_increment_metric", "iI", &guarded<abi::increment_metric>},
@@ -130,6 +136,12 @@ constexpr Entry kEnv[] = {
     {"proxy_set_effective_context", "i", &guarded<abi::set_effective_context>},
     {"proxy_done", "", &guarded<abi::done>},
     {"proxy_call_foreign_function", "iiiiii", &guarded<abi::call_foreign_function>},
+    // Higress
+    {"proxy_redis_init", "iiiiiii", &guarded<abi::redis_init>},
+    {"proxy_redis_call", "iiiii", &guarded<abi::redis_call>},
+    {"proxy_inject_encoded_data_to_filter_chain", "iii", &guarded<abi::inject_response_data>},
+    {"proxy_get_upstream_hosts", "ii", &guarded<abi::get_upstream_hosts>},
+    {"proxy_set_upstream_override_host", "ii", &guarded<abi::set_upstream_override_host>},
     // What compilers import besides.
     {"pthread_equal", "ii", &pthread_equal},
     {"emscripten_notify_memory_growth", "i", &nothing},
@@ -205,6 +217,17 @@ std::string describe(const Signature& signature) {
   return out;
 }
 
+bool has_signature(const Signature& signature, const HostFunctions::Import& import) {
+  const auto same = [](ValueType is, GuestType wanted) {
+    return is == (wanted == GuestType::kI64 ? ValueType::kI64 : ValueType::kI32);
+  };
+  const auto& result = import.signature.result;
+  const auto& results = signature.results;
+  return std::equal(signature.params.begin(), signature.params.end(),
+                    import.signature.params.begin(), import.signature.params.end(), same) &&
+         results.size() == (result ? 1 : 0) && (!result || same(results.front(), *result));
+}
+
 bool has_real_result(const Signature& signature) {
   return !signature.results.empty() && (signature.results.front() == ValueType::kF32 ||
                                         signature.results.front() == ValueType::kF64);
@@ -236,7 +259,7 @@ bool is_known_capability(std::string_view name) {
 
 Result<std::vector<HostFunction>> link_imports(const Module& module,
                                                const std::vector<std::string>& capabilities,
-                                               UnknownImports unknown) {
+                                               UnknownImports unknown, const HostFunctions* own) {
   std::vector<HostFunction> functions;
   std::string problems;
   std::string unserved;
@@ -252,6 +275,17 @@ Result<std::vector<HostFunction>> link_imports(const Module& module,
     }
     bool name_known = false;
     const bool space_known = import.module == "env" || is_wasi(import.module);
+    if (!space_known && own != nullptr) {
+      const std::string name = base::concat(import.module, ".", import.name);
+      const HostFunctions::Import* known = own->find_import(name);
+      if (known != nullptr && has_signature(import.signature, *known)) {
+        if (capabilities.empty() ||
+            std::binary_search(capabilities.begin(), capabilities.end(), name))
+          functions.back() = &call_embedder;
+        continue;
+      }
+      name_known = known != nullptr;
+    }
     const HostFunction function = space_known ? find(import, name_known) : nullptr;
     const bool is_proxy = import.name.starts_with("proxy_");
     const bool allowed = capabilities.empty() || (!is_proxy && !is_wasi(import.module)) ||

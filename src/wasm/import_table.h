@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <vector>
+#include <weir/host_functions.h>
 #include <weir/result.h>
 
 #include "wasm/engine.h"
@@ -16,10 +17,12 @@ enum class UnknownImports : bool { kRefused, kUnimplemented };
 
 /// One function per import slot of the module, in its order. Names and arities of every ABI version are offered to every
 /// module, whatever its marker. Error: all imports that cannot be served, in one text. With an allow-list, what
-/// is not on it answers InternalFailure (proxy_*) or ENOTCAPABLE (WASI). Each function gets the Vm as its data.
+/// is not on it answers InternalFailure (proxy_*) or ENOTCAPABLE (WASI). Each function gets the Vm as its data, but
+/// call_embedder() a binding (see embedder.h).
 Result<std::vector<HostFunction>> link_imports(const Module& module,
                                                const std::vector<std::string>& capabilities,
-                                               UnknownImports unknown = UnknownImports::kRefused);
+                                               UnknownImports unknown = UnknownImports::kRefused,
+                                               const HostFunctions* own = nullptr);
 
 /// Whether an allow-list may name it: a host function, a WASI function or a callback.
 bool is_known_capability(std::string_view name);

@@ -70,11 +70,14 @@ std::optional<uint64_t> CustomMetric::value() const {
   return static_cast<uint64_t>(level_.load(std::memory_order_relaxed));
 }
 
-CustomMetric* CustomMetrics::define(MetricType type, std::string_view name) {
+CustomMetric* CustomMetrics::define(MetricType type, std::string_view name, std::string_view plugin,
+                                    size_t max) {
   const std::lock_guard lock(mutex_);
   auto found = metrics_.find(name);
   if (found == metrics_.end()) {
-    if (metrics_.size() >= kMaxMetrics) return nullptr;
+    size_t& defined = defined_[std::string(plugin)];
+    if (metrics_.size() >= kMaxMetrics || defined >= max) return nullptr;
+    ++defined;
     auto metric = std::make_unique<CustomMetric>(store_, type, base::concat("wasmcustom.", name));
     found = metrics_.emplace(std::string(name), std::move(metric)).first;
   }

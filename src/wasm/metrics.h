@@ -42,13 +42,14 @@ class CustomMetrics {
  public:
   static constexpr size_t kMaxMetrics = 10000;  // of the process
   explicit CustomMetrics(stats::Store& store) : store_(store) {}
-  /// Null when the process has too many, or the name serves another type.
-  CustomMetric* define(MetricType type, std::string_view name);
+  /// Null when the plugin has defined `max` others, the process has too many, or the name serves another type.
+  CustomMetric* define(MetricType type, std::string_view name, std::string_view plugin, size_t max);
 
  private:
   stats::Store& store_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<CustomMetric>, std::less<>> metrics_;
+  std::map<std::string, size_t, std::less<>> defined_;  // by plugin: how many were its first
 };
 
 }  // namespace weir::wasm

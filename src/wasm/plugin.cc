@@ -47,14 +47,31 @@ Key VmConfig::key() const {
   put(text, limits.max_callouts_per_second);
   put(text, limits.max_shared_data_bytes);
   put(text, limits.max_metrics);
+  put(text, limits.max_queue_bytes);
+  put(text, limits.max_queues);
+  put(text, limits.max_header_map_bytes);
+  put(text, limits.max_body_bytes);
+  put(text, limits.max_streams);
+  put(text, limits.max_cpu_percent);
+  put(text, recycle.max_streams);
+  put(text, static_cast<uint64_t>(recycle.max_age.count()));
+  put(text, quarantine.failures);
+  put(text, static_cast<uint64_t>(quarantine.window.count()));
+  put(text, static_cast<uint64_t>(quarantine.base_interval.count()));
+  put(text, static_cast<uint64_t>(quarantine.max_interval.count()));
   put(text, static_cast<uint64_t>(unknown_imports));
+  put(text, static_cast<uint64_t>(missing_abi_version));
   for (const std::string& capability : capabilities) put(text, capability);
+  if (privacy) put(text, base::concat("privacy", privacy->text()));
   return digest_key(text);
 }
 
 void Plugin::seal() {
-  vm_key = vm.key();
   std::string text;
+  put(text, vm.key());
+  put(text, static_cast<uint64_t>(runs_on));
+  vm_key = digest_key(text);
+  text.clear();
   put(text, vm_key);
   put(text, name);
   put(text, root_id);

@@ -13,14 +13,19 @@
 #include <utility>
 #include <vector>
 #include <weir/config_view.h>
-#include <weir/filter_registry.h>
+#include <weir/host_functions.h>
 
+#include "wasm/exports.h"
 #include "wasm/import_table.h"
 #include "wasm/limits.h"
+#include "wasm/privacy.h"
+#include "wasm/upkeep.h"
 
 namespace weir::wasm {
 
 class Host;
+class ModuleStore;
+struct ModuleRequest;
 
 /// A digest that names a module, a VM or a plugin. Equal content, equal key.
 struct Key {
@@ -37,17 +42,27 @@ Key digest_key(std::string_view bytes);
 /// The four values of Envoy's enum; UNSPECIFIED and FAIL_RELOAD mean FAIL_CLOSED here, every policy replaces the VM.
 enum class FailurePolicy : uint8_t { kClosed, kOpen };
 
+/// Which threads have VMs of a plugin.
+enum class RunsOn : uint8_t { kWorkers, kMain };
+
 /// Everything that makes a VM: plugins with an equal key() share one VM per worker.
 struct VmConfig {
   std::string vm_id;
   std::string runtime;
-  std::shared_ptr<const std::string> code;
+  std::shared_ptr<const std::string> code;  // null: nothing runs until it has been fetched
   Key code_key;
+  std::shared_ptr<const ModuleRequest>
+      awaited;  // the module to come; meanwhile all else is of before
   std::string configuration;
   std::vector<std::pair<std::string, std::string>> environment;  // sorted by name
   Limits limits;
+  Recycle recycle;
+  QuarantineOptions quarantine;
   std::vector<std::string> capabilities;  // sorted; empty = everything is allowed
   UnknownImports unknown_imports = UnknownImports::kRefused;
+  MissingAbiVersion missing_abi_version = MissingAbiVersion::kRefused;
+  std::shared_ptr<const Privacy> privacy;         // null: nothing is hidden
+  const HostFunctions* host_functions = nullptr;  // the embedder's, in the registry; null: none
   Key key() const;
 };
 
@@ -57,6 +72,8 @@ struct Plugin {
   std::string root_id;
   std::string configuration;
   VmConfig vm;
+  RunsOn runs_on = RunsOn::kWorkers;
+  bool of_route = false;  // it is what a route makes of the filter's plugin
   FailurePolicy failure_policy = FailurePolicy::kClosed;
   bool allow_on_headers_stop_iteration = false;
   std::optional<std::vector<std::string>> allowed_clusters;  // of callouts, sorted; none = all
@@ -79,13 +96,18 @@ struct Plugin {
   }
 };
 
-/// Reads a PluginConfig message. Null when it is in error (reported on the view).
-std::shared_ptr<const Plugin> read_plugin(ConfigView& config, std::string_view traffic_direction);
+/// A plugin as a route changes it, and what counts for it. Owner: the route table.
+struct PluginStats;
+struct RoutePlugin {
+  std::shared_ptr<const Plugin> plugin;
+  PluginStats* stats = nullptr;  // null where the configuration is only validated
+};
 
-/// envoy.extensions.filters.http.wasm.v3.Wasm. FactoryContext::host is a router::FilterHost; without one (a configuration that is
-/// only validated) the factory makes no filters.
-std::shared_ptr<const HttpFilterFactory> make_wasm_factory(ConfigView& config,
-                                                           FactoryContext& context);
-inline constexpr std::string_view kWasmFilterType = "envoy.extensions.filters.http.wasm.v3.Wasm";
+/// Reads the PluginConfig of a route: another configuration in the VM of `base`. Null when it is in error.
+std::shared_ptr<const Plugin> read_route_plugin(ConfigView& config, const Plugin& base);
+/// Reads a PluginConfig message. Null when it is in error (reported on the view). Without a host nothing is fetched.
+std::shared_ptr<const Plugin> read_plugin(ConfigView& config, std::string_view traffic_direction,
+                                          RunsOn runs_on = RunsOn::kWorkers, Host* host = nullptr,
+                                          const HostFunctions* own = nullptr);
 
 }  // namespace weir::wasm

@@ -4,6 +4,10 @@
 #include <set>
 
 #include "base/strings.h"
+#include "wasm/host.h"
+#include "wasm/limits_config.h"
+#include "wasm/module_source.h"
+#include "wasm/module_store.h"
 #include "wasm/plugin.h"
 
 namespace weir::wasm {
@@ -51,38 +55,45 @@ void read_environment(ConfigView& vm, VmConfig& out) {
   std::sort(out.environment.begin(), out.environment.end());
 }
 
-void read_limits(ConfigView& vm, Limits& out) {
-  const auto view = vm.message("limits");
-  if (!view) return;
-  constexpr int64_t kMany = 1'000'000'000;
-  out.call_timeout = view->duration("call_timeout", out.call_timeout);
-  out.start_timeout = view->duration("start_timeout", out.start_timeout);
-  out.max_memory_bytes = static_cast<uint64_t>(view->integer(
-      "max_memory_bytes", static_cast<int64_t>(out.max_memory_bytes), 65536, int64_t{4} << 30));
-  out.max_log_lines_per_second = static_cast<uint32_t>(
-      view->integer("max_log_lines_per_second", out.max_log_lines_per_second, 0, kMany));
-  out.max_callouts =
-      static_cast<uint32_t>(view->integer("max_callouts", out.max_callouts, 0, kMany));
-  out.max_callouts_per_second = static_cast<uint32_t>(
-      view->integer("max_callouts_per_second", out.max_callouts_per_second, 0, kMany));
-  out.max_shared_data_bytes = static_cast<uint64_t>(
-      view->integer("max_shared_data_bytes", static_cast<int64_t>(out.max_shared_data_bytes), 0,
-                    int64_t{1} << 40));
-  out.max_metrics = static_cast<uint32_t>(view->integer("max_metrics", out.max_metrics, 0, kMany));
+/// A module of another address: from memory or the cache. Otherwise it is awaited, or the edit refused.
+void read_remote(ConfigView& code, VmConfig& out, Host* host, bool refuse_a_miss) {
+  const auto remote = code.message("remote");
+  const auto request = remote ? read_remote_module(*remote) : nullptr;
+  if (!request) return;
+  out.code_key = request->digest;
+  if (host != nullptr) out.code = host->modules().find(request->digest);
+  if (out.code) return;
+  out.awaited = request;
+  if (refuse_a_miss && host != nullptr && host->modules().fetches())
+    code.error("remote", base::concat("the module is not in the cache (nack_on_code_cache_miss): ",
+                                      host->modules().fetch(request, ModuleStore::Arrival::kWait)));
 }
 
-void read_code(ConfigView& vm, VmConfig& out) {
+/// Until the module is there the plugin serves on as it was, whole: a new configuration may be nothing that the old module takes.
+void stand_in(Plugin& plugin, Host* host) {
+  if (!plugin.vm.awaited) return;
+  const auto before = host != nullptr ? host->serving(plugin) : nullptr;
+  if (before == nullptr) {
+    plugin.vm.code_key = digest_key(base::concat("awaited ", plugin.vm.code_key.hex()));
+    return;
+  }
+  auto awaited = std::move(plugin.vm.awaited);
+  std::string path = std::move(plugin.config_path);
+  plugin = *before;
+  plugin.vm.awaited = std::move(awaited);
+  plugin.config_path = std::move(path);
+}
+
+void read_code(ConfigView& vm, VmConfig& out, Host* host) {
+  const bool refuse_a_miss = vm.boolean("nack_on_code_cache_miss", false);
   const auto code = vm.message("code");
   if (!code) {
     vm.error("code", "required: the module");
     return;
   }
-  code->unsupported("remote", "modules are loaded from local files or inline");
-  if (!code->has("local")) {
-    if (!code->has("remote"))
-      code->error("local", "required: filename, inline_bytes or inline_string");
-    return;
-  }
+  const std::string_view source = code->one_of({"local", "remote"}, ConfigView::Required::kYes);
+  if (source == "remote") return read_remote(*code, out, host, refuse_a_miss);
+  if (source.empty()) return;
   auto bytes = code->data_source("local");
   if (!bytes) return;
   if (bytes->empty()) {
@@ -103,7 +114,9 @@ void read_capabilities(ConfigView& view, VmConfig& out) {
   const auto allowed = message->message("allowed_capabilities");
   if (!allowed) return;
   for (const std::string& name : allowed->keys()) {
-    if (!is_known_capability(name))
+    const bool own =
+        out.host_functions != nullptr && out.host_functions->find_import(name) != nullptr;
+    if (!own && !is_known_capability(name))
       allowed->error(name, "no host function or callback of that name");
     out.capabilities.push_back(name);
     if (auto empty = allowed->message(name)) empty.reset();  // SanitizationConfig has no fields
@@ -111,7 +124,7 @@ void read_capabilities(ConfigView& view, VmConfig& out) {
   std::sort(out.capabilities.begin(), out.capabilities.end());
 }
 
-void read_vm(ConfigView& plugin, VmConfig& out) {
+void read_vm(ConfigView& plugin, VmConfig& out, Host* host) {
   const auto vm = plugin.message("vm_config");
   if (!vm) {
     plugin.error("vm_config", "required: the module to run");
@@ -121,15 +134,16 @@ void read_vm(ConfigView& plugin, VmConfig& out) {
   out.runtime = vm->text("runtime");
   if (!out.runtime.empty() && out.runtime != kRuntime)
     vm->error("runtime", base::concat("unknown runtime; expected \"", kRuntime, "\" or none"));
-  read_code(*vm, out);
+  read_code(*vm, out, host);
   out.configuration = read_any(*vm, "configuration");
   vm->boolean("allow_precompiled", false);
-  vm->boolean("nack_on_code_cache_miss", false);
   read_environment(*vm, out);
-  read_limits(*vm, out.limits);
+  read_vm_bounds(*vm, out);
   read_capabilities(*vm, out);
   if (vm->boolean("allow_unknown_imports", false))  // weir's own
     out.unknown_imports = UnknownImports::kUnimplemented;
+  if (vm->boolean("allow_missing_abi_version", false))  // likewise
+    out.missing_abi_version = MissingAbiVersion::kFirst;
 }
 
 /// weir's own: without the field a callout may go to any cluster.
@@ -164,21 +178,45 @@ void read_policy(ConfigView& view, Plugin& out) {
 
 }  // namespace
 
-std::shared_ptr<const Plugin> read_plugin(ConfigView& view, std::string_view traffic_direction) {
-  auto plugin = std::make_unique<Plugin>();
+std::shared_ptr<const Plugin> read_route_plugin(ConfigView& view, const Plugin& base) {
+  auto plugin = std::make_unique<Plugin>(base);
+  plugin->of_route = true;
   plugin->config_path = view.path();
+  for (const std::string_view field : {"vm_config", "capability_restriction_config"})
+    view.unsupported(field, "a route's plugin runs in the VM of the filter");
+  if (view.has("name")) plugin->name = view.text("name");
+  if (view.has("root_id")) plugin->root_id = view.text("root_id");
+  if (view.has("configuration")) plugin->configuration = read_any(view, "configuration");
+  read_policy(view, *plugin);
+  read_clusters(view, *plugin);
+  plugin->allow_on_headers_stop_iteration =
+      view.boolean("allow_on_headers_stop_iteration", base.allow_on_headers_stop_iteration);
+  if (view.failed()) return nullptr;
+  plugin->seal();
+  return std::shared_ptr<const Plugin>(std::move(plugin));
+}
+
+std::shared_ptr<const Plugin> read_plugin(ConfigView& view, std::string_view traffic_direction,
+                                          RunsOn runs_on, Host* host, const HostFunctions* own) {
+  auto plugin = std::make_unique<Plugin>();
+  plugin->vm.host_functions = own;
+  plugin->config_path = view.path();
+  plugin->runs_on = runs_on;
   plugin->name = view.text("name");
   plugin->root_id = view.text("root_id");
-  read_vm(view, plugin->vm);
+  read_vm(view, plugin->vm, host);
   plugin->configuration = read_any(view, "configuration");
   read_policy(view, *plugin);
   read_capabilities(view, plugin->vm);
   read_clusters(view, *plugin);
+  plugin->vm.privacy = Privacy::read(view);
   plugin->allow_on_headers_stop_iteration = view.boolean("allow_on_headers_stop_iteration", false);
   plugin->traffic_direction = traffic_direction == "INBOUND"    ? 1
                               : traffic_direction == "OUTBOUND" ? 2
                                                                 : 0;
-  if (view.failed() || !plugin->vm.code) return nullptr;
+  const VmConfig& vm = plugin->vm;
+  if (view.failed() || (!vm.code && !vm.awaited)) return nullptr;
+  stand_in(*plugin, host);
   plugin->seal();
   return std::shared_ptr<const Plugin>(std::move(plugin));
 }

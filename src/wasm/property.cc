@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "wasm/pairs.h"
+#include "wasm/private_property.h"
 #include "wasm/vm.h"
 
 namespace weir::wasm {
@@ -61,61 +62,76 @@ Status put_port(std::string& out, std::string_view address) {
 
 using MapTexts = std::map<std::string, std::string, std::less<>>;
 
-/// A whole map, or the entry that the next segment names.
-Status put_headers(std::string& out, const HeaderMap& headers, const PairViews& pseudo,
-                   std::string_view name, bool all) {
-  if (!all) {
-    const std::string lower = base::lower(name);
-    for (const auto& [key, value] : pseudo)
-      if (key == lower) return put_text(out, value);
-    return headers.get(lower) ? put_text(out, headers.joined(lower)) : Status::kNotFound;
-  }
+/// A whole map, or the entry that the next segment names; as much of it as the guest may see.
+Status put_headers(std::string& out, const FieldSight& sight, const HeaderMap& headers,
+                   const PairViews& pseudo, const PropertyPath& path) {
+  const bool all = path.size() == 2;
+  const std::string wanted = base::lower(path.at(2));
   MapTexts joined;
-  for (const auto& [key, value] : pseudo) joined.emplace(key, value);
-  for (const HeaderMap::Entry& entry : headers) {
-    auto [place, fresh] = joined.try_emplace(std::string(entry.name), entry.value);
-    if (!fresh) base::append_all(place->second, ",", entry.value);
-  }
+  std::string made;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    if (!all && name != wanted) return;
+    const auto seen = sight.see_entry(name, value, made);
+    if (!seen) return;
+    auto [place, fresh] = joined.try_emplace(std::string(name), *seen);
+    if (!fresh) base::append_all(place->second, ",", *seen);
+  };
+  for (const auto& [key, value] : pseudo) add(key, value);
+  for (const HeaderMap::Entry& entry : headers) add(entry.name, entry.value);
+  if (!all) return joined.empty() ? Status::kNotFound : put_text(out, joined.begin()->second);
   PairViews pairs(joined.begin(), joined.end());
   return put_text(out, encode_pairs(pairs));
 }
 
 // ---- groups -----------------------------------------------------------------------------------------
 
-struct Request {
-  FilterCallbacks& callbacks;
-  const StreamInfo& info;
+/// What a property is read from, and what of it the plugin may see.
+struct About : Exchange {
+  const Privacy* privacy = nullptr;
 };
 
-Status read_request_head(const RequestHead& head, const PropertyPath& path, std::string& out) {
-  const std::string_view name = path.at(1);
-  const std::string_view target = head.path();
+Status read_path(std::string_view target, std::string_view name, std::string& out) {
   const size_t query = target.find('?');
   if (name == "path") return put_text(out, target);
   if (name == "url_path") return put_text(out, target.substr(0, query));
-  if (name == "query")
-    return put_text(
-        out, query == std::string_view::npos ? std::string_view() : target.substr(query + 1));
-  if (name == "host") return put_text(out, head.authority());
-  if (name == "scheme") return put_text(out, head.scheme());
-  if (name == "method") return put_text(out, head.method());
-  if (name == "referer") return put_optional(out, head.headers.get(HeaderId::kReferer));
-  if (name == "useragent") return put_optional(out, head.headers.get(HeaderId::kUserAgent));
-  if (name == "id") return put_optional(out, head.headers.get(HeaderId::kXRequestId));
+  return put_text(out,
+                  query == std::string_view::npos ? std::string_view() : target.substr(query + 1));
+}
+
+Status read_request_head(const RequestHead& head, const FieldSight& sight, const PropertyPath& path,
+                         std::string& out) {
+  const std::string_view name = path.at(1);
+  std::string made;
+  const auto seen = [&sight, &made](std::string_view field, std::optional<std::string_view> value) {
+    return value ? sight.see(field, *value, made) : std::nullopt;
+  };
+  const auto known = [&head](HeaderId id) { return head.headers.get(id); };
+  if (name == "path" || name == "url_path" || name == "query") {
+    const auto target = seen(":path", head.path());
+    return target ? read_path(*target, name, out) : Status::kNotFound;
+  }
+  if (name == "host") return put_optional(out, seen(":authority", head.authority()));
+  if (name == "scheme") return put_optional(out, seen(":scheme", head.scheme()));
+  if (name == "method") return put_optional(out, seen(":method", head.method()));
+  if (name == "referer") return put_optional(out, seen("referer", known(HeaderId::kReferer)));
+  if (name == "useragent")
+    return put_optional(out, seen("user-agent", known(HeaderId::kUserAgent)));
+  if (name == "id") return put_optional(out, seen("x-request-id", known(HeaderId::kXRequestId)));
   if (name == "headers") {
     const PairViews pseudo{{":authority", head.authority()},
                            {":path", head.path()},
                            {":method", head.method()},
                            {":scheme", head.scheme()}};
-    return put_headers(out, head.headers, pseudo, path.at(2), path.size() == 2);
+    return put_headers(out, sight, head.headers, pseudo, path);
   }
   return Status::kNotFound;
 }
 
-Status read_request(const Request& about, const PropertyPath& path, std::string& out) {
+Status read_request(const About& about, const PropertyPath& path, std::string& out) {
   const std::string_view name = path.at(1);
   const StreamInfo& info = about.info;
-  const RequestHead* head = about.callbacks.request_head();
+  const RequestHead* head = about.request;
+  const FieldSight sight(about.privacy, Direction::kRequest, "request.headers");
   if (name == "time") {
     const auto ns =
         std::chrono::duration_cast<std::chrono::nanoseconds>(info.start_time.time_since_epoch());
@@ -124,50 +140,59 @@ Status read_request(const Request& about, const PropertyPath& path, std::string&
   if (name == "protocol") return put_text(out, protocol_name(info.protocol));
   if (name == "duration") return put_duration(out, info.start, info.end);
   if (name == "size") {
-    const auto announced =
-        head != nullptr ? head->headers.get(HeaderId::kContentLength) : std::nullopt;
+    const auto announced = head != nullptr && sight.shows("content-length")
+                               ? head->headers.get(HeaderId::kContentLength)
+                               : std::nullopt;
     const auto length = announced ? base::parse_u64(*announced) : std::nullopt;
     return put_number(out, length.value_or(info.bytes_received));
   }
-  if (name == "total_size")
-    return put_number(out, info.bytes_received + info.request_headers_bytes);
-  if (name == "headers_bytes") return put_number(out, info.request_headers_bytes);
-  return head != nullptr ? read_request_head(*head, path, out) : Status::kNotFound;
+  if (name == "total_size" || name == "headers_bytes") {
+    const uint64_t bytes = sight.bytes(head != nullptr ? &head->headers : nullptr, head, nullptr)
+                               .value_or(info.request_headers_bytes);
+    return put_number(out, bytes + (name == "total_size" ? info.bytes_received : 0));
+  }
+  return head != nullptr ? read_request_head(*head, sight, path, out) : Status::kNotFound;
 }
 
-Status read_grpc_status(FilterCallbacks& callbacks, std::string& out) {
+Status read_grpc_status(const About& about, const FieldSight& sight, std::string& out) {
+  if (!sight.shows("grpc-status")) return Status::kNotFound;
   std::optional<std::string_view> text;
-  if (const HeaderMap* trailers = callbacks.response_trailers())
-    text = trailers->get(HeaderId::kGrpcStatus);
-  if (const ResponseHead* head = callbacks.response_head(); !text && head != nullptr)
-    text = head->headers.get(HeaderId::kGrpcStatus);
+  if (about.response_trailers != nullptr)
+    text = about.response_trailers->get(HeaderId::kGrpcStatus);
+  if (!text && about.response != nullptr) text = about.response->headers.get(HeaderId::kGrpcStatus);
   const auto status = text ? base::parse_u64(*text) : std::nullopt;
   return status ? put_number(out, *status) : Status::kNotFound;
 }
 
-Status read_response(const Request& about, const PropertyPath& path, std::string& out) {
+Status read_response(const About& about, const PropertyPath& path, std::string& out) {
   const std::string_view name = path.at(1);
   const StreamInfo& info = about.info;
-  const ResponseHead* head = about.callbacks.response_head();
+  const ResponseHead* head = about.response;
+  const FieldSight sight(about.privacy, Direction::kResponse,
+                         name == "trailers" ? "response.trailers" : "response.headers");
   if (name == "code") {
     const int code = head != nullptr ? head->status : info.response_code;
-    return code != 0 ? put_number(out, static_cast<uint64_t>(code)) : Status::kNotFound;
+    return code != 0 && sight.shows(":status") ? put_number(out, static_cast<uint64_t>(code))
+                                               : Status::kNotFound;
   }
   if (name == "code_details") return put_some(out, info.response_code_details());
   if (name == "flags") return put_number(out, info.flags);
-  if (name == "grpc_status") return read_grpc_status(about.callbacks, out);
+  if (name == "grpc_status") return read_grpc_status(about, sight, out);
   if (name == "size") return put_number(out, info.bytes_sent);
-  if (name == "total_size") return put_number(out, info.bytes_sent + info.response_headers_bytes);
-  if (name == "headers_bytes") return put_number(out, info.response_headers_bytes);
+  if (name == "total_size" || name == "headers_bytes") {
+    const uint64_t bytes = sight.bytes(head != nullptr ? &head->headers : nullptr, nullptr, head)
+                               .value_or(info.response_headers_bytes);
+    return put_number(out, bytes + (name == "total_size" ? info.bytes_sent : 0));
+  }
   if (name == "backend_latency")
     return put_duration(out, info.upstream_first_tx, info.upstream_last_rx);
   if (name == "headers" && head != nullptr) {
     const std::string status = std::to_string(head->status);
-    return put_headers(out, head->headers, {{":status", status}}, path.at(2), path.size() == 2);
+    return put_headers(out, sight, head->headers, {{":status", status}}, path);
   }
-  const HeaderMap* trailers = about.callbacks.response_trailers();
+  const HeaderMap* trailers = about.response_trailers;
   if (name == "trailers" && trailers != nullptr)
-    return put_headers(out, *trailers, {}, path.at(2), path.size() == 2);
+    return put_headers(out, sight, *trailers, {}, path);
   return Status::kNotFound;
 }
 
@@ -217,37 +242,51 @@ Status read_upstream(const StreamInfo& info, std::string_view name, std::string&
   return read_tls(info.upstream_tls.get(), name, out);
 }
 
-Status read_filter_state(const StreamInfo& info, const PropertyPath& path, std::string& out) {
+/// The stream's own, then the connection's.
+const std::string* find_state(const StreamInfo& info, std::string_view key) {
+  if (const std::string* own = info.filter_state(key)) return own;
+  if (info.connection == nullptr) return nullptr;
+  const auto& shared = info.connection->extras().filter_state;
+  const auto found = shared.find(key);
+  return found != shared.end() ? &found->second : nullptr;
+}
+
+Status read_filter_state(const About& about, const PropertyPath& path, std::string& out) {
+  const StreamInfo& info = about.info;
   const auto* all = info.all_filter_state();
   if (path.size() > 1) {
-    const std::string* value = info.filter_state(path.whole().substr(path.at(0).size() + 1));
-    if (value != nullptr) return put_text(out, *value);
-    if (info.connection == nullptr) return Status::kNotFound;
-    const auto& shared = info.connection->extras().filter_state;
-    const auto found = shared.find(path.whole().substr(path.at(0).size() + 1));
-    return found != shared.end() ? put_text(out, found->second) : Status::kNotFound;
+    const std::string* value = find_state(info, path.whole().substr(path.at(0).size() + 1));
+    return value != nullptr ? put_text(out, *value) : Status::kNotFound;
   }
   PairViews pairs;
-  if (all != nullptr) pairs.assign(all->begin(), all->end());
+  const auto add = [&about, &pairs](std::string_view key, std::string_view value) {
+    if (const auto seen = seen_state(about.privacy, key, value)) pairs.emplace_back(key, *seen);
+  };
+  if (all != nullptr)
+    for (const auto& [key, value] : *all) add(key, value);
   if (info.connection != nullptr)
     for (const auto& [key, value] : info.connection->extras().filter_state)
-      if (all == nullptr || !all->contains(key)) pairs.emplace_back(key, value);
+      if (all == nullptr || !all->contains(key)) add(key, value);
   return put_text(out, encode_pairs(pairs));
 }
 
-Status read_stream(StreamContext& stream, const PropertyPath& path, std::string& out, bool& known) {
-  if (stream.callbacks == nullptr) return Status::kNotFound;
-  const Request about{*stream.callbacks, stream.callbacks->stream_info()};
+Status read_source(const About& about, std::string_view name, std::string& out) {
+  std::string made;
+  const auto address = seen_client(about.privacy, about.info.downstream_remote_address, made);
+  return address ? read_address(*address, name, out) : Status::kNotFound;
+}
+
+Status read_exchange(const About& about, const PropertyPath& path, std::string& out, bool& known) {
   const StreamInfo& info = about.info;
   const std::string_view group = path.at(0);
   known = true;
   if (group == "request") return read_request(about, path, out);
   if (group == "response") return read_response(about, path, out);
-  if (group == "source") return read_address(info.downstream_remote_address, path.at(1), out);
+  if (group == "source") return read_source(about, path.at(1), out);
   if (group == "destination") return read_address(info.downstream_local_address, path.at(1), out);
   if (group == "connection") return read_connection(info, path.at(1), out);
   if (group == "upstream") return read_upstream(info, path.at(1), out);
-  if (group == "filter_state") return read_filter_state(info, path, out);
+  if (group == "filter_state") return read_filter_state(about, path, out);
   if (group == "connection_id") return put_number(out, info.connection_id);
   // Top-level names and those below xds are the same facts.
   const std::string_view name = group == "xds" ? path.at(1) : group;
@@ -257,6 +296,20 @@ Status read_stream(StreamContext& stream, const PropertyPath& path, std::string&
   if (group == "xds" && name == "filter_chain_name") return put_some(out, info.filter_chain_name);
   known = false;
   return Status::kNotFound;
+}
+
+/// What the call is about: a stream, a connection, or what is being logged.
+std::optional<Exchange> exchange_of(Vm& vm) {
+  if (StreamContext* stream = vm.stream(); stream != nullptr && stream->callbacks != nullptr) {
+    FilterCallbacks& callbacks = *stream->callbacks;
+    return Exchange{callbacks.stream_info(), callbacks.request_head(), callbacks.response_head(),
+                    callbacks.request_trailers(), callbacks.response_trailers()};
+  }
+  if (ConnectionContext* connection = vm.connection();
+      connection != nullptr && connection->callbacks != nullptr)
+    return Exchange{connection->info()};
+  if (const Exchange* logged = vm.root().logged) return *logged;
+  return std::nullopt;
 }
 
 Status read_node(const NodeProperty& node, const PropertyPath& path, size_t at, std::string& out) {
@@ -277,6 +330,13 @@ Status read_node(const NodeProperty& node, const PropertyPath& path, size_t at, 
   return value != nullptr ? put_struct(out, *value) : Status::kNotFound;
 }
 
+Status read_seen_node(Vm& vm, const PropertyPath& path, size_t at, std::string& out) {
+  const NodeProperty& node = *vm.group().node;
+  const Privacy* privacy = vm.privacy();
+  if (privacy == nullptr || privacy->properties().empty()) return read_node(node, path, at, out);
+  return read_node(seen_node(privacy->properties(), node), path, at, out);
+}
+
 Status read_own(Vm& vm, const PropertyPath& path, std::string& out, bool& known) {
   const Plugin& plugin = vm.root().plugin();
   const std::string_view group = path.at(0);
@@ -285,50 +345,46 @@ Status read_own(Vm& vm, const PropertyPath& path, std::string& out, bool& known)
   if (group == "plugin_root_id") return put_text(out, plugin.root_id);
   if (group == "plugin_vm_id") return put_text(out, plugin.vm.vm_id);
   if (group == "plugin_vm_memory") return put_number(out, vm.memory().size());
-  if (group == "node") return read_node(*vm.group().node, path, 1, out);
+  if (group == "node") return read_seen_node(vm, path, 1, out);
   const std::string_view name = group == "xds" ? path.at(1) : group;
-  if (group == "xds" && name == "node") return read_node(*vm.group().node, path, 2, out);
+  if (group == "xds" && name == "node") return read_seen_node(vm, path, 2, out);
   if (name == "listener_direction") return put_raw<int64_t>(out, plugin.traffic_direction);
+  // Before the router has chosen a cluster: the route's.
+  StreamContext* stream = name == "cluster_name" ? vm.stream() : nullptr;
+  if (stream != nullptr && stream->callbacks != nullptr &&
+      stream->callbacks->stream_info().upstream_cluster.empty())
+    return put_some(out, stream->callbacks->route_cluster());
   known = false;
   return Status::kNotFound;
 }
 
-}  // namespace
-
-NodeProperty::NodeProperty(NodeInfo from) : info(std::move(from)) {
-  if (auto parsed = StructValue::parse(info.metadata_json)) metadata = std::move(*parsed);
-  append_proto_field(message, 1, info.id);
-  append_proto_field(message, 2, info.cluster);
-  append_proto_field(message, 3, metadata.message());
-  std::string locality;
-  append_proto_field(locality, 1, info.region);
-  append_proto_field(locality, 2, info.zone);
-  append_proto_field(locality, 3, info.sub_zone);
-  append_proto_field(message, 4, locality);
-}
-
-PropertyPath::PropertyPath(std::string_view path) : whole_(path) {
-  if (whole_.ends_with('\0')) whole_.remove_suffix(1);
-  parts_ = base::split(whole_, '\0');
-}
-
-std::string filter_state_key(std::string_view path) { return base::concat("wasm.", path); }
-
-Status read_property(Vm& vm, const PropertyPath& path, std::string& out) {
+Status read_any(Vm& vm, const PropertyPath& path, std::string& out) {
   bool known = false;
   Status status = read_own(vm, path, out, known);
   if (known) return status;
-  StreamContext* stream = vm.stream();
-  if (stream != nullptr && stream->callbacks != nullptr) {
-    status = read_stream(*stream, path, out, known);
+  if (const std::optional<Exchange> exchange = exchange_of(vm)) {
+    const About about{*exchange, vm.privacy()};
+    status = read_exchange(about, path, out, known);
     if (known) return status;
-    const std::string* kept =
-        stream->callbacks->stream_info().filter_state(filter_state_key(path.whole()));
+    const std::string* kept = find_state(about.info, filter_state_key(path.whole()));
     if (kept != nullptr) return put_text(out, *kept);
   }
   const auto& own = vm.root().properties;
   const auto found = own.find(path.whole());
   return found != own.end() ? put_text(out, found->second) : Status::kNotFound;
+}
+
+}  // namespace
+
+Status read_property(Vm& vm, const PropertyPath& path, std::string& out) {
+  const Privacy* privacy = vm.privacy();
+  if (privacy == nullptr) [[likely]]
+    return read_any(vm, path, out);
+  const Sight sight = property_sight(privacy->properties(), path);
+  if (sight == Sight::kHidden) return Status::kNotFound;
+  const Status status = read_any(vm, path, out);
+  if (status == Status::kOk && sight == Sight::kMasked) out = kMask;
+  return status;
 }
 
 }  // namespace weir::wasm

@@ -19,6 +19,10 @@ struct NodeProperty {
   StructValue metadata;
   std::string message;  // envoy.config.core.v3.Node
   explicit NodeProperty(NodeInfo from);
+  NodeProperty(NodeInfo from, StructValue metadata_of);
+
+ private:
+  void make_message();
 };
 
 /// Segments of a path are joined by NUL; one empty segment at the end is a terminator that some SDKs send.

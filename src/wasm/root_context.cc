@@ -1,7 +1,9 @@
 #include "wasm/root_context.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "wasm/header_access.h"
 #include "wasm/vm.h"
 
 namespace weir::wasm {
@@ -54,8 +56,22 @@ void RootContext::on_tick(void* self) {
   if (root.tick_.count() != 0 && !root.timer_->armed()) root.timer_->arm(root.tick_);
 }
 
+void RootContext::request_rebuild() {
+  if (std::exchange(rebuild_wanted_, true) || loop_ == nullptr) return;
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(loop_->now() - adopted_);
+  if (age >= kMinVmAge) return vm_.request_recycle();
+  rebuild_.arm(*loop_, &RootContext::on_rebuild, this, kMinVmAge - age);
+}
+
+void RootContext::on_rebuild(void* self) {
+  auto& root = *static_cast<RootContext*>(self);
+  if (!root.vm_.dead()) root.vm_.request_recycle();
+}
+
 void RootContext::adopt(event::Loop& loop) {
   loop_ = &loop;
+  adopted_ = loop.now();
+  if (std::exchange(rebuild_wanted_, false)) request_rebuild();
   timer_.emplace(loop, &RootContext::on_tick, this);
   if (tick_.count() != 0) timer_->arm(tick_);
   std::vector<CalloutOrder> orders;
@@ -65,13 +81,18 @@ void RootContext::adopt(event::Loop& loop) {
     if (!launch(std::move(order))) failed_.push_back(order_id);
   }
   if (!failed_.empty()) vm_.defer_root();
+  grpc_.adopt(loop);
+  redis.adopt();
 }
 
 void RootContext::detach() noexcept {
   timer_.reset();
+  rebuild_.release();
   callouts_.clear();  // cancels
   orders_.clear();
   failed_.clear();
+  grpc_.detach();
+  redis.detach();
 }
 
 Result<void> RootContext::start_callout(CalloutOrder order) {
@@ -106,8 +127,12 @@ void RootContext::deliver(PendingCallout& callout, Result<CalloutResponse> respo
   if (!response) return deliver_failure(callout_id);
   if (vm_.dead() || !vm_.exports().http_call_response) return;
   callout_response = &*response;
-  const Value args[] = {id, callout_id, response->head.headers.size() + 1, response->body.size(),
-                        response->trailers.size()};
+  const Privacy* privacy = vm_.privacy();
+  const size_t headers =
+      shown_count(privacy, Direction::kResponse, response->head.headers, nullptr, &response->head);
+  const size_t trailers =
+      shown_count(privacy, Direction::kResponse, response->trailers, nullptr, nullptr);
+  const Value args[] = {id, callout_id, headers, response->body.size(), trailers};
   vm_.call(*this, vm_.exports().http_call_response, args);
   callout_response = nullptr;
 }
@@ -128,6 +153,15 @@ void RootContext::deliver_failures() {
     failed_.erase(failed_.begin());
     deliver_failure(callout);
   }
+  redis.deliver_failures();
+}
+
+void RootContext::log(const Exchange& exchange) {
+  if (vm_.dead() || !vm_.exports().log) return;
+  logged = &exchange;
+  const Value args[] = {id};
+  vm_.call(*this, vm_.exports().log, args);
+  logged = nullptr;
 }
 
 bool RootContext::end() {

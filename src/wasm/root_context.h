@@ -8,11 +8,15 @@
 #include <string>
 #include <utility>
 #include <vector>
+#include <weir/access_logger.h>
 #include <weir/callout.h>
 
 #include "event/loop.h"
 #include "wasm/context.h"
+#include "wasm/filter_state.h"
+#include "wasm/grpc_callouts.h"
 #include "wasm/plugin.h"
+#include "wasm/redis_callouts.h"
 #include "wasm/stats.h"
 
 namespace weir::wasm {
@@ -45,13 +49,23 @@ class PendingCallout final : public CalloutHandler, public event::Deferrable {
 class RootContext final : public Context {
  public:
   RootContext(Vm& vm, std::shared_ptr<const Plugin> plugin, PluginStats& stats, PluginCell& cell)
-      : Context(Kind::kRoot), vm_(vm), plugin_(std::move(plugin)), stats_(stats), cell_(cell) {
+      : Context(Kind::kRoot),
+        vm_(vm),
+        plugin_(std::move(plugin)),
+        stats_(stats),
+        cell_(cell),
+        functions_(stats.functions.starting_cells()) {
     root = this;
   }
   Vm& vm() noexcept { return vm_; }
   const Plugin& plugin() const noexcept { return *plugin_; }
   PluginStats& stats() noexcept { return stats_; }
   PluginCell& cell() noexcept { return cell_; }
+  FunctionCell& function_cell(const ExportFunction& function) noexcept {
+    return functions_[function.index];
+  }
+  /// The VM is on this worker's thread from now on.
+  void count_on(unsigned worker) noexcept { functions_ = stats_.functions.cells(worker); }
 
   /// The period holds from now on; 0 = no ticks.
   void set_tick(std::chrono::milliseconds period);
@@ -60,13 +74,23 @@ class RootContext final : public Context {
   /// Ends timers and callouts; no callback comes after it.
   void detach() noexcept;
 
+  /// The guest wants a fresh VM: it comes when this one is old enough, so that asking all the time does not keep the engine
+  /// thread busy.
+  void request_rebuild();
+  static constexpr std::chrono::milliseconds kMinVmAge{1000};
+
   /// Starts the callout, or keeps it until adopt(). Errors as Callouts::start().
   Result<void> start_callout(CalloutOrder order);
-  size_t callouts() const noexcept { return callouts_.size() + orders_.size() + failed_.size(); }
+  size_t callouts() const noexcept {
+    return callouts_.size() + orders_.size() + failed_.size() + grpc_.size() + redis.size();
+  }
+  GrpcCallouts& grpc() noexcept { return grpc_; }
   void deliver(PendingCallout& callout, Result<CalloutResponse> response) noexcept;
   /// Tells the guest of callouts that could not be started when the VM was adopted.
   void deliver_failures();
 
+  /// Calls proxy_on_log about it: the plugin is an access logger.
+  void log(const Exchange& exchange);
   /// Calls proxy_on_done; true when the root is finished (and was deleted).
   bool end();
   /// The guest called proxy_done().
@@ -75,14 +99,18 @@ class RootContext final : public Context {
 
   // Readable inside the callback that is about them.
   CalloutResponse* callout_response = nullptr;
+  RedisCallouts redis{*this};
   const std::string* call_data = nullptr;
+  const Exchange* logged = nullptr;  // in on_log of a plugin that is an access logger
   uint32_t status_code = 0;
   std::string_view status_text;
   /// What set_property stored without a stream.
-  std::map<std::string, std::string, std::less<>> properties;
+  Properties properties;
+  DeclaredProperties declared;
 
  private:
   static void on_tick(void* self);
+  static void on_rebuild(void* self);
   Result<void> launch(CalloutOrder order);
   void deliver_failure(uint32_t callout);
 
@@ -90,12 +118,17 @@ class RootContext final : public Context {
   const std::shared_ptr<const Plugin> plugin_;
   PluginStats& stats_;
   PluginCell& cell_;
+  FunctionCell* functions_;
   event::Loop* loop_ = nullptr;  // null until adopted
   std::chrono::milliseconds tick_{0};
   std::optional<event::Timer> timer_;
+  MonotonicTime adopted_{};
+  bool rebuild_wanted_ = false;
+  event::RareTimer rebuild_;
   std::vector<std::unique_ptr<PendingCallout>> callouts_;
   std::vector<CalloutOrder> orders_;
   std::vector<uint32_t> failed_;  // ids
+  GrpcCallouts grpc_{*this};
 };
 
 }  // namespace weir::wasm

@@ -5,16 +5,19 @@
 namespace weir::wasm {
 
 uint32_t SharedQueues::add(std::string_view vm_id, std::string_view name, QueueListener* listener,
-                           uint64_t vm_serial, uint32_t root_id) {
+                           uint64_t vm_serial, uint32_t root_id, QueueLimits limits) {
   const std::lock_guard lock(mutex_);
+  Share& share = shares_[std::string(vm_id)];
+  share.limits = limits;
   auto found = ids_.find({std::string(vm_id), std::string(name)});
   if (found == ids_.end()) {
-    if (ids_.size() >= kMaxQueues) return 0;
+    if (ids_.size() >= kMaxQueues || share.queues >= limits.max_queues) return 0;
+    ++share.queues;
     const auto id = static_cast<uint32_t>(ids_.size() + 1);
     found = ids_.emplace(std::pair(std::string(vm_id), std::string(name)), id).first;
   }
   Queue& queue = queues_[found->second];
-  if (queue.bytes_of_vm_id == nullptr) queue.bytes_of_vm_id = &bytes_[std::string(vm_id)];
+  queue.share = &share;
   if (listener == nullptr) return found->second;
   queue.listener = listener;
   queue.vm_serial = vm_serial;
@@ -42,7 +45,7 @@ Status SharedQueues::enqueue(uint32_t id, std::string_view value, bool& dropped)
   }
   const auto full = [&queue, &value] {
     return queue.items.size() >= kMaxItems || queue.bytes + value.size() > kMaxBytes ||
-           *queue.bytes_of_vm_id + value.size() > kMaxBytesOfVmId;
+           queue.share->bytes + value.size() > queue.share->limits.max_bytes;
   };
   while (full()) {
     dropped = true;
@@ -51,7 +54,7 @@ Status SharedQueues::enqueue(uint32_t id, std::string_view value, bool& dropped)
   }
   queue.items.emplace_back(value);
   queue.bytes += value.size();
-  *queue.bytes_of_vm_id += value.size();
+  queue.share->bytes += value.size();
   if (queue.listener != nullptr) queue.listener->on_queue_item(queue.vm_serial, queue.root_id, id);
   return Status::kOk;
 }

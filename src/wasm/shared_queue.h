@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "wasm/enums.h"
+#include "wasm/limits.h"
 
 namespace weir::wasm {
 
@@ -28,12 +29,12 @@ class SharedQueues {
  public:
   static constexpr size_t kMaxItems = 1024;
   static constexpr size_t kMaxBytes = 4 * 1024 * 1024;
-  static constexpr size_t kMaxBytesOfVmId = 16 * 1024 * 1024;  // in all queues of one vm_id
   static constexpr size_t kMaxQueues = 1024;
 
   /// Makes the queue or takes over its notification; items that wait are announced again. 0 when there are too many queues.
+  /// `limits` hold for the vm_id from now on.
   uint32_t add(std::string_view vm_id, std::string_view name, QueueListener* listener,
-               uint64_t vm_serial, uint32_t root_id);
+               uint64_t vm_serial, uint32_t root_id, QueueLimits limits = {});
   std::optional<uint32_t> resolve(std::string_view vm_id, std::string_view name) const;
   /// Beyond the bounds the queue's oldest items go, or this one where that is not enough; `dropped` is set.
   Status enqueue(uint32_t id, std::string_view value, bool& dropped);
@@ -42,17 +43,22 @@ class SharedQueues {
   void forget(uint64_t vm_serial);
 
  private:
+  struct Share {  // of one vm_id
+    size_t bytes = 0;
+    uint32_t queues = 0;
+    QueueLimits limits;
+  };
   struct Queue {
     std::string take_front() {
       std::string item = std::move(items.front());
       items.pop_front();
       bytes -= item.size();
-      *bytes_of_vm_id -= item.size();
+      share->bytes -= item.size();
       return item;
     }
     std::deque<std::string> items;
     size_t bytes = 0;
-    size_t* bytes_of_vm_id = nullptr;
+    Share* share = nullptr;
     QueueListener* listener = nullptr;
     uint64_t vm_serial = 0;
     uint32_t root_id = 0;
@@ -60,7 +66,7 @@ class SharedQueues {
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, uint32_t> ids_;
   std::map<uint32_t, Queue> queues_;
-  std::map<std::string, size_t, std::less<>> bytes_;  // by vm_id
+  std::map<std::string, Share, std::less<>> shares_;  // by vm_id
 };
 
 /// Names of queues that exist for one canary only. What it puts there is thrown away.

@@ -12,7 +12,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+#include <weir/stream_info.h>
 
 #if defined(__x86_64__)
 #include <x86intrin.h>
@@ -20,6 +22,7 @@
 
 #include "base/log.h"
 #include "stats/store.h"
+#include "wasm/function_stats.h"
 #include "wasm/limits.h"
 #include "wasm/plugin.h"
 
@@ -35,6 +38,7 @@ inline uint64_t read_ticks() noexcept {
 }
 /// Measured against the steady clock since the process started; the longer it runs, the better.
 uint64_t ticks_to_ns(uint64_t ticks) noexcept;
+uint64_t ticks_per_second() noexcept;
 
 /// A guest call that failed.
 struct GuestFailure {
@@ -43,15 +47,27 @@ struct GuestFailure {
   std::string why;  // of a trap: its message, and below it the stack, a line for each function
   std::string vm_id;
   unsigned worker = 0;
+  bool on_main = false;
   bool canary = false;
+};
+
+/// A plugin that is set aside on one worker.
+struct QuarantineNote {
+  SystemTime until{};
+  std::string why;
+  bool on_main = false;  // the worker is the main thread
 };
 
 /// "wasm.<plugin>.<name>". Live as long as the process.
 struct PluginStats {
-  PluginStats(stats::Store& store, std::string_view label);
+  PluginStats(stats::Store& store, std::string_view label, unsigned threads);
   /// Thread-safe, both.
   void note(GuestFailure failure);
   std::optional<GuestFailure> last_failure() const;
+  /// One worker sets the plugin aside, or takes it back. Thread-safe.
+  void quarantine(unsigned worker, QuarantineNote note);
+  void release(unsigned worker);
+  std::map<unsigned, QuarantineNote> quarantines() const;  // by worker
   Counter& calls;
   Counter& traps;      // guest calls that ended in a trap or an exit
   Counter& timeouts;   // guest calls that the watchdog ended
@@ -59,9 +75,17 @@ struct PluginStats {
   Counter& vm_reload_success;
   Counter& vm_reload_failure;
   Counter& vm_reload_backoff;    // its replacement had to wait
+  Counter& vm_recycled;          // a VM that works gave its place to a fresh one
+  Counter& quarantined_total;    // times that a worker has set it aside
+  Gauge& quarantined;            // workers on which it is set aside
   Counter& failed_streams;       // streams that got 503 or a reset by FAIL_CLOSED
   Counter& bypassed_streams;     // streams that went on without the filter by FAIL_OPEN
+  Counter& unlogged;             // exchanges that an access logger without a VM has missed
+  Counter& grpc_calls;           // begun, unary
+  Counter& grpc_streams;         // begun
+  Counter& grpc_failures;        // of both: ended with another status than OK
   std::vector<Counter*> limits;  // by LimitKind
+  FunctionStats functions;
 
   struct LimitLine : base::LogLimiter {
     LimitLine() noexcept : LogLimiter(1000) {}
@@ -69,8 +93,9 @@ struct PluginStats {
   std::array<LimitLine, static_cast<size_t>(LimitKind::kCount_)> limit_lines;  // likewise
 
  private:
-  mutable std::mutex mutex_;  // guards last_failure_
+  mutable std::mutex mutex_;  // guards what follows
   std::optional<GuestFailure> last_failure_;
+  std::map<unsigned, QuarantineNote> quarantines_;
 };
 
 /// One plugin inside one VM. Written by the VM's thread alone.
@@ -97,8 +122,10 @@ struct VmRecord {
   uint64_t serial = 0;
   std::string vm_id;
   std::string vm_key;
+  std::string privacy;  // its rules as JSON; empty: none
   uint64_t generation = 0;
   unsigned worker = 0;
+  bool on_main = false;  // of a singleton
   std::atomic<VmState> state{VmState::kStarting};
   std::atomic<uint64_t> memory_bytes{0};
   std::atomic<uint64_t> heap_bytes{0};
@@ -130,14 +157,11 @@ class VmRecords {
 /// Stats of the host itself and of all plugins. Thread-safe.
 class HostStats {
  public:
-  explicit HostStats(stats::Store& store);
+  /// `threads` run guests.
+  HostStats(stats::Store& store, unsigned threads);
   PluginStats& plugin(std::string_view label);
-  /// Calls `visit(label, stats)` for every plugin since the process started, by name.
-  template <typename Visitor>
-  void for_each_plugin(Visitor&& visit) const {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [label, stats] : plugins_) visit(label, *stats);
-  }
+  /// Every plugin since the process started, by name. They live as long as this.
+  std::vector<std::pair<std::string_view, const PluginStats*>> plugins() const;
   Counter& created;  // "wasm.envoy.wasm.runtime.v8.created"
   Gauge& active;
   Counter& compiled;  // "wasm.modules_compiled"
@@ -145,11 +169,12 @@ class HostStats {
   // Of the serving generation (spares are left out), and of older ones that still have streams.
   Gauge &vms_serving, &vms_draining, &streams_serving, &streams_draining;
 
-  /// Counts `records` into these four. Thread: main.
-  void publish(const VmRecords& records) noexcept;
+  /// Counts `records` into these four, and brings what callbacks have cost up to date. Thread: main.
+  void publish(const VmRecords& records);
 
  private:
   stats::Store& store_;
+  const unsigned threads_;
   mutable std::mutex mutex_;  // guards plugins_
   std::map<std::string, std::unique_ptr<PluginStats>, std::less<>> plugins_;
 };

@@ -1,6 +1,7 @@
 // StructValue: a google.protobuf.Struct, read from JSON and written in protobuf's wire form.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,13 @@ class StructValue {
   /// A google.protobuf.Struct or ListValue; what is neither gives nothing.
   std::string message() const;
 
+  enum class Prune : uint8_t { kKeep, kDrop, kMask };
+  /// Asks `what(path)` for each value below that holds no others; a path is `path` and the names on the way, joined by '.'. A
+  /// masked value becomes a text. Of a list's items those that are dropped become null, so that the others keep their place;
+  /// a struct of which nothing is left is dropped too.
+  template <typename What>
+  void prune(const std::string& path, const What& what);
+
  private:
   class Parser;
   void append_value(std::string& out) const;  // as google.protobuf.Value
@@ -33,6 +41,33 @@ class StructValue {
   std::string text_;
   std::vector<std::pair<std::string, StructValue>> members_;  // of a list: without names
 };
+
+template <typename What>
+void StructValue::prune(const std::string& path, const What& what) {
+  const bool list = kind_ == Kind::kList;
+  std::vector<std::pair<std::string, StructValue>> left;
+  for (auto& [name, member] : members_) {
+    const std::string below = path + '.' + (list ? std::to_string(left.size()) : name);
+    const bool held_others = !member.members_.empty();
+    Prune answer = Prune::kKeep;
+    if (held_others) {
+      member.prune(below, what);
+      if (member.members_.empty()) answer = Prune::kDrop;
+    } else {
+      answer = what(below);
+    }
+    if (answer != Prune::kKeep) {
+      if (answer == Prune::kDrop && !list) continue;
+      member = StructValue();
+      if (answer == Prune::kMask) {
+        member.kind_ = Kind::kText;
+        member.text_ = "***";
+      }
+    }
+    left.emplace_back(std::move(name), std::move(member));
+  }
+  members_ = std::move(left);
+}
 
 /// Appends a length-delimited protobuf field.
 void append_proto_field(std::string& out, unsigned field, std::string_view bytes);

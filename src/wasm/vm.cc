@@ -11,8 +11,10 @@ Vm::Vm(std::shared_ptr<const VmGroup> group, Services& services, Role role, unsi
     : group_(std::move(group)), services_(services), record_(services.records.add()), role_(role) {
   record_.vm_id = vm_config().vm_id;
   record_.vm_key = group_->plugins.front()->vm_key.hex();
+  if (const Privacy* rules = privacy()) record_.privacy = rules->json();
   record_.generation = group_->generation;
   record_.worker = worker;
+  record_.on_main = group_->runs_on() == RunsOn::kMain;
   budget_ns_ = static_cast<uint64_t>(vm_config().limits.start_timeout.count());
   shared_data_ = services.shared_data.use(vm_config().vm_id);
   if (canary()) canary_data_ = std::make_unique<SharedStore>();
@@ -65,9 +67,7 @@ Result<void> Vm::instantiate() {
   if (!made) return fail_start(std::move(made.error().detail));
   instance_ = std::move(*made);
   instance_->adopt_on_this_thread();
-  std::vector<Binding> bindings;
-  bindings.reserve(group_->imports.size());
-  for (const HostFunction function : group_->imports) bindings.push_back(Binding{function, this});
+  const std::vector<Binding> bindings = bind_imports(*this, embedded_);
   // A start section may loop as any other code.
   current_ = &own_;
   const uint64_t sequence = cell_->next();
@@ -78,7 +78,8 @@ Result<void> Vm::instantiate() {
   cell_->end();
   current_ = nullptr;
   if (done && !doomed_) {
-    auto exports = resolve_exports(*group_->module, *instance_, vm_config().capabilities);
+    auto exports = resolve_exports(*group_->module, *instance_, vm_config().capabilities,
+                                   vm_config().missing_abi_version);
     if (exports) {
       exports_ = *exports;
       auto joined = join_callbacks();
@@ -113,6 +114,7 @@ Result<JointFunction> Vm::join(std::initializer_list<JointPart> parts) {
   std::vector<JointStep> steps;
   for (const JointPart& part : parts) {
     if (!*part.function) continue;
+    if (part.function != &exports_.remove) out.timed = out.count;  // it never does much
     out.steps[out.count++] = part.function;
     steps.push_back({part.function->handle, part.arguments});
     steps.back().arguments.resize(part.function->params);  // older versions of the ABI give fewer
@@ -170,12 +172,18 @@ void Vm::adopt(VmOwner& owner) {
   owner_ = &owner;
   cell_ = &owner.watch_cell();
   budget_ns_ = static_cast<uint64_t>(vm_config().limits.call_timeout.count());
+  if (const unsigned percent = vm_config().limits.max_cpu_percent; percent != 0)
+    cpu_ = std::make_unique<CpuShare>(percent, ticks_per_second());
   phase_ = Phase::kRunning;
   instance_->adopt_on_this_thread();
   record_.set_state(VmState::kRunning);
-  for (const auto& root : roots_) root->adopt(owner.loop());
+  for (const auto& root : roots_) {
+    root->count_on(record_.worker);
+    root->adopt(owner.loop());
+  }
   for (const auto& [name, root_id] : pending_queues_)
-    services_.queues.add(vm_config().vm_id, name, &owner.queue_listener(), record_.serial, root_id);
+    services_.queues.add(vm_config().vm_id, name, &owner.queue_listener(), record_.serial, root_id,
+                         vm_config().limits.of_queues());
   pending_queues_.clear();
 }
 
@@ -212,14 +220,15 @@ bool Vm::reap_roots() {
   return all;
 }
 
-void Vm::enter_stream(StreamContext& stream) noexcept {
+void Vm::enter_stream(LeafContext& stream) noexcept {
   streams_.push_back(stream);
   record_.streams.store(++stream_count_, std::memory_order_relaxed);
+  if (++streams_seen_ == vm_config().recycle.max_streams) request_recycle();
 }
 
-void Vm::leave_stream(StreamContext& stream) noexcept {
-  base::IntrusiveList<StreamContext, StreamsTag>::erase(stream);
-  base::IntrusiveList<StreamContext, EffectsTag>::erase(stream);
+void Vm::leave_stream(LeafContext& stream) noexcept {
+  base::IntrusiveList<LeafContext, StreamsTag>::erase(stream);
+  base::IntrusiveList<LeafContext, EffectsTag>::erase(stream);
   remove_context(stream);
   record_.streams.store(--stream_count_, std::memory_order_relaxed);
   if (stream_count_ == 0 && owner_ != nullptr) owner_->on_vm_idle(*this);
@@ -231,14 +240,14 @@ void Vm::remove_context(Context& context) noexcept {
   context.id = 0;
 }
 
-void Vm::defer(StreamContext& stream) {
+void Vm::defer(LeafContext& stream) {
   if (static_cast<base::ListNode<EffectsTag>&>(stream).linked()) return;
   effects_.push_back(stream);
   if (owner_ != nullptr) owner_->on_vm_work(*this);
 }
 
 void Vm::apply_effects() {
-  while (StreamContext* stream = effects_.pop_front()) stream->apply_effects();
+  while (LeafContext* stream = effects_.pop_front()) stream->apply_effects();
   for (const auto& root : roots_) root->deliver_failures();
 }
 

@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "base/intrusive_list.h"
+#include "wasm/cpu_share.h"
+#include "wasm/embedder.h"
 #include "wasm/enums.h"
 #include "wasm/exports.h"
 #include "wasm/guest_memory.h"
@@ -30,6 +32,8 @@ class VmOwner {
   virtual void on_vm_work(Vm& vm) = 0;
   /// The last stream has left.
   virtual void on_vm_idle(Vm& vm) = 0;
+  /// A fresh VM is to take its place (see VmSlot::recycle()). May be called inside a guest call.
+  virtual void on_vm_worn(Vm& vm) = 0;
   virtual event::Loop& loop() = 0;
   virtual Callouts& callouts() = 0;
   virtual WatchCell& watch_cell() = 0;
@@ -90,6 +94,12 @@ class Vm {
     return context().kind == Context::Kind::kStream ? static_cast<StreamContext*>(&context())
                                                     : nullptr;
   }
+  ConnectionContext* connection() noexcept {
+    return context().kind == Context::Kind::kConnection
+               ? static_cast<ConnectionContext*>(&context())
+               : nullptr;
+  }
+  void note_host_call() noexcept { ++host_calls_; }
   /// True while the module's own start or the guest's allocator runs: only log, clocks and inert WASI are served then.
   bool restricted() const noexcept { return allocating_ || phase_ == Phase::kInitializing; }
   /// Hands bytes to the guest: memory from its allocator, address and size stored at once. Nothing is allocated for no bytes.
@@ -99,9 +109,14 @@ class Vm {
   /// Notes a log line of the guest, under the rate limit.
   void log(uint32_t level, std::string_view text);
   void count_limit(LimitKind kind);
+  void count_limit(LimitKind kind, Context& context);  // outside of guest calls too
   void exit(uint32_t code);
-  /// Effects of this stream are to be applied at the end of the turn.
-  void defer(StreamContext& stream);
+  /// A fresh VM is to take this one's place. Without effect before a worker has it.
+  void request_recycle() {
+    if (owner_ != nullptr) owner_->on_vm_worn(*this);
+  }
+  /// Effects of this stream or connection are to be applied at the end of the turn.
+  void defer(LeafContext& stream);
   /// A root has something to do at the end of the turn.
   void defer_root() {
     if (owner_ != nullptr) owner_->on_vm_work(*this);
@@ -109,13 +124,18 @@ class Vm {
   bool set_effective(uint32_t id) noexcept;
   /// Counts one more; false when as many are in flight, or were started within the second, as may be.
   bool may_start_callout();
-  uint32_t next_callout_id() noexcept {
-    return ++last_callout_id_ != 0 ? last_callout_id_ : ++last_callout_id_;
+  /// The first of all is not 0, which a failed http_call leaves behind.
+  uint32_t next_callout_id(CalloutKind kind) noexcept {
+    last_callout_id_ += kCalloutKinds;
+    if (last_callout_id_ == 0) last_callout_id_ += kCalloutKinds;
+    return last_callout_id_ | static_cast<uint32_t>(kind);
   }
 
-  // ---- streams ------------------------------------------------------------------------------------
-  void enter_stream(StreamContext& stream) noexcept;
-  void leave_stream(StreamContext& stream) noexcept;
+  // ---- streams and connections --------------------------------------------------------------------
+  /// Whether a new one of this plugin may enter; a limit that refuses it is counted.
+  bool admits(RootContext& root);
+  void enter_stream(LeafContext& stream) noexcept;
+  void leave_stream(LeafContext& stream) noexcept;
   uint32_t add_context(Context& context) { return contexts_.add(context); }
   void remove_context(Context& context) noexcept;
   /// Applies all effects that wait.
@@ -127,6 +147,8 @@ class Vm {
   // ---- state --------------------------------------------------------------------------------------
   const VmGroup& group() const noexcept { return *group_; }
   const VmConfig& vm_config() const noexcept { return group_->vm(); }
+  /// What the guest may not see; null: nothing.
+  const Privacy* privacy() const noexcept { return vm_config().privacy.get(); }
   const Exports& exports() const noexcept { return exports_; }
   Services& services() noexcept { return services_; }
   VmRecord& record() noexcept { return record_; }
@@ -139,6 +161,8 @@ class Vm {
   bool dead() const noexcept { return dead_; }
   bool canary() const noexcept { return role_ == Role::kCanary; }
   const std::string& death() const noexcept { return death_; }
+  /// What has killed it is the watchdog.
+  bool timed_out() const noexcept { return timed_out_; }
   /// What the last call has cost: its time, or its budget where it waited for the processor longer.
   uint64_t last_call_cost_ns() const noexcept;
   const Plugin& speaker() const noexcept;  // whose name a log line carries
@@ -181,11 +205,13 @@ class Vm {
   Result<void> join_callbacks();
   Result<JointFunction> join(std::initializer_list<JointPart> parts);
   CallResult enter_guest(Context& context, FunctionHandle function, std::span<const Value> args);
-  void account(Context& context, unsigned calls);
+  void account(Context& context, const ExportFunction& timed,
+               std::span<const ExportFunction* const> joined);
   void fail(CallEnd end, const Context& context, const ExportFunction& function);
   void fail_call(const CallResult& result, const Context& context, const ExportFunction& function);
   bool effective_holds() const noexcept;
-  void note_memory(size_t bytes, Context& context);
+  void note_memory(size_t bytes, Context& context, const ExportFunction& function);
+  const ExportFunction* running_function() noexcept;
   uint32_t allocate(size_t size);
 
   const std::shared_ptr<const VmGroup> group_;
@@ -193,6 +219,7 @@ class Vm {
   VmRecord& record_;
   const Role role_;
   Phase phase_ = Phase::kInitializing;
+  std::vector<EmbedderBinding> embedded_;  // what the instance's imports refer to
   std::unique_ptr<Instance> instance_;
   Exports exports_;
   JointFunction begin_stream_, end_stream_;
@@ -206,9 +233,11 @@ class Vm {
   };
   OwnContext own_;
   Context* current_ = nullptr;
-  Context* effective_ = nullptr;        // until the callback that has set it is over
-  unsigned effective_step_ = 0;         // of the joint call: the callback that has set it
-  FunctionHandle joint_ = kNoFunction;  // while a joint call runs
+  Context* effective_ = nullptr;             // until the callback that has set it is over
+  unsigned effective_step_ = 0;              // of the joint call: the callback that has set it
+  FunctionHandle joint_ = kNoFunction;       // while a joint call runs
+  const ExportFunction* running_ = nullptr;  // while another one runs
+  uint64_t host_calls_ = 0;                  // of the running call
   bool allocating_ = false;
   bool doomed_ =
       false;  // the allocator failed inside a host function: the call ends, and the VM with it
@@ -216,15 +245,19 @@ class Vm {
   bool exiting_ = false;
   uint32_t exit_code_ = 0;
   uint64_t last_call_ticks_ = 0;
-  size_t memory_bytes_ = 0;  // after the last call
+  std::unique_ptr<CpuShare> cpu_;  // null: it is not limited
+  size_t memory_bytes_ = 0;        // after the last call
+  const TimeBounds time_bounds_;
 
   bool dead_ = false;
+  bool timed_out_ = false;
   std::string death_;
   std::vector<std::unique_ptr<RootContext>> roots_;
   ContextTable contexts_;
-  base::IntrusiveList<StreamContext, StreamsTag> streams_;
-  base::IntrusiveList<StreamContext, EffectsTag> effects_;
+  base::IntrusiveList<LeafContext, StreamsTag> streams_;
+  base::IntrusiveList<LeafContext, EffectsTag> effects_;
   size_t stream_count_ = 0;
+  uint64_t streams_seen_ = 0;
   uint32_t last_callout_id_ = 0;
 
   SharedStores::Use shared_data_;

@@ -19,6 +19,11 @@ int64_t coarse_second() noexcept {
   return time.tv_sec;
 }
 
+/// The lines below the reason, with the line break before them.
+std::string_view stack_of(std::string_view trap) noexcept {
+  return trap.substr(std::min(trap.find('\n'), trap.size()));
+}
+
 }  // namespace
 
 CallResult Vm::enter_guest(Context& context, FunctionHandle function, std::span<const Value> args) {
@@ -32,7 +37,9 @@ CallResult Vm::enter_guest(Context& context, FunctionHandle function, std::span<
   services_.watchdog.note_call();
   const CallResult result = instance_->call(function, args);
   cell_->end();
-  last_call_ticks_ = read_ticks() - begin;
+  const uint64_t end = read_ticks();
+  last_call_ticks_ = end - begin;
+  if (cpu_) cpu_->add(end, last_call_ticks_);
   current_ = nullptr;
   return result;
 }
@@ -40,8 +47,10 @@ CallResult Vm::enter_guest(Context& context, FunctionHandle function, std::span<
 Vm::Outcome Vm::call(Context& context, const ExportFunction& function,
                      std::span<const Value> args) {
   if (dead_) return {};
+  running_ = &function;
   const CallResult result = enter_guest(context, function.handle, args.first(function.params));
-  account(context, 1);
+  running_ = nullptr;
+  account(context, function, {});
   if (result.end == CallEnd::kOk && !doomed_ && !exiting_) [[likely]]
     return Outcome{true, static_cast<uint32_t>(result.value)};
   fail_call(result, context, function);
@@ -54,7 +63,7 @@ Vm::Outcome Vm::call(Context& context, const JointFunction& function, std::span<
   joint_ = function.call.handle;
   const CallResult result = enter_guest(context, joint_, args.first(function.call.params));
   joint_ = kNoFunction;
-  account(context, function.count);
+  account(context, *function.steps[function.timed], {function.steps.data(), function.count});
   if (result.end == CallEnd::kOk && !doomed_ && !exiting_) [[likely]]
     return Outcome{true, static_cast<uint32_t>(result.value)};
   const unsigned step = instance_->step_of(function.call.handle);
@@ -75,39 +84,51 @@ uint64_t Vm::last_call_cost_ns() const noexcept {
                                          std::chrono::nanoseconds(2 * Watchdog::kSample).count()));
 }
 
-void Vm::account(Context& context, unsigned calls) {
+/// The time of a joint call is counted for one of its steps: between them nobody looks at the clock.
+void Vm::account(Context& context, const ExportFunction& timed,
+                 std::span<const ExportFunction* const> joined) {
+  const uint64_t host_calls = std::exchange(host_calls_, 0);
   if (context.root == nullptr) return;
-  context.root->cell().count(calls, last_call_ticks_);
-  context.root->stats().calls.add(calls);
+  RootContext& root = *context.root;
+  const auto calls = static_cast<unsigned>(std::max<size_t>(joined.size(), 1));
+  root.cell().count(calls, last_call_ticks_);
+  root.stats().calls.add(calls);
+  for (const ExportFunction* each : joined)
+    if (each != &timed) FunctionCell::bump(root.function_cell(*each).calls, 1);
+  root.function_cell(timed).count(last_call_ticks_, host_calls, time_bounds_);
   const size_t bytes = instance_->memory().size();
   if (bytes != memory_bytes_) [[unlikely]]
-    note_memory(bytes, context);
+    note_memory(bytes, context, timed);
 }
 
-void Vm::note_memory(size_t bytes, Context& context) {
+void Vm::note_memory(size_t bytes, Context& context, const ExportFunction& function) {
+  // What the module began with is no growth.
+  if (memory_bytes_ != 0 && bytes > memory_bytes_)
+    FunctionCell::bump(context.root->function_cell(function).grown_bytes, bytes - memory_bytes_);
   memory_bytes_ = bytes;
   record_.memory_bytes.store(bytes, std::memory_order_relaxed);
   // memory.grow answers the guest itself; that the next page is refused is all that can be seen here.
   if (bytes + kPageBytes <= vm_config().limits.max_memory_bytes) return;
-  current_ = &context;
-  count_limit(LimitKind::kMemory);
-  current_ = nullptr;
+  count_limit(LimitKind::kMemory, context);
 }
 
 void Vm::fail(CallEnd end, const Context& context, const ExportFunction& function) {
   dead_ = true;
+  timed_out_ = end == CallEnd::kTerminated;
   record_.set_state(VmState::kDead);
   const std::string& trap = death_.empty() ? instance_->last_trap() : death_;
   std::string why;
   switch (end) {
     case CallEnd::kTerminated:
-      why = base::concat("it ran longer than ", budget_ns_ / 1'000'000, " ms");
+      why = base::concat("it ran longer than ", budget_ns_ / 1'000'000, " ms", stack_of(trap));
       break;
     case CallEnd::kExit:
-      why = base::concat("it called proc_exit(", exit_code_, ")");
+      why = base::concat("it called proc_exit(", exit_code_, ")", stack_of(trap));
       break;
     default:
-      why = instance_->out_of_memory() ? std::string("the engine's heap limit is reached") : trap;
+      why = instance_->out_of_memory()
+                ? base::concat("the engine's heap limit is reached", stack_of(trap))
+                : trap;
       break;
   }
   death_ = base::concat(function.name, ": ", why);
@@ -117,9 +138,11 @@ void Vm::fail(CallEnd end, const Context& context, const ExportFunction& functio
   const Plugin& plugin =
       context.root != nullptr ? context.root->plugin() : *group_->plugins.front();
   PluginStats& stats = services_.stats.plugin(plugin.label());
+  if (context.root != nullptr)
+    FunctionCell::bump(context.root->function_cell(function).failures, 1);
   (end == CallEnd::kTerminated ? stats.timeouts : stats.traps).inc();
   stats.note({std::chrono::system_clock::now(), function.name, std::move(why), vm_config().vm_id,
-              record_.worker, canary()});
+              record_.worker, record_.on_main, canary()});
   if (instance_->out_of_memory()) stats.limits[static_cast<size_t>(LimitKind::kMemory)]->inc();
   WEIR_LOG_EVERY_MS(100, kWasm, kError, "guest failed",
                     {{"plugin", plugin.label()},
@@ -223,6 +246,8 @@ void Vm::count_limit(LimitKind kind) {
   if (current_ != nullptr && current_->root != nullptr) {
     auto& hits = current_->root->cell().limit_hits;
     hits.store(hits.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    if (const ExportFunction* function = running_function())
+      FunctionCell::bump(current_->root->function_cell(*function).limit_hits, 1);
   }
   uint64_t suppressed = 0;
   if (!base::log_enabled(base::Component::kWasm, base::Level::kWarn) ||
@@ -231,6 +256,33 @@ void Vm::count_limit(LimitKind kind) {
   base::write_log(
       base::Component::kWasm, base::Level::kWarn, "guest reached a limit",
       {{"plugin", speaker().label()}, {"limit", limit_name(kind)}, {"suppressed", suppressed}});
+}
+
+const ExportFunction* Vm::running_function() noexcept {
+  if (joint_ == kNoFunction) return running_;
+  const JointFunction& joint = joint_ == begin_stream_.call.handle ? begin_stream_ : end_stream_;
+  return joint.steps[std::min<unsigned>(instance_->step_of(joint_), joint.count - 1u)];
+}
+
+void Vm::count_limit(LimitKind kind, Context& context) {
+  Context* const current = std::exchange(current_, &context);
+  Context* const effective = std::exchange(effective_, nullptr);
+  count_limit(kind);
+  current_ = current;
+  effective_ = effective;
+}
+
+bool Vm::admits(RootContext& root) {
+  const Limits& limits = vm_config().limits;
+  if (limits.max_streams != 0 && stream_count_ >= limits.max_streams) {
+    count_limit(LimitKind::kStreams, root);
+    return false;
+  }
+  if (cpu_ && cpu_->over(read_ticks())) {
+    count_limit(LimitKind::kCpu, root);
+    return false;
+  }
+  return true;
 }
 
 void Vm::exit(uint32_t code) {

@@ -27,7 +27,7 @@ struct Services {
   CustomMetrics metrics;
   Watchdog watchdog;
   Services(stats::Store& to, unsigned watch_cells)
-      : store(to), stats(to), metrics(to), watchdog(watch_cells) {}
+      : store(to), stats(to, watch_cells), metrics(to), watchdog(watch_cells) {}
 };
 
 /// The plugins of one VM key in one generation. Immutable once prepared; shared by the workers' slots and their VMs.
@@ -43,6 +43,7 @@ struct VmGroup {
   std::shared_ptr<const Module> module;
   std::vector<HostFunction> imports;  // by slot
 
+  RunsOn runs_on() const noexcept { return plugins.front()->runs_on; }
   const VmConfig& vm() const noexcept { return plugins.front()->vm; }
 };
 

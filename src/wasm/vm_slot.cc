@@ -9,6 +9,16 @@
 
 namespace weir::wasm {
 
+namespace {
+
+/// Up to a tenth more, so that workers do not start their VMs at the same time.
+std::chrono::milliseconds with_jitter(std::chrono::milliseconds wait) {
+  return wait + std::chrono::milliseconds(
+                    base::random_below(static_cast<uint64_t>(wait.count()) / 10 + 1));
+}
+
+}  // namespace
+
 void CostWindow::move_to(MonotonicTime now) noexcept {
   const int64_t second =
       std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
@@ -31,16 +41,20 @@ bool CostWindow::exhausted(MonotonicTime now) noexcept {
   return std::accumulate(by_second_.begin(), by_second_.end(), uint64_t{0}) > kBudgetNs;
 }
 
-VmSlot::VmSlot(VmOwner& owner, VmBuilder& builder, unsigned worker,
+VmSlot::VmSlot(VmOwner& owner, VmBuilder& builder, HostStats& stats, unsigned worker,
                std::shared_ptr<const VmGroup> group)
     : owner_(owner),
       builder_(builder),
+      stats_(stats),
       worker_(worker),
       group_(std::move(group)),
+      quarantine_(group_->vm().quarantine),
       backoff_(owner.loop(), &VmSlot::on_backoff, this),
+      age_(owner.loop(), &VmSlot::on_age, this),
       patience_(owner.loop(), &VmSlot::on_patience, this) {}
 
 VmSlot::~VmSlot() {
+  take_back();
   serve_waiters();
   if (spare_) builder_.dispose(std::move(spare_));
 }
@@ -54,13 +68,20 @@ void VmSlot::install(std::unique_ptr<Vm> vm) {
     spare_ = std::move(vm);
     return;
   }
-  current_ = std::move(vm);
-  current_->adopt(owner_);
+  take_over(std::move(vm));
   if (keep_spare_) {
     for (const auto& plugin : group_->plugins)
       current_->services().stats.plugin(plugin->label()).vm_reload_success.inc();
     if (!spare_ && building_ == 0 && !costs_.exhausted(owner_.loop().now())) request_build();
   }
+}
+
+void VmSlot::take_over(std::unique_ptr<Vm> vm) {
+  current_ = std::move(vm);
+  recycling_ = false;
+  current_->adopt(owner_);
+  const auto age = group_->vm().recycle.max_age;
+  if (age.count() > 0) age_.arm(with_jitter(age));
 }
 
 void VmSlot::build_failed(const std::string& why, uint64_t cost_ns) {
@@ -69,16 +90,22 @@ void VmSlot::build_failed(const std::string& why, uint64_t cost_ns) {
   if (retired_) return;
   WEIR_LOG(kWasm, kError, "a VM could not be started again",
            {{"plugin", group_->plugins.front()->label()}, {"worker", worker_}, {"why", why}});
+  // One that serves is not set aside because its spare does not start.
+  if (current_ == nullptr && set_aside(why)) return;
   wait_backoff();
 }
 
 std::unique_ptr<Vm> VmSlot::replace_dead() {
   std::unique_ptr<Vm> dead = std::move(current_);
   keep_spare_ = true;
+  recycling_ = false;  // the next one is a fresh one
+  age_.cancel();
   for (const auto& plugin : group_->plugins)
     dead->services().stats.plugin(plugin->label()).vm_reload.inc();
   count_cost(dead->last_call_cost_ns());
-  if (costs_.exhausted(owner_.loop().now())) {
+  const bool costly = costs_.exhausted(owner_.loop().now());
+  if ((costly || dead->timed_out()) && set_aside(dead->death())) return dead;
+  if (costly) {
     for (const auto& plugin : group_->plugins)
       dead->services().stats.plugin(plugin->label()).vm_reload_backoff.inc();
     wait_backoff();
@@ -111,9 +138,7 @@ std::chrono::milliseconds VmSlot::next_backoff() noexcept {
   const auto wait =
       std::min(plugin.backoff_max, plugin.backoff_base * (int64_t{1} << std::min(failures_, 20u)));
   ++failures_;
-  // A tenth of jitter, so that workers do not start their VMs at the same time.
-  return wait + std::chrono::milliseconds(
-                    base::random_below(static_cast<uint64_t>(wait.count()) / 10 + 1));
+  return with_jitter(wait);
 }
 
 void VmSlot::wait_backoff() {
@@ -127,16 +152,71 @@ void VmSlot::wait_backoff() {
 
 void VmSlot::on_backoff(void* self) {
   auto& slot = *static_cast<VmSlot*>(self);
+  slot.take_back();
   if (slot.current_ == nullptr) {
     slot.want_vm();
-  } else if (slot.keep_spare_ && !slot.spare_ && slot.building_ == 0) {
+  } else if ((slot.keep_spare_ || slot.recycling_) && !slot.spare_ && slot.building_ == 0) {
     slot.request_build();
   }
 }
 
+// ---- quarantine -------------------------------------------------------------------------------------
+
+bool VmSlot::set_aside(const std::string& why) {
+  if (!quarantine_.note(owner_.loop().now())) return false;
+  const auto pause = with_jitter(quarantine_.pause());
+  for (const auto& plugin : group_->plugins) {
+    stats_.plugin(plugin->label())
+        .quarantine(worker_,
+                    {owner_.loop().system_now() + pause, why, group_->runs_on() == RunsOn::kMain});
+    WEIR_LOG(kWasm, kError, "a plugin is quarantined",
+             {{"plugin", plugin->label()},
+              {"worker", worker_},
+              {"failures", group_->vm().quarantine.failures},
+              {"ms", pause.count()},
+              {"why", why}});
+  }
+  backoff_.arm(pause);
+  return true;
+}
+
+void VmSlot::take_back() {
+  if (!quarantine_.active()) return;
+  quarantine_.release(owner_.loop().now());
+  for (const auto& plugin : group_->plugins) {
+    stats_.plugin(plugin->label()).release(worker_);
+    WEIR_LOG(kWasm, kInfo, "a plugin comes back from its quarantine",
+             {{"plugin", plugin->label()}, {"worker", worker_}});
+  }
+}
+
+// ---- recycling --------------------------------------------------------------------------------------
+
+void VmSlot::recycle() {
+  if (current_ == nullptr || retired_ || std::exchange(recycling_, true)) return;
+  if (spare_) {
+    owner_.on_vm_work(*current_);
+  } else if (building_ == 0 && !backoff_.armed()) {
+    request_build();
+  }
+}
+
+std::unique_ptr<Vm> VmSlot::renew(size_t draining) {
+  if (!recycling_ || !spare_ || current_ == nullptr || current_->dead() || draining >= kMaxDraining)
+    return nullptr;
+  std::unique_ptr<Vm> old = std::move(current_);
+  take_over(std::move(spare_));
+  for (const auto& plugin : group_->plugins)
+    current_->services().stats.plugin(plugin->label()).vm_recycled.inc();
+  if (keep_spare_ && building_ == 0) request_build();
+  return old;
+}
+
+void VmSlot::on_age(void* self) { static_cast<VmSlot*>(self)->recycle(); }
+
 // ---- streams that wait ------------------------------------------------------------------------------
 
-bool VmSlot::await(StreamContext& stream) {
+bool VmSlot::await(LeafContext& stream) {
   if (!filling()) return false;
   if (waiters_.empty()) patience_.arm(kPatience);
   waiters_.push_back(stream);
@@ -159,7 +239,9 @@ void VmSlot::on_patience(void* self) {
 
 std::unique_ptr<Vm> VmSlot::retire() {
   retired_ = true;
+  take_back();
   backoff_.cancel();
+  age_.cancel();
   if (spare_) builder_.dispose(std::move(spare_));
   return std::move(current_);
 }

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "event/loop.h"
+#include "wasm/quarantine.h"
 #include "wasm/vm.h"
 
 namespace weir::wasm {
@@ -41,10 +42,14 @@ class VmBuilder {
 /// A trapped VM is replaced at once: by the spare, which is kept after a first trap, or as soon as another is built. When
 /// failures cost the worker more than 5 % of its last ten seconds, and after failed starts, replacements wait with a growing
 /// back-off. Streams that arrive while a replacement is being started wait for it, a second at most; where it has to back
-/// off they get the plugin's failure policy at once.
+/// off they get the plugin's failure policy at once. One that goes on failing is set aside (see Quarantine).
+///
+/// A VM that works is recycled so: recycle(); another is built while it serves; at the end of a turn renew() puts that one in
+/// its place and returns it, for its streams to finish there.
 class VmSlot {
  public:
-  VmSlot(VmOwner& owner, VmBuilder& builder, unsigned worker, std::shared_ptr<const VmGroup> group);
+  VmSlot(VmOwner& owner, VmBuilder& builder, HostStats& stats, unsigned worker,
+         std::shared_ptr<const VmGroup> group);
   ~VmSlot();
   VmSlot(const VmSlot&) = delete;
   VmSlot& operator=(const VmSlot&) = delete;
@@ -58,11 +63,17 @@ class VmSlot {
   void count_cost(uint64_t ns) noexcept { costs_.add(owner_.loop().now(), ns); }
   /// The current VM is dead: returns it and sees to another.
   std::unique_ptr<Vm> replace_dead();
+  /// The current VM is to be replaced by a fresh one. Legal inside guest calls, and again while it is under way.
+  void recycle();
+  /// At the end of a turn: when the fresh VM is there it takes over, and the old one is returned. `draining` is how many of this
+  /// slot's still have streams: beyond kMaxDraining the change waits.
+  std::unique_ptr<Vm> renew(size_t draining);
+  static constexpr size_t kMaxDraining = 4;
   /// No replacement is wanted any more; returns the VM. The spare is disposed of.
   std::unique_ptr<Vm> retire();
 
   /// Has the stream wait for the VM that is being started; false when none is.
-  bool await(StreamContext& stream);
+  bool await(LeafContext& stream);
   /// At the end of a turn: streams whose wait is over go on.
   void serve_waiters();
   static constexpr std::chrono::seconds kPatience{1};
@@ -73,25 +84,33 @@ class VmSlot {
     return current_ == nullptr && building_ > 0 && !backoff_.armed() && !retired_;
   }
   static void on_backoff(void* self);
+  static void on_age(void* self);
+  void take_over(std::unique_ptr<Vm> vm);
   void want_vm();
   void request_build();
   void wait_backoff();
+  bool set_aside(const std::string& why);
+  void take_back();
   std::chrono::milliseconds next_backoff() noexcept;
 
   VmOwner& owner_;
   VmBuilder& builder_;
+  HostStats& stats_;
   const unsigned worker_;
   const std::shared_ptr<const VmGroup> group_;
   std::unique_ptr<Vm> current_;
   std::unique_ptr<Vm> spare_;
   bool keep_spare_ = false;
   bool retired_ = false;
+  bool recycling_ = false;
   unsigned building_ = 0;
   unsigned failures_ = 0;  // back-offs without a quiet time between them
   MonotonicTime last_backoff_{};
   CostWindow costs_;
+  Quarantine quarantine_;  // while it is active, backoff_ is its timer
   event::Timer backoff_;
-  base::IntrusiveList<StreamContext, WaitersTag> waiters_;
+  event::Timer age_;  // until the current VM is recycled
+  base::IntrusiveList<LeafContext, WaitersTag> waiters_;
   bool out_of_patience_ = false;
   event::Timer patience_;
 };

@@ -53,7 +53,7 @@ Vm* WorkerVms::pick(const Plugin& plugin, RootContext*& root) noexcept {
   return root != nullptr ? vm : nullptr;
 }
 
-bool WorkerVms::await(const Plugin& plugin, StreamContext& stream) {
+bool WorkerVms::await(const Plugin& plugin, LeafContext& stream) {
   const auto found = places_.find(plugin.key);
   return found != places_.end() && found->second.slot->await(stream);
 }
@@ -71,14 +71,16 @@ void WorkerVms::adopt(uint64_t generation, PreparedVms prepared) {
   for (const auto& group : prepared.groups) {
     auto kept = slots_.extract(group->key);
     std::unique_ptr<VmSlot> slot =
-        kept ? std::move(kept.mapped()) : std::make_unique<VmSlot>(*this, builder_, worker_, group);
+        kept ? std::move(kept.mapped())
+             : std::make_unique<VmSlot>(*this, builder_, services_.stats, worker_, group);
     for (const auto& plugin : group->plugins)
       places_.emplace(plugin->key, Place{slot.get(), 0, nullptr});
     slots.emplace(group->key, std::move(slot));
   }
   for (auto& [key, slot] : slots_)
     if (auto vm = slot->retire()) retire(std::move(vm), old_generation);
-  slots_ = std::move(slots);
+  slots_.swap(
+      slots);  // what waits in an old slot goes on when it dies, at the end: with the new VMs
   for (auto& [group, vm] : prepared.fresh) slots_.at(group->key)->install(std::move(vm));
   end_of_turn_.schedule();
 }
@@ -108,6 +110,22 @@ void WorkerVms::on_vm_idle(Vm& vm) {
   if (vm.record().get_state() != VmState::kRunning) end_of_turn_.schedule();
 }
 
+void WorkerVms::on_vm_worn(Vm& vm) {
+  for (auto& [key, slot] : slots_)
+    if (slot->current() == &vm) return slot->recycle();
+}
+
+/// VMs that are to be recycled, and whose successors are there, drain from now on.
+void WorkerVms::renew() {
+  for (auto& [key, slot] : slots_) {
+    const VmGroup* group = &slot->group();
+    const auto draining = std::count_if(
+        retired_.begin(), retired_.end(),
+        [group](const auto& each) { return &each.vm->group() == group && each.vm->streams() > 0; });
+    if (auto old = slot->renew(static_cast<size_t>(draining))) retire(std::move(old), generation_);
+  }
+}
+
 void WorkerVms::run_end_of_turn(void* self) { static_cast<WorkerVms*>(self)->work(); }
 
 void WorkerVms::work() {
@@ -119,6 +137,7 @@ void WorkerVms::work() {
     }
   });
   for (auto& [key, slot] : slots_) slot->serve_waiters();
+  renew();
   sweep();
 }
 

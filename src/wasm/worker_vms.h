@@ -33,7 +33,7 @@ class WorkerVms final : public VmOwner, public QueueListener {
   /// The VM for a new stream of this plugin and its root there; null when there is none now.
   Vm* pick(const Plugin& plugin, RootContext*& root) noexcept;
   /// Has the stream wait for this plugin's VM; false when none is being started.
-  bool await(const Plugin& plugin, StreamContext& stream);
+  bool await(const Plugin& plugin, LeafContext& stream);
 
   void adopt(uint64_t generation, PreparedVms prepared);
   void expire(uint64_t generation);
@@ -47,6 +47,7 @@ class WorkerVms final : public VmOwner, public QueueListener {
   void on_vm_failed(Vm& vm) override;
   void on_vm_work(Vm&) override { end_of_turn_.schedule(); }
   void on_vm_idle(Vm& vm) override;
+  void on_vm_worn(Vm& vm) override;
   event::Loop& loop() override { return loop_; }
   Callouts& callouts() override { return *callouts_; }
   WatchCell& watch_cell() override { return services_.watchdog.cell(worker_); }
@@ -82,6 +83,7 @@ class WorkerVms final : public VmOwner, public QueueListener {
   void take_deliveries();
   void notify_queue(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id);
   void retire(std::unique_ptr<Vm> vm, uint64_t generation);
+  void renew();
   bool finished(Retired& retired);
   template <typename Visitor>
   void for_each_vm(Visitor&& visit);

@@ -1,10 +1,12 @@
 // Files of config/ for plain HTTP listeners, filters and edits: each serves, and does what its comments promise. One test per
-// file, named after it; the last test sees to it that none is missing here and in examples_edge_test.cc.
+// file, named after it; the last test sees to it that none is missing here, in examples_edge_test.cc and examples_wasm_test.cc.
 #include <algorithm>
 #include <filesystem>
 #include <vector>
 
 #include "support/examples.h"
+#include "support/h2_peer.h"
+#include "support/redis_server.h"
 
 namespace weir::test {
 namespace {
@@ -377,6 +379,20 @@ TEST_F(Examples, timeouts) {
   EXPECT_EQ(slowloris.read_message().status(), 408);
 }
 
+TEST_F(Examples, redis_rate_limit) {
+  NEEDS_FILTER("redis_rate_limit");
+  if (!RedisServer::available()) GTEST_SKIP() << "no redis-server here (Debian: redis-server)";
+  RedisServer redis;
+  std::string text = example("redis_rate_limit");
+  replace_all(text, "port_value: 6379 ", "port_value: " + std::to_string(redis.port()) + " ");
+  start_text(text);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask("/", "x-api-key: ann\r\n").status(), 200);
+  EXPECT_EQ(ask("/", "x-api-key: ann\r\n").status(), 429);
+  EXPECT_EQ(upstream_.requests(), 5u);
+  redis.stop();
+  EXPECT_EQ(ask("/", "x-api-key: ann\r\n").status(), 200);
+}
+
 TEST_F(Examples, wasm_api_key) {
   NEEDS_FILTER("api_key_auth");
   start("wasm_api_key");
@@ -402,6 +418,51 @@ TEST_F(Examples, wasm_failure_policy) {
   replace_all(text, "failure_policy: FAIL_OPEN", "failure_policy: FAIL_CLOSED");
   start_text(text);
   EXPECT_EQ(ask("/", "x-do: request_headers=trap\r\n").status(), 503);
+  replace_all(text, "failures: 10", "failures: 1");
+  start_text(text);
+  EXPECT_EQ(ask("/", "x-do: request_headers=loop\r\n").status(), 503);
+  EXPECT_TRUE(contains(proxy_->admin("/wasm"), "QUARANTINED: plugin add_header"));
+}
+
+TEST_F(Examples, wasm_grpc_auth) {
+  NEEDS_FILTER("grpc_auth");
+  std::string question;
+  AutoH2Origin service([&question](H2Origin& origin, H2Request& request) {
+    question = request.body;
+    // CheckResponse: ok_response {headers: {header: {key: "x-user", value: "ann"}}}, or status {code: 7} with denied_response
+    // {status: {code: 401}, body: "who?"}.
+    const std::string_view denied("\x0a\x02\x08\x07\x12\x0b\x0a\x03\x08\x91\x03\x1a\x04who?", 17);
+    const std::string_view allowed(
+        "\x1a\x11\x12\x0f\x0a\x0d\x0a\x06x-user\x12\x03"
+        "ann",
+        19);
+    const bool known = question.find("ann-token") != std::string::npos;
+    const std::string_view answer = known ? allowed : denied;
+    origin.send_head(request, 200, EndStream::kNo, {{"content-type", "application/grpc"}});
+    origin.send_body(request, std::string(4, '\0') + static_cast<char>(answer.size()),
+                     EndStream::kNo);
+    origin.send_body(request, answer, EndStream::kNo);
+    origin.send_trailers(request, {{"grpc-status", "0"}});
+  });
+  std::string text = example("wasm_grpc_auth");
+  replace_all(text, "port_value: 9191", "port_value: " + std::to_string(service.port()));
+  start_text(text);
+  const Peer::Message refused = ask("/secret?x=1", "x-user: mallory\r\n");
+  EXPECT_EQ(refused.status(), 401);
+  EXPECT_EQ(refused.body, "who?");
+  EXPECT_EQ(upstream_.requests(), 0u);
+  EXPECT_TRUE(contains(question, "/secret?x=1")) << question;
+  EXPECT_TRUE(contains(question, "ingress")) << question;
+  const Peer::Message allowed = ask("/", "authorization: ann-token\r\nx-user: mallory\r\n");
+  EXPECT_EQ(allowed.status(), 200);
+  EXPECT_TRUE(contains(allowed.body, "x-user: ann\r\n")) << allowed.body;
+  EXPECT_FALSE(contains(allowed.body, "mallory")) << allowed.body;
+  EXPECT_EQ(proxy_->counter("wasm.grpc_auth.grpc_calls"), 2u);
+  // Without the service.
+  replace_all(text, "port_value: " + std::to_string(service.port()), "port_value: 1");
+  start_text(text);
+  EXPECT_EQ(ask("/").status(), 503);
+  EXPECT_EQ(proxy_->counter("wasm.grpc_auth.grpc_failures"), 1u);
 }
 
 TEST_F(Examples, wasm_limits) {
@@ -427,6 +488,45 @@ TEST_F(Examples, wasm_mask_body) {
   EXPECT_TRUE(contains(answer.body, R"("name": "ann")")) << answer.body;
 }
 
+TEST_F(Examples, filter_times) {
+  start("filter_times");
+  const std::string times = ask("/debug").header("x-weir-filters");
+  EXPECT_TRUE(times.starts_with("add_time;dur=")) << times;
+  EXPECT_TRUE(contains(times, "envoy.filters.http.router;dur=")) << times;
+  EXPECT_FALSE(ask("/").has("x-weir-filters"));
+}
+
+TEST_F(Examples, wasm_recycle) {
+  NEEDS_FILTER("add_header");
+  std::string text = example("wasm_recycle");
+  replace_all(text, "max_streams: 100000", "max_streams: 5");
+  start_text(text);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(ask("/").header("x-weir-filter"), "hello");
+  proxy_->wait_for("a fresh VM",
+                   [this] { return proxy_->counter("wasm.add_header.vm_recycled") >= 1; });
+  EXPECT_EQ(ask("/").header("x-weir-filter"), "hello");
+}
+
+TEST_F(Examples, wasm_privacy) {
+  NEEDS_FILTER("add_header");
+  std::string text = example("wasm_privacy");
+  start_text(text);
+  EXPECT_EQ(ask("/").header("x-weir-filter"), "hello");
+  EXPECT_TRUE(contains(proxy_->admin("/wasm"), R"("client_address":"MASK")"));
+  proxy_.reset();
+  // The guest that tells what it sees.
+  if (!std::filesystem::exists(guest_path("probe"))) GTEST_SKIP() << "no probe guest here";
+  replace_all(text, std::string(WEIR_BINARY_DIR) + "/filters/add_header.wasm", guest_path("probe"));
+  start_text(text);
+  const Peer::Message answer =
+      ask("/?access_token=x&a=1",
+          "x-do: request_headers=get|authorization;request_headers=get|x-secret-a;"
+          "request_headers=get|cookie;request_headers=get|:path\r\nauthorization: Bearer x\r\n"
+          "cookie: sid=1; theme=dark\r\nx-secret-a: x\r\n");
+  for (const char* seen : {"get=status:1", "get=ok:***", "get=ok:theme=dark", "get=ok:/?a=1"})
+    EXPECT_TRUE(contains(answer.head, seen)) << seen << "\n" << answer.head;
+}
+
 TEST_F(Examples, wasm_shared_vm) {
   NEEDS_FILTER("add_header");
   start("wasm_shared_vm");
@@ -438,6 +538,38 @@ TEST_F(Examples, wasm_shared_vm) {
   EXPECT_FALSE(answer.has("x-second"));
   EXPECT_TRUE(contains(proxy_->admin("/stats?filter=wasm"), "active: 1\n"))
       << proxy_->admin("/stats?filter=wasm") << proxy_->admin("/wasm");
+}
+
+TEST_F(Examples, wasm_network) {
+  NEEDS_FILTER("mask_lines");
+  start("wasm_network");
+  Peer client = proxy_->connect();
+  const std::string masked = "HELO a\r\nPASS *******\r\ncard **** **** **** 1111\r\n";
+  client.send("HELO a\r\nPASS hunter2\r\ncard 4111 1111 1111 1111\r\n");
+  EXPECT_EQ(client.read(masked.size()), masked);
+  EXPECT_EQ(proxy_->counter("wasmcustom.mask_lines.masked"), 3u);  // the card on its way back, too
+}
+
+TEST_F(Examples, wasm_access_log) {
+  NEEDS_FILTER("traffic_sums");
+  start("wasm_access_log");
+  ask("/a");
+  ask("/a");
+  ask("/missing");
+  proxy_->wait_for("the sums", [this] {
+    return proxy_->counter("wasmcustom.traffic_sums.a.requests") == 2 &&
+           proxy_->counter("wasmcustom.traffic_sums.missing.errors") == 1;
+  });
+  EXPECT_EQ(proxy_->counter("wasmcustom.traffic_sums.a.errors"), 0u);
+  EXPECT_GT(proxy_->counter("wasmcustom.traffic_sums.a.bytes_sent"), 0u);
+}
+
+TEST_F(Examples, wasm_per_route) {
+  NEEDS_FILTER("add_header");
+  start("wasm_per_route");
+  EXPECT_EQ(ask("/").header("x-track"), "stable");
+  EXPECT_EQ(ask("/beta").header("x-track"), "beta");
+  EXPECT_FALSE(ask("/plain").has("x-track"));
 }
 
 TEST_F(Examples, weighted_clusters) {
@@ -459,7 +591,8 @@ TEST_F(Examples, weighted_clusters) {
 
 TEST(ExampleFiles, EachHasATestOfItsName) {
   const std::string tests = text_of(source_path("test/integration/examples_test.cc")) +
-                            text_of(source_path("test/integration/examples_edge_test.cc"));
+                            text_of(source_path("test/integration/examples_edge_test.cc")) +
+                            text_of(source_path("test/integration/examples_wasm_test.cc"));
   const std::string list = text_of(source_path("config/README.md"));
   for (const auto& file : std::filesystem::directory_iterator(source_path("config"))) {
     if (file.path().extension() != ".yaml") continue;

@@ -90,12 +90,13 @@ TEST(ListenerChains, NoMatchIsLoggedWithItsFlag) {
       "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog, path: " +
       folder.path() +
       "/log, log_format: {text_format_source: {inline_string: "
-      "\"%RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS%\\n\"}}}}]\n";
+      "\"%RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS% %PROTOCOL% "
+      "%ACCESS_LOG_TYPE%\\n\"}}}}]\n";
   TestProxy proxy(bootstrap_of({yaml}));
   Peer client = proxy.connect();
   EXPECT_TRUE(client.closed());
   proxy.stop();
-  EXPECT_EQ(folder.read("log"), "NR filter_chain_not_found\n");
+  EXPECT_EQ(folder.read("log"), "NR filter_chain_not_found - NotSet\n");
 }
 
 TEST(ListenerChains, LogOfConnectionsHasTheirBytes) {
@@ -121,7 +122,7 @@ TEST(ListenerChains, LogOfConnectionsHasTheirBytes) {
 
 // ---- edits --------------------------------------------------------------------------------------------------------------
 
-constexpr TestProxy::Options kFromFile{.workers = 1, .from_file = true};
+const TestProxy::Options kFromFile{.workers = 1, .from_file = true};
 
 TEST(ListenerChainEdits, OnlyTheConnectionsOfAChainThatIsGoneDrain) {
   const std::string kept = answering_chain("kept", "source_ports: [1]");

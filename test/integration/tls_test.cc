@@ -249,6 +249,17 @@ class TlsUpstream : public Tls {
     peer.send(get());
     return peer.read_message();
   }
+  /// Configuration of a proxy before an origin that the test plays by hand.
+  std::string before(const Origin& origin) {
+    yaml_.origin_port = origin.port();
+    yaml_.cluster = upstream_tls(trusting(folder_), "sni: origin.test");
+    return yaml_.text();
+  }
+  TlsSide origin_side() const {
+    TlsSide side;
+    side.certificate = ca_.issue("DNS:origin.test");
+    return side;
+  }
 };
 
 TEST_F(TlsUpstream, SpeaksTlsToOrigins) {
@@ -278,14 +289,11 @@ TEST_F(TlsUpstream, RefusesWhoeverItCannotVerify) {
 
 TEST_F(TlsUpstream, ARefusalAfterTheHandshakeIsExplained) {
   Origin origin;
-  yaml_.origin_port = origin.port();
-  yaml_.cluster = upstream_tls(trusting(folder_), "sni: origin.test");
-  TestProxy proxy(yaml_.text());
+  TestProxy proxy(before(origin));
   Peer client = proxy.connect();
   client.send(get());
   Peer server = origin.accept();
-  TlsSide side;
-  side.certificate = ca_.issue("DNS:origin.test");
+  TlsSide side = origin_side();
   side.ca = ca_.pem();  // of the client's certificate, which the proxy does not have
   EXPECT_THROW(server.start_tls(Role::kServer, side), std::runtime_error);
   const auto answer = client.read_message();
@@ -311,12 +319,9 @@ TEST_F(TlsUpstream, WithoutAuthorityTheSystemsRootsDecide) {
 }
 
 TEST_F(TlsUpstream, AnswersInTheClearAreNoAnswers) {
-  yaml_.cluster = upstream_tls(trusting(folder_), "sni: origin.test");
-  TestProxy proxy(yaml_.text());
   Origin plain;
-  yaml_.origin_port = plain.port();
-  TestProxy second(yaml_.text());
-  Peer client = second.connect();
+  TestProxy proxy(before(plain));
+  Peer client = proxy.connect();
   client.send(get());
   Peer origin = plain.accept();
   origin.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
@@ -327,11 +332,7 @@ TEST_F(TlsUpstream, AnswersInTheClearAreNoAnswers) {
 
 TEST_F(TlsUpstream, AnEarlyAnswerIsHeardAlsoWhenTheUploadFails) {
   Origin origin;
-  yaml_.origin_port = origin.port();
-  yaml_.cluster = upstream_tls(trusting(folder_), "sni: origin.test");
-  TestProxy proxy(yaml_.text());
-  TlsSide side;
-  side.certificate = ca_.issue("DNS:origin.test");
+  TestProxy proxy(before(origin));
   for (int i = 0; i < 8; ++i) {
     Peer client = proxy.connect();
     client.send("POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 30000000\r\n\r\n");
@@ -343,9 +344,9 @@ TEST_F(TlsUpstream, AnEarlyAnswerIsHeardAlsoWhenTheUploadFails) {
     });
     {
       Peer server = origin.accept();
-      server.start_tls(Role::kServer, side);
-      const int at_once =
-          1;  // or the reset overtakes the answer, which waits for an ACK of the tickets
+      server.start_tls(Role::kServer, origin_side());
+      // Else the answer waits for an ACK of the tickets, and the reset throws it away.
+      const int at_once = 1;
       ::setsockopt(server.fd(), IPPROTO_TCP, TCP_NODELAY, &at_once, sizeof at_once);
       server.read_head();
       server.send(response("too large", 413));
@@ -360,15 +361,11 @@ TEST_F(TlsUpstream, AnEarlyAnswerIsHeardAlsoWhenTheUploadFails) {
 
 TEST_F(TlsUpstream, ResponseThatIsCutIsNotComplete) {
   Origin origin;
-  yaml_.origin_port = origin.port();
-  yaml_.cluster = upstream_tls(trusting(folder_), "sni: origin.test");
-  TestProxy proxy(yaml_.text());
+  TestProxy proxy(before(origin));
   Peer client = proxy.connect();
   client.send(get());
   Peer server = origin.accept();
-  TlsSide side;
-  side.certificate = ca_.issue("DNS:origin.test");
-  server.start_tls(Role::kServer, side);
+  server.start_tls(Role::kServer, origin_side());
   server.read_message();
   server.send("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf of it");
   ::shutdown(server.fd(), SHUT_WR);  // no close_notify: nobody knows whether that was all

@@ -55,6 +55,7 @@ TestProxy::TestProxy(const std::string& yaml, Options options) {
   server::Options chosen;
   chosen.concurrency = options.workers;
   chosen.drain_time = options.drain_time;
+  chosen.wasm_cache = options.wasm_cache;
   const char* level = std::getenv("WEIR_TEST_LOG");
   chosen.log_level = base::parse_level(level != nullptr ? level : "critical").value();
   if (options.from_file) {

@@ -156,6 +156,7 @@ class TestProxy {
     unsigned workers = 1;
     bool from_file = false;  // the YAML goes to a file that may be edited
     std::chrono::seconds drain_time{2};
+    std::string wasm_cache{};
   };
   explicit TestProxy(const std::string& yaml) : TestProxy(yaml, Options()) {}
   TestProxy(const std::string& yaml, Options options);

@@ -42,7 +42,7 @@ mapfile -t taken < <(fields src/config/*.cc src/stream/matchers.cc src/router/fa
 [ ${#taken[@]} -gt 150 ] || fail "only ${#taken[@]} fields found in the readers"
 tells docs/configuration.md "${taken[@]}"
 # The example of docs/wasm.md tells of fields too, with a colon behind them; those without an effect stand in the other page.
-mapfile -t taken < <(fields src/wasm/plugin_config.cc)
+mapfile -t taken < <(fields src/wasm/*_config.cc src/wasm/factory.cc)
 [ ${#taken[@]} -gt 25 ] || fail "only ${#taken[@]} fields found in the reader of plugins"
 for field in "${taken[@]}"; do
   grep -qE "\b$field:" docs/wasm.md || grep -q "\`[^\`]*\b$field\b" docs/wasm.md docs/configuration.md ||

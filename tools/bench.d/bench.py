@@ -15,10 +15,11 @@ import load
 import protocols
 import report
 import scenarios
+import wasm
 from processes import Cores, Fleet, machine
 from servers import ORDER, Servers
 
-NAMES = [*scenarios.NAMES, *protocols.NAMES]
+NAMES = [*scenarios.NAMES, *protocols.NAMES, *wasm.NAMES]
 
 
 def arguments():
@@ -62,6 +63,8 @@ def skip(name, why, results):
 def run_one(name, fleet, plain, options, ways):
     if name in protocols.NAMES:
         return protocols.run(name, ways(), [server.name for server in plain], options, progress)
+    if name in wasm.NAMES:
+        return wasm.run(fleet, plain, options, progress)
     if name in scenarios.BODIES:
         return scenarios.bodies(name, plain, options, progress)
     if name == "filter":
@@ -73,9 +76,11 @@ def run_one(name, fleet, plain, options, ways):
     return scenarios.syscalls(plain, options, progress)
 
 
-def reason_to_skip(name, plain, options):
+def reason_to_skip(name, plain, fleet, options):
     kinds = [server.name for server in plain]
-    if name == "filter" and not {"weir", "envoy"} & set(kinds):
+    if name in wasm.NAMES and {"weir", "envoy"} & set(kinds) and wasm.missing(fleet):
+        return "guests that could not be built: " + ", ".join(wasm.missing(fleet))
+    if name in ("filter", *wasm.NAMES) and not {"weir", "envoy"} & set(kinds):
         return "neither weir nor Envoy here"
     if name == "swap" and "weir" not in kinds:
         return "weir is not there"
@@ -86,6 +91,13 @@ def reason_to_skip(name, plain, options):
     if name == "syscalls" and not shutil.which("strace"):
         return "no strace here"
     return None
+
+
+def count_failed(found):
+    """Of everything below a scenario's results."""
+    if not isinstance(found, dict):
+        return 0
+    return found["failed"] if "failed" in found else sum(count_failed(each) for each in found.values())
 
 
 def run(options):
@@ -110,7 +122,7 @@ def run(options):
             print(f"this machine was busy before the run (load {busy:.1f}): all figures will be higher and less steady than they need be")
         print()
         for name in wanted_scenarios(options):
-            why = reason_to_skip(name, plain, options)
+            why = reason_to_skip(name, plain, servers, options)
             if why:
                 skip(name, why, results)
                 continue
@@ -137,7 +149,7 @@ def run(options):
             json.dump({"when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": host, "versions": versions,
                        "rounds": options.rounds, "seconds": options.seconds, "connections": load.CONNECTIONS, "results": results}, out, indent=1)
             out.write("\n")
-    failed = sum(entry.get("failed", 0) for found in usable.values() for entry in found.values() if isinstance(entry, dict))
+    failed = sum(count_failed(found) for found in usable.values())
     if failed:
         print(f"{failed} requests failed")
     return 1 if failed or broken else 0

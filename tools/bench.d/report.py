@@ -2,6 +2,7 @@
 
 import protocols
 import scenarios
+import wasm
 
 
 def table(rows, header):
@@ -79,7 +80,20 @@ def idle_table(found):
     return table(rows, ["idle TLS connections", "KiB each", "RSS before", "RSS, MiB", "connections"])
 
 
+def wasm_table(found):
+    lines = []
+    for name, envoy, weir in wasm.rows(found):
+        ratio = f"{weir['extra_us'] / envoy['extra_us']:.2f}" if envoy and weir and envoy["extra_us"] > 0 else "-"
+        both = [f"{each['extra_us']:+.1f}" if each else "-" for each in (envoy, weir)]
+        memory = [f"{each['extra_mib']:.1f}" if each else "-" for each in (envoy, weir)]
+        failed = sum(each["failed"] for each in (envoy, weir) if each)
+        lines.append([name, *both, ratio, *memory, str(failed)])
+    return table(lines, ["us added to a request", "Envoy", "weir", "weir to Envoy", "MiB each, Envoy", "weir", "failed"])
+
+
 def render(name, found):
+    if name in wasm.NAMES:
+        return f"{wasm.TITLE}\n{wasm_table(found)}"
     if name == "tls_idle":
         return f"{protocols.TITLES[name]}\n{idle_table(found)}"
     if name in protocols.TITLES:
@@ -97,6 +111,7 @@ def _cpu(results, scenario, proxy):
 
 def goals(results):
     """(what, measured, limit) for whatever of docs/performance.md has been measured."""
+    yield from wasm.goals(results.get("wasm", {}))
     weir, nginx, pump = (_cpu(results, "plain", name) for name in ("weir", "nginx", "pump"))
     if weir and nginx:
         yield "plain request: weir to nginx", weir / nginx, 1.0

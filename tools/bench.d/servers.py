@@ -61,7 +61,7 @@ class Servers:
     def _path(self, name):
         return os.path.join(self._folder, name)
 
-    def start(self, kind, plugins=0, workers=1, label=None, cores=None):
+    def start(self, kind, plugins=0, workers=1, label=None, cores=None, module=None, configuration=""):
         """`cores`: where it runs; None: anywhere."""
         self._serial += 1
         port, tag = free_port(), f"{kind}-{self._serial}"
@@ -69,7 +69,7 @@ class Servers:
         starter = {"pump": self._pump, "nginx": self._nginx, "haproxy": self._haproxy}.get(kind)
         if starter:
             return Server(label, self._fleet.start(kind, starter(tag, port), port, self._path(tag + ".log"), cores))
-        return self._from_yaml(kind, tag, label, port, plugins, workers, cores)
+        return self._from_yaml(kind, tag, label, port, plugins, workers, cores, module or self.module, configuration)
 
     def stop(self, server):
         self._fleet.stop(server.process)
@@ -85,12 +85,12 @@ class Servers:
         path = self._write(tag + ".cfg", render("haproxy.cfg.in", PORT=port, ORIGIN=self.origin_port))
         return [self._binaries["haproxy"], "-db", "-f", path]
 
-    def _from_yaml(self, kind, tag, label, port, plugins, workers, cores):
+    def _from_yaml(self, kind, tag, label, port, plugins, workers, cores, module, first):
         admin_port = free_port()
 
-        def config(configuration="", route_extra=""):
+        def config(configuration=first, route_extra=""):
             return render("proxy.yaml.in", ADMIN=admin_port, PORT=port, ORIGIN=self.origin_port, ROUTE_EXTRA=route_extra,
-                          FILTERS=wasm_filters(self.module, plugins, configuration))
+                          FILTERS=wasm_filters(module, plugins, configuration))
 
         path = self._write(tag + ".yaml", config())
         command = [self._binaries[kind], "-c", path, "--concurrency", str(workers), "-l", "info" if kind == "weir" else "error"]

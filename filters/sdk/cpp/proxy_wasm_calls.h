@@ -5,43 +5,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "proxy_wasm_data.h"
 #include "proxy_wasm_externs.h"
-
-// Logging. LOG_INFO("text") and its sisters prefix nothing: the host knows plugin and context.
-inline WasmResult logMessage(LogLevel level, std::string_view message) {
-  return proxy_log(level, message.data(), message.size());
-}
-inline WasmResult logTrace(std::string_view message) {
-  return logMessage(LogLevel::trace, message);
-}
-inline WasmResult logDebug(std::string_view message) {
-  return logMessage(LogLevel::debug, message);
-}
-inline WasmResult logInfo(std::string_view message) { return logMessage(LogLevel::info, message); }
-inline WasmResult logWarn(std::string_view message) { return logMessage(LogLevel::warn, message); }
-inline WasmResult logError(std::string_view message) {
-  return logMessage(LogLevel::error, message);
-}
-inline WasmResult logCritical(std::string_view message) {
-  return logMessage(LogLevel::critical, message);
-}
-#define LOG_TRACE(message) logTrace(message)
-#define LOG_DEBUG(message) logDebug(message)
-#define LOG_INFO(message) logInfo(message)
-#define LOG_WARN(message) logWarn(message)
-#define LOG_ERROR(message) logError(message)
-#define LOG_CRITICAL(message) logCritical(message)
-// Use around the building of expensive texts: `if (isLogged(LogLevel::debug)) LOG_DEBUG(describe());`
-inline bool isLogged(LogLevel level) {
-  LogLevel lowest = LogLevel::info;
-  return proxy_get_log_level(&lowest) == WasmResult::Ok && level >= lowest;
-}
+#include "proxy_wasm_log.h"
 
 inline uint64_t getCurrentTimeNanoseconds() {
   uint64_t nanoseconds = 0;
@@ -63,45 +34,6 @@ inline WasmResult setTickPeriod(uint32_t milliseconds) {
   return proxy_set_tick_period_milliseconds(milliseconds);
 }
 
-// Properties (attributes). A path is a list of segments: getProperty({"request", "headers", "x-id"}).
-inline std::string makePropertyPath(std::initializer_list<std::string_view> parts) {
-  std::string path;
-  for (const auto& part : parts) {
-    if (!path.empty()) path.push_back('\0');
-    path.append(part);
-  }
-  return path;
-}
-inline std::optional<WasmDataPtr> getProperty(std::initializer_list<std::string_view> parts) {
-  const std::string path = makePropertyPath(parts);
-  const char* value = nullptr;
-  size_t size = 0;
-  if (proxy_get_property(path.data(), path.size(), &value, &size) != WasmResult::Ok)
-    return std::nullopt;
-  return std::make_unique<WasmData>(value, size);
-}
-// Numbers arrive as 8 bytes, bool as 1: T must be int64_t, uint64_t, double, bool or std::string.
-template <typename T>
-bool getValue(std::initializer_list<std::string_view> parts, T* out) {
-  const auto data = getProperty(parts);
-  return data.has_value() && (*data)->value(out);
-}
-template <>
-inline bool getValue<std::string>(std::initializer_list<std::string_view> parts, std::string* out) {
-  const auto data = getProperty(parts);
-  if (!data.has_value()) return false;
-  *out = (*data)->toString();
-  return true;
-}
-inline WasmResult setProperty(std::initializer_list<std::string_view> parts,
-                              std::string_view value) {
-  const std::string path = makePropertyPath(parts);
-  return proxy_set_property(path.data(), path.size(), value.data(), value.size());
-}
-inline WasmResult setFilterState(std::string_view key, std::string_view value) {
-  return proxy_set_property(key.data(), key.size(), value.data(), value.size());
-}
-
 // Resuming, closing, answering.
 inline WasmResult continueRequest() { return proxy_continue_stream(WasmStreamType::Request); }
 inline WasmResult continueResponse() { return proxy_continue_stream(WasmStreamType::Response); }
@@ -119,7 +51,7 @@ inline WasmResult sendLocalResponse(uint32_t response_code, std::string_view res
   const std::string pairs = weir_sdk::serialize_pairs(additional_response_headers);
   return proxy_send_local_response(response_code, response_code_details.data(),
                                    response_code_details.size(), body.data(), body.size(),
-                                   pairs.data(), pairs.size(), grpc_status);
+                                   pairs.data(), pairs.size(), static_cast<uint32_t>(grpc_status));
 }
 
 // Shared data: visible to every VM of the same vm_id on every thread. A write with the cas of an earlier read fails with
@@ -130,8 +62,15 @@ inline WasmResult getSharedData(std::string_view key, WasmDataPtr* value, uint32
   uint32_t unused = 0;
   const auto result =
       proxy_get_shared_data(key.data(), key.size(), &data, &size, cas != nullptr ? cas : &unused);
-  *value = std::make_unique<WasmData>(data, size);
+  if (result == WasmResult::Ok) *value = std::make_unique<WasmData>(data, size);
   return result;
+}
+// For what is known to be there: ends the VM otherwise.
+inline WasmDataPtr getSharedDataValue(std::string_view key, uint32_t* cas = nullptr) {
+  WasmDataPtr value;
+  if (const auto result = getSharedData(key, &value, cas); result != WasmResult::Ok)
+    logAbort("shared data " + std::string(key) + ": " + toString(result));
+  return value;
 }
 inline WasmResult setSharedData(std::string_view key, std::string_view value, uint32_t cas = 0) {
   return proxy_set_shared_data(key.data(), key.size(), value.data(), value.size(), cas);
@@ -175,23 +114,9 @@ inline WasmResult setBuffer(WasmBufferType type, size_t start, size_t length, st
   return result;
 }
 
-// Metrics. Defining a name again gives the same metric.
-inline WasmResult defineMetric(MetricType type, std::string_view name, uint32_t* metric_id) {
-  return proxy_define_metric(type, name.data(), name.size(), metric_id);
-}
-inline WasmResult incrementMetric(uint32_t metric_id, int64_t delta) {
-  return proxy_increment_metric(metric_id, delta);
-}
-inline WasmResult recordMetric(uint32_t metric_id, uint64_t value) {
-  return proxy_record_metric(metric_id, value);
-}
-inline WasmResult getMetric(uint32_t metric_id, uint64_t* value) {
-  return proxy_get_metric(metric_id, value);
-}
-
 inline WasmResult callForeignFunction(std::string_view name, std::string_view arguments,
                                       WasmDataPtr* result_data) {
-  const char* data = nullptr;
+  char* data = nullptr;
   size_t size = 0;
   const auto result = proxy_call_foreign_function(name.data(), name.size(), arguments.data(),
                                                   arguments.size(), &data, &size);

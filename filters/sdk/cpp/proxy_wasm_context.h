@@ -7,11 +7,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
+#include "proxy_wasm_callouts.h"
 #include "proxy_wasm_calls.h"
 #include "proxy_wasm_headers.h"
 
@@ -33,11 +36,18 @@ class ContextBase {
   WasmResult setEffectiveContext() const { return proxy_set_effective_context(id_); }
 
   virtual void onCreate() {}
-  // Of a root: false keeps the plugin alive until done() is called.
-  virtual bool onDone() { return true; }
+  // The SDK's own: RootContext and Context have an onDone() each.
+  virtual bool onDoneBase() = 0;
+  // Of a stream after its end; of a root for each entry where the plugin is an access logger.
   virtual void onLog() {}
   virtual void onDelete() {}
   virtual void onForeignFunction(uint32_t /*foreign_function_id*/, uint32_t /*arguments_size*/) {}
+  WasmResult getLogLevel(LogLevel* level) { return proxy_get_log_level(level); }
+
+  // Counts of entries and bytes. All 0 means that the call failed; getStatus() then has the cause.
+  using HttpCallCallback =
+      std::function<void(uint32_t headers, size_t body_size, uint32_t trailers)>;
+  using GrpcSimpleCallCallback = std::function<void(GrpcStatus status, size_t body_size)>;
 
  private:
   const uint32_t id_;
@@ -45,11 +55,6 @@ class ContextBase {
 
 class RootContext : public ContextBase {
  public:
-  // Counts of entries and bytes. All 0 means that the call failed; getStatus() then has the cause.
-  using HttpCallCallback =
-      std::function<void(uint32_t headers, size_t body_size, uint32_t trailers)>;
-  using GrpcCallCallback = std::function<void(GrpcStatus status, size_t body_size)>;
-
   RootContext(uint32_t id, std::string_view root_id) : ContextBase(id), root_id_(root_id) {}
   RootContext* asRoot() override { return this; }
   std::string_view root_id() const { return root_id_; }
@@ -60,6 +65,9 @@ class RootContext : public ContextBase {
   virtual bool validateConfiguration(size_t /*plugin_configuration_size*/) { return true; }
   virtual void onTick() {}
   virtual void onQueueReady(uint32_t /*token*/) {}
+  // False keeps the plugin alive until done() is called.
+  virtual bool onDone() { return true; }
+  void done() { proxy_done(); }
 
   // Sends a request to a cluster; `callback` runs once, with the response readable in the buffer HttpCallResponseBody and
   // the maps HttpCallResponseHeaders and -Trailers. It runs even if the stream that asked has gone: capture its id and
@@ -71,21 +79,69 @@ class RootContext : public ContextBase {
   WasmResult grpcSimpleCall(std::string_view service, std::string_view service_name,
                             std::string_view method_name, const HeaderStringPairs& initial_metadata,
                             std::string_view message, uint32_t timeout_milliseconds,
-                            GrpcCallCallback callback);
-  // Ends the plugin after onDone() returned false.
-  void done() { proxy_done(); }
+                            GrpcSimpleCallCallback callback);
+  WasmResult grpcSimpleCall(std::string_view service, std::string_view service_name,
+                            std::string_view method_name, const HeaderStringPairs& initial_metadata,
+                            std::string_view message, uint32_t timeout_milliseconds,
+                            std::function<void(size_t body_size)> on_success,
+                            std::function<void(GrpcStatus status)> on_failure);
+  WasmResult grpcCallHandler(std::string_view service, std::string_view service_name,
+                             std::string_view method_name,
+                             const HeaderStringPairs& initial_metadata, std::string_view message,
+                             uint32_t timeout_milliseconds,
+                             std::unique_ptr<GrpcCallHandlerBase> handler);
+  WasmResult grpcStreamHandler(std::string_view service, std::string_view service_name,
+                               std::string_view method_name,
+                               const HeaderStringPairs& initial_metadata,
+                               std::unique_ptr<GrpcStreamHandlerBase> handler);
+  // The same with a message of a protobuf library.
+  template <typename Message, typename... Rest>
+    requires requires(const Message& message, std::string* out) { message.SerializeToString(out); }
+  WasmResult grpcSimpleCall(std::string_view service, std::string_view service_name,
+                            std::string_view method_name, const HeaderStringPairs& initial_metadata,
+                            const Message& message, uint32_t timeout_milliseconds, Rest... rest) {
+    std::string bytes;
+    if (!message.SerializeToString(&bytes)) return WasmResult::SerializationFailure;
+    return grpcSimpleCall(service, service_name, method_name, initial_metadata,
+                          std::string_view(bytes), timeout_milliseconds, std::move(rest)...);
+  }
+  template <typename Message>
+    requires requires(const Message& message, std::string* out) { message.SerializeToString(out); }
+  WasmResult grpcCallHandler(std::string_view service, std::string_view service_name,
+                             std::string_view method_name,
+                             const HeaderStringPairs& initial_metadata, const Message& message,
+                             uint32_t timeout_milliseconds,
+                             std::unique_ptr<GrpcCallHandlerBase> handler) {
+    std::string bytes;
+    if (!message.SerializeToString(&bytes)) return WasmResult::SerializationFailure;
+    return grpcCallHandler(service, service_name, method_name, initial_metadata,
+                           std::string_view(bytes), timeout_milliseconds, std::move(handler));
+  }
 
-  // Called by the SDK.
-  void onHttpCallResponse(uint32_t call_id, uint32_t headers, size_t body_size, uint32_t trailers);
-  void onGrpcReceive(uint32_t call_id, size_t body_size);
-  void onGrpcClose(uint32_t call_id, GrpcStatus status);
+  // Called by the SDK. A filter that overrides one of them does without the callbacks and handlers above.
+  virtual void onHttpCallResponse(uint32_t call_id, uint32_t headers, size_t body_size,
+                                  uint32_t trailers);
+  virtual void onGrpcReceiveInitialMetadata(uint32_t call_id, uint32_t headers);
+  virtual void onGrpcReceiveTrailingMetadata(uint32_t call_id, uint32_t trailers);
+  virtual void onGrpcReceive(uint32_t call_id, size_t body_size);
+  virtual void onGrpcClose(uint32_t call_id, GrpcStatus status);
 
  private:
-  void finish_grpc_call(uint32_t call_id, GrpcStatus status, size_t body_size);
+  friend class GrpcCallHandlerBase;
+  friend class GrpcStreamHandlerBase;
+
+  bool onDoneBase() override { return onDone(); }
+  bool finish_grpc_call(uint32_t call_id, GrpcStatus status, std::optional<size_t> body_size);
+  void forget_stream(uint32_t stream_id);
 
   const std::string root_id_;
   std::unordered_map<uint32_t, HttpCallCallback> http_calls_;
-  std::unordered_map<uint32_t, GrpcCallCallback> grpc_calls_;
+  std::unordered_map<uint32_t, GrpcSimpleCallCallback> simple_grpc_calls_;
+  std::unordered_map<uint32_t, std::unique_ptr<GrpcCallHandlerBase>> grpc_calls_;
+  std::unordered_map<uint32_t, std::unique_ptr<GrpcStreamHandlerBase>> grpc_streams_;
+  // Handlers that have ended, perhaps in a callback of their own: destroyed with the next event.
+  std::vector<std::unique_ptr<GrpcStreamHandlerBase>> ended_streams_;
+  std::vector<std::unique_ptr<GrpcCallHandlerBase>> ended_calls_;
 };
 
 class Context : public ContextBase {
@@ -131,23 +187,33 @@ class Context : public ContextBase {
   virtual void onDownstreamConnectionClose(CloseType /*close_type*/) {}
   virtual void onUpstreamConnectionClose(CloseType /*close_type*/) {}
 
+  virtual void onDone() {}
+
  private:
+  bool onDoneBase() override {
+    onDone();
+    return true;
+  }
+
   RootContext* const root_;
 };
 
 // The live context of this number, or null: a stream may have gone while a callout was under way.
 Context* getContext(uint32_t context_id);
+RootContext* getRootContext(uint32_t context_id);
+ContextBase* getContextBase(uint32_t context_id);
 RootContext* getRoot(std::string_view root_id);
 
-using RootFactory = std::unique_ptr<RootContext> (*)(uint32_t id, std::string_view root_id);
-using ContextFactory = std::unique_ptr<Context> (*)(uint32_t id, RootContext* root);
+using RootFactory =
+    std::function<std::unique_ptr<RootContext>(uint32_t id, std::string_view root_id)>;
+using ContextFactory = std::function<std::unique_ptr<Context>(uint32_t id, RootContext* root)>;
 
 // At namespace scope: `static RegisterContextFactory register_mine(CONTEXT_FACTORY(Mine), ROOT_FACTORY(MineRoot), "my_root");`
 // One module may register several root ids. The registration for "" also serves every root id that has none of its own.
 struct RegisterContextFactory {
   RegisterContextFactory(ContextFactory context_factory, RootFactory root_factory,
                          std::string_view root_id = "");
-  RegisterContextFactory(RootFactory root_factory, std::string_view root_id = "");
+  explicit RegisterContextFactory(RootFactory root_factory, std::string_view root_id = "");
   explicit RegisterContextFactory(ContextFactory context_factory, std::string_view root_id = "");
 };
 

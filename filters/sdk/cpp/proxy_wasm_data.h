@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -35,6 +37,13 @@ class WasmData {
     if (size_ != sizeof(T)) return false;
     std::memcpy(out, data_, sizeof(T));
     return true;
+  }
+  // The block read as a message of a protobuf library; what is none gives what that could be read of it.
+  template <typename T>
+  T proto() const {
+    T message;
+    message.ParseFromArray(data_, static_cast<int>(size_));
+    return message;
   }
 
  private:
@@ -96,3 +105,51 @@ inline HeaderViewPairs parse_pairs(std::string_view block) {
 }  // namespace weir_sdk
 
 inline HeaderViewPairs WasmData::pairs() const { return weir_sdk::parse_pairs(view()); }
+
+// The wire format by the names of the public SDK.
+template <typename Pairs>
+size_t pairsSize(const Pairs& pairs) {
+  size_t size = sizeof(uint32_t);
+  for (const auto& [key, value] : pairs)
+    size += 2 * sizeof(uint32_t) + key.size() + value.size() + 2;
+  return size;
+}
+// Writes pairsSize() bytes.
+template <typename Pairs>
+void marshalPairs(const Pairs& pairs, char* buffer) {
+  const std::string block = weir_sdk::serialize_pairs(pairs);
+  std::memset(buffer, 0, sizeof(uint32_t));
+  std::memcpy(buffer, block.data(), block.size());
+}
+// A block from malloc, which the caller frees; null for an empty map.
+template <typename Pairs>
+void exportPairs(const Pairs& pairs, const char** block, size_t* size) {
+  *block = nullptr;
+  *size = 0;
+  if (pairs.empty()) return;
+  char* buffer = static_cast<char*>(::malloc(pairsSize(pairs)));
+  marshalPairs(pairs, buffer);
+  *block = buffer;
+  *size = pairsSize(pairs);
+}
+inline void MakeHeaderStringPairsBuffer(const HeaderStringPairs& pairs, void** block,
+                                        size_t* size) {
+  const char* bytes = nullptr;
+  exportPairs(pairs, &bytes, size);
+  *block = const_cast<char*>(bytes);
+}
+
+// For tables that are keyed by pairs and triples.
+struct PairHash {
+  template <typename T, typename U>
+  size_t operator()(const std::pair<T, U>& key) const {
+    return std::hash<T>()(key.first) * 31 + std::hash<U>()(key.second);
+  }
+};
+struct Tuple3Hash {
+  template <typename T, typename U, typename V>
+  size_t operator()(const std::tuple<T, U, V>& key) const {
+    const auto& [first, second, third] = key;
+    return (std::hash<T>()(first) * 31 + std::hash<U>()(second)) * 31 + std::hash<V>()(third);
+  }
+};

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
+#include <string>
 
 enum class WasmResult : uint32_t {
   Ok = 0,
@@ -20,18 +20,19 @@ enum class WasmResult : uint32_t {
   Unimplemented = 12,
 };
 
-enum class LogLevel : uint32_t {
+enum class LogLevel : int32_t {
   trace = 0,
   debug = 1,
   info = 2,
   warn = 3,
   error = 4,
-  critical = 5
+  critical = 5,
+  Max = critical
 };
 
 // The actions 2 to 4 of head callbacks are extensions that Envoy introduced: 3 and 4 stop everything that follows the
 // head as well, buffering it (3) or applying back-pressure (4).
-enum class FilterHeadersStatus : uint32_t {
+enum class FilterHeadersStatus : int32_t {
   Continue = 0,
   StopIteration = 1,
   ContinueAndEndStream = 2,
@@ -40,20 +41,26 @@ enum class FilterHeadersStatus : uint32_t {
 };
 
 // StopIterationAndBuffer keeps the data in the host and shows it again, grown, with the next call.
-enum class FilterDataStatus : uint32_t {
+enum class FilterDataStatus : int32_t {
   Continue = 0,
   StopIterationAndBuffer = 1,
   StopIterationAndWatermark = 2,
   StopIterationNoBuffer = 3,
 };
 
-enum class FilterTrailersStatus : uint32_t { Continue = 0, StopIteration = 1 };
-enum class FilterMetadataStatus : uint32_t { Continue = 0 };
-enum class FilterStatus : uint32_t { Continue = 0, StopIteration = 1 };
+enum class FilterTrailersStatus : int32_t { Continue = 0, StopIteration = 1 };
+enum class FilterMetadataStatus : int32_t { Continue = 0 };
+enum class FilterStatus : int32_t { Continue = 0, StopIteration = 1 };
 
-enum class WasmStreamType : uint32_t { Request = 0, Response = 1, Downstream = 2, Upstream = 3 };
+enum class WasmStreamType : int32_t {
+  Request = 0,
+  Response = 1,
+  Downstream = 2,
+  Upstream = 3,
+  MAX = Upstream
+};
 
-enum class WasmHeaderMapType : uint32_t {
+enum class WasmHeaderMapType : int32_t {
   RequestHeaders = 0,
   RequestTrailers = 1,
   ResponseHeaders = 2,
@@ -62,9 +69,10 @@ enum class WasmHeaderMapType : uint32_t {
   GrpcReceiveTrailingMetadata = 5,
   HttpCallResponseHeaders = 6,
   HttpCallResponseTrailers = 7,
+  MAX = HttpCallResponseTrailers,
 };
 
-enum class WasmBufferType : uint32_t {
+enum class WasmBufferType : int32_t {
   HttpRequestBody = 0,
   HttpResponseBody = 1,
   NetworkDownstreamData = 2,
@@ -74,12 +82,16 @@ enum class WasmBufferType : uint32_t {
   VmConfiguration = 6,
   PluginConfiguration = 7,
   CallData = 8,
+  MAX = CallData,
 };
 
-enum class MetricType : uint32_t { Counter = 0, Gauge = 1, Histogram = 2 };
+// Bits that getBufferStatus() may set.
+enum class WasmBufferFlags : int32_t { EndOfStream = 1 };
+
+enum class MetricType : int32_t { Counter = 0, Gauge = 1, Histogram = 2, Max = Histogram };
 
 // Which side closed a connection.
-enum class CloseType : uint32_t { Unknown = 0, Local = 1, Remote = 2 };
+enum class CloseType : int32_t { Unknown = 0, Local = 1, Remote = 2 };
 
 enum class GrpcStatus : int32_t {
   Ok = 0,
@@ -103,8 +115,8 @@ enum class GrpcStatus : int32_t {
   InvalidCode = -1,
 };
 
-inline std::string_view toString(WasmResult result) {
-  constexpr std::string_view kNames[] = {
+inline std::string toString(WasmResult result) {
+  constexpr const char* kNames[] = {
       "Ok",           "NotFound",       "BadArgument",         "SerializationFailure",
       "ParseFailure", "BadExpression",  "InvalidMemoryAccess", "Empty",
       "CasMismatch",  "ResultMismatch", "InternalFailure",     "BrokenConnection",

@@ -1,5 +1,5 @@
-// The host functions of the Proxy-Wasm ABI 0.2.1, module `env`, as a guest imports them. Signatures are the ABI's: do not
-// reorder parameters. Filters use the wrappers of proxy_wasm_calls.h; these names are public for the rare raw call.
+// The host functions of the Proxy-Wasm ABI 0.2.1, module `env`, as a guest imports them. Signatures are the ABI's, types those
+// of the public SDK (pointers to header pairs take any pointer): do not reorder parameters. Filters use the wrappers of proxy_wasm_calls.h; these names are public for the rare raw call.
 // Where a host function returns bytes (`const char** ptr, size_t* size`) it takes them from this guest's malloc and the
 // guest owns them.
 #pragma once
@@ -38,7 +38,7 @@ PROXY_WASM_IMPORT(proxy_send_local_response)
 WasmResult proxy_send_local_response(uint32_t response_code, const char* details,
                                      size_t details_size, const char* body, size_t body_size,
                                      const char* header_pairs, size_t header_pairs_size,
-                                     GrpcStatus grpc_status);
+                                     uint32_t grpc_status);
 PROXY_WASM_IMPORT(proxy_set_effective_context)
 WasmResult proxy_set_effective_context(uint32_t context_id);
 PROXY_WASM_IMPORT(proxy_done) WasmResult proxy_done();
@@ -92,16 +92,25 @@ WasmResult proxy_set_buffer_bytes(WasmBufferType type, uint32_t start, uint32_t 
 
 // Callouts.
 PROXY_WASM_IMPORT(proxy_http_call)
-WasmResult proxy_http_call(const char* upstream, size_t upstream_size, const char* header_pairs,
+WasmResult proxy_http_call(const char* upstream, size_t upstream_size, const void* header_pairs,
                            size_t header_pairs_size, const char* body, size_t body_size,
-                           const char* trailer_pairs, size_t trailer_pairs_size,
+                           const void* trailer_pairs, size_t trailer_pairs_size,
                            uint32_t timeout_milliseconds, uint32_t* call_id);
 PROXY_WASM_IMPORT(proxy_grpc_call)
 WasmResult proxy_grpc_call(const char* service, size_t service_size, const char* service_name,
                            size_t service_name_size, const char* method_name,
-                           size_t method_name_size, const char* metadata_pairs,
+                           size_t method_name_size, const void* metadata_pairs,
                            size_t metadata_size, const char* message, size_t message_size,
                            uint32_t timeout_milliseconds, uint32_t* call_id);
+PROXY_WASM_IMPORT(proxy_grpc_stream)
+WasmResult proxy_grpc_stream(const char* service, size_t service_size, const char* service_name,
+                             size_t service_name_size, const char* method_name,
+                             size_t method_name_size, const void* metadata_pairs,
+                             size_t metadata_size, uint32_t* stream_id);
+PROXY_WASM_IMPORT(proxy_grpc_send)
+WasmResult proxy_grpc_send(uint32_t stream_id, const char* message, size_t message_size,
+                           uint32_t end_stream);
+PROXY_WASM_IMPORT(proxy_grpc_close) WasmResult proxy_grpc_close(uint32_t stream_id);
 PROXY_WASM_IMPORT(proxy_grpc_cancel) WasmResult proxy_grpc_cancel(uint32_t call_id);
 
 // Metrics.
@@ -118,5 +127,10 @@ WasmResult proxy_get_metric(uint32_t metric_id, uint64_t* value);
 // Functions of the particular host.
 PROXY_WASM_IMPORT(proxy_call_foreign_function)
 WasmResult proxy_call_foreign_function(const char* name, size_t name_size, const char* arguments,
-                                       size_t arguments_size, const char** result,
+                                       size_t arguments_size, char** result,
                                        size_t* result_size);
+
+// Of ABI 0.1.0. The public SDK declares them; hosts that go by the marker do not link them for modules of 0.2.
+PROXY_WASM_IMPORT(proxy_get_configuration)
+WasmResult proxy_get_configuration(const char** configuration, size_t* configuration_size);
+PROXY_WASM_IMPORT(proxy_clear_route_cache) WasmResult proxy_clear_route_cache();

@@ -69,14 +69,14 @@ Result on_stream(uint32_t id, Result fallback, Result (Context::*method)(Paramet
 
 RegisterContextFactory::RegisterContextFactory(ContextFactory context_factory,
                                                RootFactory root_factory, std::string_view root_id) {
-  registry()[std::string(root_id)] = Factories{context_factory, root_factory};
+  registry()[std::string(root_id)] = Factories{std::move(context_factory), std::move(root_factory)};
 }
 RegisterContextFactory::RegisterContextFactory(RootFactory root_factory, std::string_view root_id) {
-  registry()[std::string(root_id)] = Factories{nullptr, root_factory};
+  registry()[std::string(root_id)] = Factories{nullptr, std::move(root_factory)};
 }
 RegisterContextFactory::RegisterContextFactory(ContextFactory context_factory,
                                                std::string_view root_id) {
-  registry()[std::string(root_id)] = Factories{context_factory, nullptr};
+  registry()[std::string(root_id)] = Factories{std::move(context_factory), nullptr};
 }
 
 Context* getContext(uint32_t context_id) {
@@ -84,59 +84,15 @@ Context* getContext(uint32_t context_id) {
   return context == nullptr ? nullptr : context->asContext();
 }
 
+RootContext* getRootContext(uint32_t context_id) { return find_root(context_id); }
+ContextBase* getContextBase(uint32_t context_id) { return find(context_id); }
+
 RootContext* getRoot(std::string_view root_id) {
   for (auto& [id, context] : contexts()) {
     if (RootContext* root = context->asRoot(); root != nullptr && root->root_id() == root_id)
       return root;
   }
   return nullptr;
-}
-
-WasmResult RootContext::httpCall(std::string_view upstream, const HeaderStringPairs& headers,
-                                 std::string_view body, const HeaderStringPairs& trailers,
-                                 uint32_t timeout_milliseconds, HttpCallCallback callback) {
-  const std::string header_block = weir_sdk::serialize_pairs(headers);
-  const std::string trailer_block = weir_sdk::serialize_pairs(trailers);
-  uint32_t call_id = 0;
-  const auto result = proxy_http_call(
-      upstream.data(), upstream.size(), header_block.data(), header_block.size(), body.data(),
-      body.size(), trailer_block.data(), trailer_block.size(), timeout_milliseconds, &call_id);
-  if (result == WasmResult::Ok) http_calls_[call_id] = std::move(callback);
-  return result;
-}
-
-WasmResult RootContext::grpcSimpleCall(std::string_view service, std::string_view service_name,
-                                       std::string_view method_name,
-                                       const HeaderStringPairs& initial_metadata,
-                                       std::string_view message, uint32_t timeout_milliseconds,
-                                       GrpcCallCallback callback) {
-  const std::string metadata = weir_sdk::serialize_pairs(initial_metadata);
-  uint32_t call_id = 0;
-  const auto result =
-      proxy_grpc_call(service.data(), service.size(), service_name.data(), service_name.size(),
-                      method_name.data(), method_name.size(), metadata.data(), metadata.size(),
-                      message.data(), message.size(), timeout_milliseconds, &call_id);
-  if (result == WasmResult::Ok) grpc_calls_[call_id] = std::move(callback);
-  return result;
-}
-
-// The callback leaves the table before it runs: it may start a call of its own.
-void RootContext::onHttpCallResponse(uint32_t call_id, uint32_t headers, size_t body_size,
-                                     uint32_t trailers) {
-  auto node = http_calls_.extract(call_id);
-  if (!node.empty()) node.mapped()(headers, body_size, trailers);
-}
-
-void RootContext::onGrpcReceive(uint32_t call_id, size_t body_size) {
-  finish_grpc_call(call_id, GrpcStatus::Ok, body_size);
-}
-void RootContext::onGrpcClose(uint32_t call_id, GrpcStatus status) {
-  finish_grpc_call(call_id, status, 0);
-}
-
-void RootContext::finish_grpc_call(uint32_t call_id, GrpcStatus status, size_t body_size) {
-  auto node = grpc_calls_.extract(call_id);
-  if (!node.empty()) node.mapped()(status, body_size);
 }
 
 // --- exports -----------------------------------------------------------------------------------------------------------
@@ -242,6 +198,14 @@ void proxy_on_http_call_response(uint32_t id, uint32_t call_id, uint32_t headers
   if (RootContext* root = find_root(id))
     root->onHttpCallResponse(call_id, headers, body_size, trailers);
 }
+PROXY_WASM_EXPORT(proxy_on_grpc_receive_initial_metadata)
+void proxy_on_grpc_receive_initial_metadata(uint32_t id, uint32_t call_id, uint32_t headers) {
+  if (RootContext* root = find_root(id)) root->onGrpcReceiveInitialMetadata(call_id, headers);
+}
+PROXY_WASM_EXPORT(proxy_on_grpc_receive_trailing_metadata)
+void proxy_on_grpc_receive_trailing_metadata(uint32_t id, uint32_t call_id, uint32_t trailers) {
+  if (RootContext* root = find_root(id)) root->onGrpcReceiveTrailingMetadata(call_id, trailers);
+}
 PROXY_WASM_EXPORT(proxy_on_grpc_receive)
 void proxy_on_grpc_receive(uint32_t id, uint32_t call_id, uint32_t body_size) {
   if (RootContext* root = find_root(id)) root->onGrpcReceive(call_id, body_size);
@@ -253,7 +217,7 @@ void proxy_on_grpc_close(uint32_t id, uint32_t call_id, GrpcStatus status) {
 
 PROXY_WASM_EXPORT(proxy_on_done) uint32_t proxy_on_done(uint32_t id) {
   ContextBase* context = find(id);
-  return context == nullptr || context->onDone() ? 1 : 0;
+  return context == nullptr || context->onDoneBase() ? 1 : 0;
 }
 PROXY_WASM_EXPORT(proxy_on_log) void proxy_on_log(uint32_t id) {
   if (ContextBase* context = find(id)) context->onLog();

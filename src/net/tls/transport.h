@@ -79,7 +79,7 @@ class TlsTransport final : public Transport, private TlsInfo {
   SslPtr ssl_;
   Attached attached_;
   std::shared_ptr<const Context> context_;  // its verifier and keys are called back
-  // Ordered by size: there is one for each idle connection of an edge.
+  // In an order that leaves no gaps: there is one of these for each idle connection of an edge.
   SocketIo io_;
   uint32_t burst_ = 0;  // bytes sent since the last pause, at most kFirstFlight
   std::unique_ptr<const std::string> failure_;      // null: none

@@ -2,6 +2,9 @@
 // bad addresses, sizes, numbers and states with a status and touches nothing outside the guest's memory.
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "wasm/enums.h"
 #include "wasm/vm.h"
 
@@ -55,12 +58,31 @@ Status get_metric(Vm& vm, const Value* args);
 
 // callouts.cc
 Status http_call(Vm& vm, const Value* args);
+
+// grpc.cc
 Status grpc_call(Vm& vm, const Value* args);          // 12 parameters
 Status grpc_call_short(Vm& vm, const Value* args);    // 10: without metadata
 Status grpc_stream(Vm& vm, const Value* args);        // 9
 Status grpc_stream_short(Vm& vm, const Value* args);  // 7
 Status grpc_send(Vm& vm, const Value* args);
 Status grpc_close(Vm& vm, const Value* args);
+Status grpc_cancel(Vm& vm, const Value* args);
+
+// redis.cc: Higress
+Status redis_init(Vm& vm, const Value* args);
+Status redis_call(Vm& vm, const Value* args);
+
+// higress.cc: Higress
+Status inject_response_data(Vm& vm, const Value* args);
+Status get_upstream_hosts(Vm& vm, const Value* args);
+Status set_upstream_override_host(Vm& vm, const Value* args);
+/// Properties whose setting means something else than to keep them; false: it is none of those.
+bool set_special_property(Vm& vm, std::string_view path, std::string_view value, Status& status);
+/// The guest has written to a head: Higress then matches the route anew, if that was not turned off.
+void note_head_change(Vm& vm, Value map);
+Status foreign_get_log_level(Vm& vm, std::string_view argument, std::string& result);
+Status foreign_inject(Vm& vm, std::string_view argument, std::string& result);
+Status foreign_max_requests_per_cycle(Vm& vm, std::string_view argument, std::string& result);
 
 // stream_control.cc
 Status continue_stream(Vm& vm, const Value* args);

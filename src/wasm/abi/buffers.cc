@@ -6,12 +6,13 @@
 namespace weir::wasm::abi {
 namespace {
 
-/// What a buffer number means now: a body, or bytes that are only read.
+/// What a buffer number means now: bytes that may be changed, or that are only read.
 struct Source {
   Status status = Status::kOk;
   Buffer* body = nullptr;
   std::string_view text;
   DirectionState* direction = nullptr;  // of a stream's body
+  bool writable = false;
   size_t size() const noexcept { return body != nullptr ? body->size() : text.size(); }
 };
 
@@ -24,8 +25,18 @@ Source stream_body(Vm& vm, bool request) {
   if (body == nullptr)
     body =
         request ? stream->callbacks->held_request_body() : stream->callbacks->held_response_body();
-  return Source{
-      Status::kOk, body, {}, &direction};  // without a body: empty, as other hosts have it
+  // Without a body: empty, as other hosts have it.
+  return Source{Status::kOk, body, {}, &direction, body != nullptr && !stream->logging};
+}
+
+/// In the data callback alone: outside it the bytes are the chain's.
+Source connection_data(Vm& vm, bool downstream) {
+  ConnectionContext* connection = vm.connection();
+  Buffer* data = connection == nullptr ? nullptr
+                 : downstream          ? connection->downstream.data
+                                       : connection->upstream.data;
+  if (data == nullptr) return Source{Status::kNotFound, nullptr, {}, nullptr};
+  return Source{Status::kOk, data, {}, nullptr, true};
 }
 
 Source resolve(Vm& vm, Value number) {
@@ -36,9 +47,17 @@ Source resolve(Vm& vm, Value number) {
       return stream_body(vm, true);
     case BufferType::kResponseBody:
       return stream_body(vm, false);
+    case BufferType::kDownstreamData:
+      return connection_data(vm, true);
+    case BufferType::kUpstreamData:
+      return connection_data(vm, false);
     case BufferType::kCalloutBody:
       if (root.callout_response != nullptr)
         return Source{Status::kOk, &root.callout_response->body, {}, nullptr};
+      break;
+    case BufferType::kGrpcMessage:
+      if (root.grpc().message != nullptr)
+        return Source{Status::kOk, root.grpc().message, {}, nullptr};
       break;
     case BufferType::kVmConfiguration:
       return Source{Status::kOk, nullptr, vm.vm_config().configuration, nullptr};
@@ -46,6 +65,10 @@ Source resolve(Vm& vm, Value number) {
       return Source{Status::kOk, nullptr, root.plugin().configuration, nullptr};
     case BufferType::kCallData:
       if (root.call_data != nullptr) return Source{Status::kOk, nullptr, *root.call_data, nullptr};
+      break;
+    case BufferType::kRedisReply:
+      if (root.redis.reply != nullptr)
+        return Source{Status::kOk, nullptr, *root.redis.reply, nullptr};
       break;
     default:
       break;
@@ -60,6 +83,15 @@ HeaderMap* headers_of(StreamContext& stream, const DirectionState& direction) {
   }
   ResponseHead* head = stream.callbacks->response_head();
   return head != nullptr ? &head->headers : nullptr;
+}
+
+void note_body_change(StreamContext& stream, DirectionState& direction) {
+  direction.body_changed = true;
+  // The head still stands here: the length that it announces is no longer the body's.
+  if (!direction.head_open) return;
+  HeaderMap* headers = headers_of(stream, direction);
+  if (headers != nullptr && headers->remove(HeaderId::kContentLength) > 0)
+    direction.length_dropped = true;
 }
 
 }  // namespace
@@ -91,9 +123,7 @@ Status set_buffer(Vm& vm, const Value* args) {
   if (!data) return Status::kInvalidMemoryAccess;
   const Source source = resolve(vm, args[0]);
   if (source.status != Status::kOk) return source.status;
-  StreamContext* stream = vm.stream();
-  if (source.direction == nullptr || source.body == nullptr || stream->logging)
-    return Status::kBadArgument;
+  if (!source.writable) return Status::kBadArgument;
   const size_t offset = std::min<size_t>(u32(args[1]), source.size());
   const size_t length = std::min<size_t>(u32(args[2]), source.size() - offset);
   if (source.size() - length + data->size() > std::max(kMaxBodyWriteBytes, source.size()))
@@ -108,13 +138,7 @@ Status set_buffer(Vm& vm, const Value* args) {
   } else {
     source.body->replace(offset, length, *data);
   }
-  source.direction->body_changed = true;
-  // The head still stands here: the length that it announces is no longer the body's.
-  if (source.direction->head_open) {
-    HeaderMap* headers = headers_of(*stream, *source.direction);
-    if (headers != nullptr && headers->remove(HeaderId::kContentLength) > 0)
-      source.direction->length_dropped = true;
-  }
+  if (source.direction != nullptr) note_body_change(*vm.stream(), *source.direction);
   return Status::kOk;
 }
 

@@ -1,4 +1,4 @@
-// Callouts: HTTP requests on the guest's own account. gRPC is linked, so that modules load; there is no client for it.
+// Callouts: HTTP requests on the guest's own account.
 #include <utility>
 
 #include "base/strings.h"
@@ -65,7 +65,7 @@ Status http_call(Vm& vm, const Value* args) {
   VmOwner* owner = vm.owner();
   if (owner != nullptr && !owner->callouts().knows_cluster(*cluster)) return Status::kBadArgument;
   if (!vm.may_start_callout()) return Status::kInternalFailure;
-  order.id = vm.next_callout_id();
+  order.id = vm.next_callout_id(CalloutKind::kHttp);
   order.cluster = *cluster;
   order.body = *body;
   order.timeout = std::chrono::milliseconds(timeout);
@@ -79,28 +79,5 @@ Status http_call(Vm& vm, const Value* args) {
   memory.store<uint32_t>(args[9], id);
   return Status::kOk;
 }
-
-namespace {
-
-/// `ranges` pairs of address and size stand first.
-Status refuse_grpc(Vm& vm, const Value* args, size_t ranges, size_t id_at) {
-  const GuestMemory memory = vm.memory();
-  for (size_t i = 0; i < ranges; ++i)
-    if (!memory.contains(u32(args[2 * i]), u32(args[2 * i + 1])))
-      return Status::kInvalidMemoryAccess;
-  if (!memory.contains(u32(args[id_at]), 4)) return Status::kInvalidMemoryAccess;
-  return Status::kInternalFailure;  // one of the two answers that every SDK survives
-}
-
-}  // namespace
-
-Status grpc_call(Vm& vm, const Value* args) { return refuse_grpc(vm, args, 5, 11); }
-Status grpc_call_short(Vm& vm, const Value* args) { return refuse_grpc(vm, args, 4, 9); }
-Status grpc_stream(Vm& vm, const Value* args) { return refuse_grpc(vm, args, 4, 8); }
-Status grpc_stream_short(Vm& vm, const Value* args) { return refuse_grpc(vm, args, 3, 6); }
-Status grpc_send(Vm& vm, const Value* args) {
-  return vm.memory().view(args[1], args[2]) ? Status::kNotFound : Status::kInvalidMemoryAccess;
-}
-Status grpc_close(Vm&, const Value*) { return Status::kNotFound; }
 
 }  // namespace weir::wasm::abi

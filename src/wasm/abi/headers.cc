@@ -33,9 +33,20 @@ Status stream_map(StreamContext& stream, MapType type, bool to_write, HeaderAcce
   return Status::kOk;
 }
 
-Status resolve(Vm& vm, Value number, bool to_write, HeaderAccess& out) {
-  if (u32(number) >= kMapTypes) return Status::kBadArgument;
-  const auto type = static_cast<MapType>(u32(number));
+/// Of what is being logged; nothing of it can be changed. What is not there reads as a map without the field.
+Status logged_map(const Exchange& logged, MapType type, HeaderAccess& out) {
+  if (type == MapType::kRequestHeaders && logged.request != nullptr)
+    out = HeaderAccess::to_read(logged.request->headers, logged.request, nullptr);
+  if (type == MapType::kResponseHeaders && logged.response != nullptr)
+    out = HeaderAccess::to_read(logged.response->headers, nullptr, logged.response);
+  if (type == MapType::kRequestTrailers && logged.request_trailers != nullptr)
+    out = HeaderAccess::to_read(*logged.request_trailers, nullptr, nullptr);
+  if (type == MapType::kResponseTrailers && logged.response_trailers != nullptr)
+    out = HeaderAccess::to_read(*logged.response_trailers, nullptr, nullptr);
+  return Status::kOk;
+}
+
+Status find_map(Vm& vm, MapType type, bool to_write, HeaderAccess& out) {
   if (type == MapType::kCalloutHeaders || type == MapType::kCalloutTrailers) {
     CalloutResponse* response = vm.root().callout_response;
     if (response == nullptr) return Status::kBadArgument;
@@ -46,17 +57,46 @@ Status resolve(Vm& vm, Value number, bool to_write, HeaderAccess& out) {
     }
     return Status::kOk;
   }
+  if (type == MapType::kGrpcInitialMetadata) {
+    ResponseHead* head = vm.root().grpc().head;
+    if (head == nullptr) return Status::kBadArgument;
+    out = HeaderAccess(head->headers, nullptr, head->status != 0 ? head : nullptr, nullptr, false);
+    return Status::kOk;
+  }
+  if (type == MapType::kGrpcTrailingMetadata) {
+    HeaderMap* trailers = vm.root().grpc().trailers;
+    if (trailers == nullptr) return Status::kBadArgument;
+    out = HeaderAccess(*trailers, nullptr, nullptr, nullptr, false);
+    return Status::kOk;
+  }
   StreamContext* stream = vm.stream();
-  if (stream == nullptr || type == MapType::kGrpcInitialMetadata ||
-      type == MapType::kGrpcTrailingMetadata)
-    return Status::kBadArgument;
+  if (stream == nullptr && vm.root().logged != nullptr)
+    return logged_map(*vm.root().logged, type, out);
+  if (stream == nullptr) return Status::kBadArgument;
   return stream_map(*stream, type, to_write, out);
+}
+
+/// What comes from others, answers to callouts too, is under the rules for responses.
+Status resolve(Vm& vm, Value number, bool to_write, HeaderAccess& out) {
+  if (u32(number) >= kMapTypes) return Status::kBadArgument;
+  const auto type = static_cast<MapType>(u32(number));
+  const Status status = find_map(vm, type, to_write, out);
+  const bool request = type == MapType::kRequestHeaders || type == MapType::kRequestTrailers;
+  out.restrict(vm.privacy(), request ? Direction::kRequest : Direction::kResponse);
+  return status;
+}
+
+/// Limits that a change has reached.
+void count_limits(Vm& vm, const HeaderAccess& map) {
+  if (map.full()) vm.count_limit(LimitKind::kHeaders);
+  if (map.refused()) vm.count_limit(LimitKind::kPrivacy);
 }
 
 /// For changes: there must be a map that may be changed.
 Status resolve_writable(Vm& vm, Value number, HeaderAccess& out) {
   const Status status = resolve(vm, number, true, out);
   if (status != Status::kOk) return status;
+  out.limit_to(vm.vm_config().limits.max_header_map_bytes);
   return out && out.writable() ? Status::kOk : Status::kBadArgument;
 }
 
@@ -68,7 +108,8 @@ Status change(Vm& vm, const Value* args, HeaderAccess::Change how) {
   HeaderAccess map;
   Status status = resolve_writable(vm, args[0], map);
   if (status == Status::kOk) status = map.change(how, *name, *value);
-  if (map.full()) vm.count_limit(LimitKind::kHeaders);
+  if (status == Status::kOk) note_head_change(vm, args[0]);
+  count_limits(vm, map);
   return status;
 }
 
@@ -100,23 +141,26 @@ Status remove_header(Vm& vm, const Value* args) {
   if (u32(args[0]) >= kMapTypes) return Status::kBadArgument;
   if (!name) return Status::kInvalidMemoryAccess;
   HeaderAccess map;
-  const Status status = resolve_writable(vm, args[0], map);
-  return status == Status::kOk ? map.remove(*name) : status;
+  Status status = resolve_writable(vm, args[0], map);
+  if (status == Status::kOk) status = map.remove(*name);
+  if (status == Status::kOk) note_head_change(vm, args[0]);
+  count_limits(vm, map);
+  return status;
 }
 
 Status get_header_pairs(Vm& vm, const Value* args) {
   if (u32(args[0]) >= kMapTypes) return Status::kBadArgument;
   HeaderAccess map;
   resolve(vm, args[0], false, map);
-  size_t count = 0;
+  size_t pairs = 0;
   size_t bytes = 0;
-  if (map) map.measure(count, bytes);
+  if (map) map.measure(pairs, bytes);
   // An empty map is address 0, size 0: what guests have always seen.
-  if (count == 0) return vm.give({}, args[1], args[2]);
+  if (pairs == 0) return vm.give({}, args[1], args[2]);
   Status status = Status::kOk;
-  char* to = vm.give_room(pairs_size(count, bytes), args[1], args[2], status);
+  char* to = vm.give_room(pairs_size(pairs, bytes), args[1], args[2], status);
   if (to == nullptr) return status;
-  PairsWriter writer(to, count);
+  PairsWriter writer(to, pairs);
   map.write_pairs(writer);
   return status;
 }
@@ -130,7 +174,8 @@ Status set_header_pairs(Vm& vm, const Value* args) {
   HeaderAccess map;
   Status status = resolve_writable(vm, args[0], map);
   if (status == Status::kOk) status = map.set_all(*pairs);
-  if (map.full()) vm.count_limit(LimitKind::kHeaders);
+  if (status == Status::kOk) note_head_change(vm, args[0]);
+  count_limits(vm, map);
   return status;
 }
 

@@ -21,7 +21,8 @@ uint32_t define(Vm& vm, MetricType type, std::string_view name) {
   CustomMetric* metric = nullptr;
   const bool room = metrics.by_id.size() < vm.vm_config().limits.max_metrics;
   if (room && name.size() <= kMaxMetricNameBytes && !name.empty() && !vm.canary())
-    metric = vm.services().metrics.define(type, name);
+    metric = vm.services().metrics.define(type, name, vm.speaker().label(),
+                                          vm.vm_config().limits.max_metrics);
   if (metric == nullptr && !vm.canary()) vm.count_limit(LimitKind::kMetrics);
   if (!room) {
     // SDKs panic on a refusal: what is too much goes to one metric of the type that keeps nothing.

@@ -1,34 +1,12 @@
 // Properties.
-#include <map>
 #include <string>
-#include <utility>
 
 #include "wasm/abi/abi.h"
+#include "wasm/filter_state.h"
+#include "wasm/private_property.h"
 #include "wasm/property.h"
 
 namespace weir::wasm::abi {
-namespace {
-
-// Of one stream or root.
-constexpr size_t kMaxProperties = 256;
-constexpr size_t kMaxPropertyBytes = 1024 * 1024;
-
-using Properties = std::map<std::string, std::string, std::less<>>;
-
-/// Whether `key` may get a value of that size.
-bool has_room(const Properties& all, const std::string& key, size_t size) {
-  size_t count = 1;
-  size_t bytes = size;
-  for (const auto& [name, value] : all) {
-    if (name == key) continue;
-    ++count;
-    bytes += value.size();
-  }
-  return count <= kMaxProperties && bytes <= kMaxPropertyBytes;
-}
-
-}  // namespace
-
 Status get_property(Vm& vm, const Value* args) {
   const auto path = vm.memory().view(args[0], args[1]);
   if (!path) return Status::kInvalidMemoryAccess;
@@ -45,20 +23,26 @@ Status set_property(Vm& vm, const Value* args) {
   if (bytes->size() > kMaxPathBytes || value->size() > kMaxPropertyBytes)
     return Status::kBadArgument;
   const PropertyPath path(*bytes);
-  StreamContext* stream = vm.stream();
-  if (stream == nullptr || stream->callbacks == nullptr) {
-    auto& own = vm.root().properties;
-    std::string key(path.whole());
-    if (!has_room(own, key, value->size())) return Status::kBadArgument;
-    own.insert_or_assign(std::move(key), std::string(*value));
-    return Status::kOk;
+  if (Status special = Status::kOk; set_special_property(vm, path.whole(), *value, special))
+    return special;
+  if (const Privacy* privacy = vm.privacy(); privacy != nullptr) [[unlikely]] {
+    const Sight sight = property_sight(privacy->properties(), path);
+    if (sight == Sight::kMasked && *value == kMask) return Status::kOk;
+    if (sight == Sight::kHidden) {
+      vm.count_limit(LimitKind::kPrivacy);
+      return Status::kOk;
+    }
   }
-  StreamInfo& info = stream->callbacks->stream_info();
-  const std::string key = filter_state_key(path.whole());
-  const auto* all = info.all_filter_state();
-  if (all != nullptr && !has_room(*all, key, value->size())) return Status::kBadArgument;
-  info.set_filter_state(key, *value);
-  return Status::kOk;
+  RootContext& root = vm.root();
+  const DeclaredProperty* declared = root.declared.find(path.whole());
+  const bool once = declared != nullptr && declared->read_only;
+  const StateSpan span = declared != nullptr ? declared->span : StateSpan::kFilterChain;
+  const Status status = put_filter_state(vm, filter_state_key(path.whole()), *value, span, once);
+  if (status != Status::kNotFound) return status;
+  // Without a stream.
+  std::string key(path.whole());
+  if (once && root.properties.contains(key)) return Status::kBadArgument;
+  return put_bounded(root.properties, key, *value);
 }
 
 }  // namespace weir::wasm::abi

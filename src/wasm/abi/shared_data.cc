@@ -52,8 +52,8 @@ uint32_t add_queue(Vm& vm, std::string_view name) {
   }
   // A starting guest hears of items when a worker has adopted it.
   QueueListener* listener = vm.owner() != nullptr ? &vm.owner()->queue_listener() : nullptr;
-  const uint32_t id =
-      vm.services().queues.add(vm_id, name, listener, vm.record().serial, vm.root().id);
+  const uint32_t id = vm.services().queues.add(vm_id, name, listener, vm.record().serial,
+                                               vm.root().id, vm.vm_config().limits.of_queues());
   if (id != 0 && listener == nullptr) vm.pending_queues().emplace_back(name, vm.root().id);
   return id;
 }

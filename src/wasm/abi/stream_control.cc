@@ -1,10 +1,13 @@
 // What guests do to streams and to themselves. All of it takes effect after the guest has returned.
 #include <algorithm>
 #include <cctype>
+#include <utility>
 
+#include "base/strings.h"
 #include "http/rules.h"
 #include "wasm/abi/abi.h"
 #include "wasm/pairs.h"
+#include "wasm/private_field.h"
 
 namespace weir::wasm::abi {
 namespace {
@@ -13,8 +16,25 @@ constexpr uint32_t kStreamTypes = 4;
 constexpr uint32_t kMaxGrpcStatus = 16;
 
 /// Effects of the callback's own stream become its result; others wait for the end of the turn.
-void note(Vm& vm, StreamContext& stream) {
-  if (!stream.in_callback) vm.defer(stream);
+void note(Vm& vm, LeafContext& context) {
+  if (!context.in_callback) vm.defer(context);
+}
+
+Status resume_bytes(Vm& vm, bool downstream) {
+  ConnectionContext* connection = vm.connection();
+  if (connection == nullptr || connection->logging) return Status::kOk;
+  (downstream ? connection->downstream : connection->upstream).resume = true;
+  note(vm, *connection);
+  return Status::kOk;
+}
+
+/// A proxied connection whose one side is closed has nothing more to do: both numbers end it.
+Status close_connection(Vm& vm) {
+  ConnectionContext* connection = vm.connection();
+  if (connection == nullptr || connection->logging) return Status::kOk;
+  connection->close_wanted = true;
+  note(vm, *connection);
+  return Status::kOk;
 }
 
 Status resume(Vm& vm, bool request) {
@@ -25,14 +45,27 @@ Status resume(Vm& vm, bool request) {
   return Status::kOk;
 }
 
-bool copy_headers(const PairViews& pairs, LocalReply& reply) {
+/// A guest cannot add what it cannot see: not to an answer of its own either.
+void copy_header(Vm& vm, std::string_view name, std::string_view value, LocalReply& reply) {
+  const Privacy* privacy = vm.privacy();
+  if (privacy == nullptr) [[likely]] {
+    reply.headers.emplace_back(name, value);
+    return;
+  }
+  const std::string lower = base::lower(name);
+  WrittenValues written = written_values(*privacy, {Direction::kResponse, lower}, {}, {value});
+  if (written.refused) vm.count_limit(LimitKind::kPrivacy);
+  for (std::string& each : written.values) reply.headers.emplace_back(lower, std::move(each));
+}
+
+bool copy_headers(Vm& vm, const PairViews& pairs, LocalReply& reply) {
   for (const auto& [name, value] : pairs) {
     if (!name.empty() && name[0] == ':') {
       if (name == ":status") continue;
       return false;
     }
     if (!http::valid_header_name(name) || !http::valid_header_value(value)) return false;
-    reply.headers.emplace_back(name, value);
+    copy_header(vm, name, value, reply);
   }
   return true;
 }
@@ -42,8 +75,8 @@ bool copy_headers(const PairViews& pairs, LocalReply& reply) {
 Status continue_stream(Vm& vm, const Value* args) {
   const uint32_t type = u32(args[0]);
   if (type >= kStreamTypes) return Status::kBadArgument;
-  if (type > 1) return Status::kOk;  // TCP: nothing is paused; a refusal would trap Rust guests
-  return resume(vm, type == 0);
+  // What is not paused is Ok too: a refusal would trap Rust guests.
+  return type > 1 ? resume_bytes(vm, type == 2) : resume(vm, type == 0);
 }
 
 Status continue_request(Vm& vm, const Value*) { return resume(vm, true); }
@@ -51,8 +84,9 @@ Status continue_response(Vm& vm, const Value*) { return resume(vm, false); }
 
 Status close_stream(Vm& vm, const Value* args) {
   if (u32(args[0]) >= kStreamTypes) return Status::kBadArgument;
+  if (u32(args[0]) > 1) return close_connection(vm);
   StreamContext* stream = vm.stream();
-  if (stream == nullptr || stream->logging || u32(args[0]) > 1) return Status::kOk;
+  if (stream == nullptr || stream->logging) return Status::kOk;
   stream->reset_wanted = true;
   note(vm, *stream);
   return Status::kOk;
@@ -75,7 +109,7 @@ Status send_local_response(Vm& vm, const Value* args) {
   const auto pairs = decode_pairs(*headers);
   auto reply = std::make_unique<LocalReply>();
   const uint32_t status = u32(args[0]);
-  if (!pairs || status < 200 || status > 599 || !copy_headers(*pairs, *reply))
+  if (!pairs || status < 200 || status > 599 || !copy_headers(vm, *pairs, *reply))
     return Status::kBadArgument;
   StreamContext* stream = vm.stream();
   // Without a stream, after its answer or while it is logged there is nobody to answer; no host calls that an error.

@@ -3,8 +3,10 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "wasm/v8/joint.h"
+#include "wasm/v8/stack.h"
 
 namespace weir::wasm::v8engine {
 namespace {
@@ -125,6 +127,7 @@ void V8Instance::leave() noexcept {
 size_t V8Instance::on_heap_limit(void* self, size_t current, size_t) noexcept {
   // Without a callback that gives room V8 aborts the process; with it the guest ends and unwinds.
   auto& instance = *static_cast<V8Instance*>(self);
+  // It has no stack to show: the collector runs here, and an interrupt would come too late.
   instance.out_of_memory_ = true;
   instance.isolate_->TerminateExecution();
   return current + kHeapGrace;
@@ -139,8 +142,9 @@ void V8Instance::on_interrupt(v8::Isolate* isolate, void* self) noexcept {
   // Runs on the guest's own thread, maybe in a later call than the one that was meant.
   auto& instance = *static_cast<V8Instance*>(self);
   const uint64_t meant = instance.terminate_sequence_.load(std::memory_order_relaxed);
-  if (instance.depth_ > 0 && meant == instance.sequence_.load(std::memory_order_relaxed))
-    isolate->TerminateExecution();
+  if (instance.depth_ == 0 || meant != instance.sequence_.load(std::memory_order_relaxed)) return;
+  instance.stopped_at_ = current_stack(isolate);
+  isolate->TerminateExecution();
 }
 
 void V8Instance::on_host_call(const v8::FunctionCallbackInfo<v8::Value>& info) noexcept {
@@ -152,6 +156,7 @@ void V8Instance::on_host_call(const v8::FunctionCallbackInfo<v8::Value>& info) n
   const Value result = slot.binding.function(slot.binding.data, args.data(), count);
   V8Instance& instance = *slot.instance;
   if (instance.exit_requested_) {
+    instance.stopped_at_ = current_stack(info.GetIsolate());
     info.GetIsolate()->ThrowException(v8::Null(info.GetIsolate()));
     return;
   }
@@ -308,12 +313,12 @@ unsigned V8Instance::step_of(FunctionHandle joint) noexcept {
 CallEnd V8Instance::classify(const v8::TryCatch& caught, v8::Local<v8::Context> context) noexcept {
   if (exit_requested_) {
     exit_requested_ = false;
-    last_trap_ = "the guest exited";
+    last_trap_ = "the guest exited" + std::exchange(stopped_at_, {});
     return CallEnd::kExit;
   }
   if (caught.HasTerminated()) {
     isolate_->CancelTerminateExecution();
-    last_trap_ = out_of_memory_ ? kHeapIsFull : "interrupted";
+    last_trap_ = (out_of_memory_ ? kHeapIsFull : "interrupted") + std::exchange(stopped_at_, {});
     return out_of_memory_ ? CallEnd::kTrap : CallEnd::kTerminated;
   }
   v8::Local<v8::Value> stack;

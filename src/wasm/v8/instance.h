@@ -91,6 +91,7 @@ class V8Instance : public Instance {
       export_names_;           // parallel to exports_, without the joint functions behind them
   std::vector<Joint> joints_;  // the last of exports_
   std::string last_trap_;
+  std::string stopped_at_;  // the stack of a call that is being ended
   std::atomic<uint64_t> sequence_{0};
   std::atomic<uint64_t> terminate_sequence_{0};
   unsigned depth_ = 0;

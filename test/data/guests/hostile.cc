@@ -54,6 +54,7 @@ void run_all() {
   cases_of_headers();
   cases_of_buffers();
   cases_of_callouts();
+  cases_of_higress();
   cases_of_metrics();
   cases_of_wasi();
 }

@@ -40,6 +40,7 @@ void cases_of_shared();
 void cases_of_headers();
 void cases_of_buffers();
 void cases_of_callouts();
+void cases_of_higress();
 void cases_of_metrics();
 void cases_of_wasi();
 void fuzz(uint32_t seed, uint32_t count);

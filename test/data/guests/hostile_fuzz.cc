@@ -110,7 +110,15 @@ uint32_t call_data(Random& r) {
 }
 
 uint32_t call_callouts(Random& r) {
-  switch (r.below(7)) {
+  switch (r.below(11)) {
+    case 6:
+      return proxy_redis_init(r.in(), r.size(), r.in(), r.size(), r.in(), r.size(), r.size());
+    case 7:
+      return proxy_redis_call(r.in(), r.size(), r.in(), r.size(), r.to());
+    case 8:
+      return proxy_get_upstream_hosts(r.to(), r.to());
+    case 9:
+      return proxy_set_upstream_override_host(r.in(), r.size());
     case 0:
       return proxy_http_call(r.in(), r.size(), r.in(), r.size(), r.in(), r.size(), r.in(), r.size(),
                              r.size(), r.to());
@@ -161,6 +169,59 @@ uint32_t call_others(Random& r) {
   }
 }
 
+const Text kOrigin = "origin";
+uint32_t calls[8] = {};  // ids of gRPC calls that have been begun
+
+// Calls that do go somewhere, with the rest at random.
+uint32_t call_grpc(Random& r) {
+  const Text method = "m";
+  uint32_t& kept = calls[r.below(8)];
+  switch (r.below(6)) {
+    case 0:
+      return proxy_grpc_call(kOrigin.address(), kOrigin.size, method.address(), method.size,
+                             method.address(), method.size, r.below(2) != 0 ? 0 : r.in(),
+                             r.below(2) != 0 ? 0 : r.size(), r.in(), r.size(), r.size(),
+                             address_of(&kept));
+    case 1:
+      return proxy_grpc_stream(kOrigin.address(), kOrigin.size, method.address(), method.size,
+                               method.address(), method.size, 0, 0, address_of(&kept));
+    case 2:
+    case 3:
+      return proxy_grpc_send(kept, r.in(), r.size(), r.below(8) == 0);
+    case 4:
+      return proxy_grpc_close(kept);
+    default:
+      return proxy_grpc_cancel(kept);
+  }
+}
+
+uint32_t call_higress(Random& r) {
+  static const Text names[] = {"inject_encoded_data_to_filter_chain_on_header",
+                               "set_global_max_requests_per_io_cycle",
+                               "get_log_level",
+                               "compress",
+                               "uncompress",
+                               "verify_signature",
+                               "set_envoy_filter_state",
+                               "declare_property",
+                               "expr_create",
+                               "expr_evaluate",
+                               "expr_delete"};
+  const Text& name = names[r.below(sizeof(names) / sizeof(names[0]))];
+  switch (r.below(4)) {
+    case 0:
+      return proxy_redis_init(kOrigin.address(), kOrigin.size, r.in(), r.size(), r.in(), r.size(),
+                              r.size());
+    case 1:
+      return proxy_redis_call(kOrigin.address(), kOrigin.size, r.in(), r.size(), r.to());
+    case 2:
+      return proxy_get_upstream_hosts(r.to(), r.to());
+    default:
+      return proxy_call_foreign_function(name.address(), name.size, r.in(), r.size(), r.to(),
+                                         r.to());
+  }
+}
+
 }  // namespace
 
 void fuzz(uint32_t seed, uint32_t count) {
@@ -168,7 +229,7 @@ void fuzz(uint32_t seed, uint32_t count) {
   for (uint32_t i = 0; i < sizeof(area); ++i) area[i] = static_cast<char>(random.next());
   for (uint32_t i = 0; i < count; ++i) {
     uint32_t status = 0;
-    switch (random.below(4)) {
+    switch (random.below(6)) {
       case 0:
         status = call_headers(random);
         break;
@@ -177,6 +238,12 @@ void fuzz(uint32_t seed, uint32_t count) {
         break;
       case 2:
         status = call_callouts(random);
+        break;
+      case 3:
+        status = call_grpc(random);
+        break;
+      case 4:
+        status = call_higress(random);
         break;
       default:
         status = call_others(random);

@@ -57,6 +57,21 @@ uint32_t run(uint32_t id, const Text& where, uint32_t fallback, uint32_t size = 
 
 }  // namespace
 
+namespace probe {
+
+Context* find_grpc(uint32_t id) {
+  for (auto* context = first_context; context != nullptr; context = context->next)
+    for (const uint32_t each : context->grpc_ids)
+      if (each == id) return context;
+  return nullptr;
+}
+
+uint32_t run_in(uint32_t context, const Text& where, uint32_t size) {
+  return run(context, where, 0, size);
+}
+
+}  // namespace probe
+
 WEIR_EXPORT(proxy_on_context_create) void on_context_create(uint32_t id, uint32_t parent) {
   auto* context = new probe::Context;
   context->id = id;

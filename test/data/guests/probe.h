@@ -1,5 +1,5 @@
 // The parts of the probe guest: probe.cc has the callbacks, probe_run.cc the directives and the report, probe_host.cc the
-// actions that call the host, probe_store.cc those on shared data and metrics, probe_wasi.cc those that call WASI and those that break things.
+// actions that call the host, probe_grpc.cc those on gRPC calls and their callbacks, probe_store.cc those on shared data and metrics, probe_wasi.cc those that call WASI and those that break things.
 #pragma once
 
 #include "raw_abi.h"
@@ -11,6 +11,8 @@ using ::Text;
 // What happens to the stream when its callout is answered.
 enum class AfterCall : uint32_t { kNothing, kResume, kReply };
 
+constexpr uint32_t kMaxGrpcCalls = 8;
+
 struct Context {
   uint32_t id = 0;
   uint32_t parent = 0;
@@ -21,6 +23,8 @@ struct Context {
   AfterCall after_call = AfterCall::kNothing;
   bool resume_on_tick = false;
   uint32_t resume_type = 0;
+  uint32_t grpc_ids[kMaxGrpcCalls] = {};  // the last ones
+  uint32_t grpc_count = 0;
 };
 
 // One callback under way.
@@ -54,6 +58,11 @@ constexpr uint32_t kNoTarget = 0xFFFFFFFF;
 // Streams that this VM has seen: it begins at 0 again in a new VM.
 extern uint32_t streams_created;
 
+// The context that has begun this gRPC call.
+Context* find_grpc(uint32_t id);
+// Runs what the plugin configuration and then the context's own directives say for this callback.
+uint32_t run_in(uint32_t context, const Text& where, uint32_t size);
+
 // Runs those of `directives` that are for the callback.
 void run_directives(Call& call, Text directives);
 // One answer of an action, for log and header.
@@ -74,6 +83,7 @@ bool act_on_body(Call& call, const Action& action);
 bool act_on_stream(Call& call, const Action& action);
 bool act_on_store(Call& call, const Action& action);
 bool act_on_metrics(Call& call, const Action& action);
+bool act_on_grpc(Call& call, const Action& action);
 bool act_on_host(Call& call, const Action& action);
 bool act_on_wasi(Call& call, const Action& action);
 bool act_badly(Call& call, const Action& action);

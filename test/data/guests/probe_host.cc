@@ -301,12 +301,6 @@ bool act_on_host(Call& call, const Action& action) {
         proxy_call_foreign_function(action.a.address(), action.a.size, action.b.address(),
                                     action.b.size, result.data_at(), result.size_at());
     report_handed(call, action, status, result);
-  } else if (action.name == "grpc_call") {
-    uint32_t id = 0;
-    report_status(
-        call, action,
-        proxy_grpc_call(action.a.address(), action.a.size, action.b.address(), action.b.size,
-                        action.c.address(), action.c.size, 0, 0, 0, 0, 1000, address_of(&id)));
   } else if (action.name == "params") {
     Builder<64> answer;
     answer.add("size:").add_number(call.size).add(",end:").add_number(call.end);

@@ -24,7 +24,7 @@ Action parse(Text text) {
 bool act(Call& call, const Action& action) {
   return act_on_headers(call, action) || act_on_body(call, action) || act_on_stream(call, action) ||
          act_on_store(call, action) || act_on_metrics(call, action) || act_on_host(call, action) ||
-         act_on_wasi(call, action) || act_badly(call, action);
+         act_on_grpc(call, action) || act_on_wasi(call, action) || act_badly(call, action);
 }
 
 }  // namespace

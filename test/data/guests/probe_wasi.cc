@@ -47,6 +47,8 @@ void exhaust_memory(Call& call, const Action& action) {
 
 volatile uint32_t sink = 0;
 
+char* volatile kept = nullptr;
+
 [[gnu::noinline]] uint32_t recurse(uint32_t depth) {
   if (depth == 0xFFFFFFFF) return 0;
   volatile char frame[64];
@@ -135,6 +137,7 @@ bool act_badly(Call& call, const Action& action) {
     // leak|bytes: keeps and touches them
     auto* bytes = static_cast<char*>(malloc(action.a.number()));
     if (bytes != nullptr) memset(bytes, 1, action.a.number());
+    kept = bytes;  // or the compiler takes all of it away
     report(call, action, bytes != nullptr ? Text("ok") : Text("refused"));
   } else if (action.name == "pages") {
     Builder<64> answer;

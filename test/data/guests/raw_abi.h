@@ -71,6 +71,15 @@ WEIR_IMPORT(proxy_done)();
 WEIR_IMPORT(proxy_call_foreign_function)
 (Address name, uint32_t size, Address arguments, uint32_t arguments_size, Address result,
  Address result_size);
+// Higress
+WEIR_IMPORT(proxy_redis_init)
+(Address cluster, uint32_t size, Address user, uint32_t user_size, Address password,
+ uint32_t password_size, uint32_t timeout);
+WEIR_IMPORT(proxy_redis_call)
+(Address cluster, uint32_t size, Address query, uint32_t query_size, Address id);
+WEIR_IMPORT(proxy_inject_encoded_data_to_filter_chain)(Address body, uint32_t size, uint32_t end);
+WEIR_IMPORT(proxy_get_upstream_hosts)(Address pairs, Address size);
+WEIR_IMPORT(proxy_set_upstream_override_host)(Address address, uint32_t size);
 
 inline Address address_of(const void* pointer) {
   return static_cast<Address>(reinterpret_cast<uintptr_t>(pointer));

@@ -1,6 +1,9 @@
 // What a failing guest does to streams: to its own, to the others in its VM, and to those that come later.
 #include <gtest/gtest.h>
 
+#include <atomic>
+
+#include "base/log.h"
 #include "integration/filters/wasm_dialogue.h"
 
 namespace weir::test {
@@ -14,6 +17,12 @@ std::string origin_answer(const Peer::Message&) { return response("origin"); }
 void trap(TestProxy& proxy) {
   Peer bad = proxy.connect();
   ask(bad, "x-do: request_headers=trap\r\n");
+}
+
+/// Lines of failures with a stack.
+std::atomic<int>& logged() {
+  static std::atomic<int> count{0};
+  return count;
 }
 
 void wait_for_streams(TestProxy& proxy, size_t count) {
@@ -35,6 +44,38 @@ TEST(WasmAdmin, TheLastFailureIsShown) {
         "\"why\":\"RuntimeError: unreachable\"", "\"stack\":[\"", "\"on_request_headers ("})
     EXPECT_NE(failure.find(part), std::string::npos) << part << " in " << failure;
 }
+
+class StackTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(StackTest, IsShownAndLogged) {
+  TestProxy proxy(yaml_with(Plugin{.vm = "limits: {call_timeout: 0.05s}"}));
+  proxy.admin("/logging?wasm=error", "POST");
+  logged() = 0;
+  base::set_log_output([](std::string_view line) {
+    if (line.find("guest failed") != std::string_view::npos &&
+        line.find("(wasm://") != std::string_view::npos)
+      ++logged();
+  });
+  // Such lines are few: another test's may stand in the way of the first.
+  proxy.wait_for("the line", [&proxy] {
+    Peer bad = proxy.connect();
+    ask(bad, std::string("x-do: request_headers=") + GetParam() + "\r\n");
+    return logged() > 0;
+  });
+  base::set_log_output(nullptr);
+  const std::string page = proxy.admin("/wasm");
+  const size_t at = page.find("\"stack\":[\"");
+  ASSERT_NE(at, std::string::npos) << page;
+  const std::string stack = page.substr(at, page.find("]}", at) - at);
+  // Recursion fills the frames that are kept with one function.
+  const bool deep = std::string_view(GetParam()) == "recurse";
+  EXPECT_NE(stack.find(deep ? "recurse" : "on_request_headers ("), std::string::npos) << stack;
+  EXPECT_NE(stack.find("(wasm://"), std::string::npos) << stack;
+}
+
+INSTANTIATE_TEST_SUITE_P(Ways, StackTest,
+                         ::testing::Values("trap", "loop", "log_loop", "recurse", "exit|3",
+                                           "out_of_bounds", "divide_by_zero"));
 
 class PausedStreamTest : public ::testing::TestWithParam<std::string> {};
 

@@ -28,6 +28,7 @@ class Example : public LoaderTest, public ::testing::WithParamInterface<std::str
   ~Example() override { std::filesystem::remove_all(folder_); }
 
   LoadResult load_example(const std::string& name) {
+    add_more_stubs(registry_);
     const std::string path = std::string(WEIR_SOURCE_DIR "/config/") + name + ".yaml";
     std::ifstream file(path, std::ios::binary);
     std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());

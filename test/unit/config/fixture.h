@@ -94,6 +94,31 @@ std::shared_ptr<const NetworkFilterFactory> make_network_stub(ConfigView& config
   return std::make_shared<const Stub>();
 }
 
+class LoggerStub final : public AccessLogger {
+ public:
+  void log(const Exchange&, unsigned) const override {}
+};
+inline std::shared_ptr<const AccessLogger> make_logger_stub(ConfigView& config, FactoryContext&) {
+  for (const std::string& key : config.keys()) static_cast<void>(config.json(key));
+  return std::make_shared<const LoggerStub>();
+}
+inline std::shared_ptr<const BootstrapExtension> make_extension_stub(ConfigView& config,
+                                                                     FactoryContext&) {
+  for (const std::string& key : config.keys()) static_cast<void>(config.json(key));
+  return std::make_shared<const BootstrapExtension>();
+}
+
+/// What examples have besides: it would stand in lists of what is known.
+inline void add_more_stubs(FilterRegistry& registry) {
+  registry.add_network("envoy.extensions.filters.network.echo.v3.Echo",
+                       &make_network_stub<TerminalNetworkStub>);
+  registry.add_network("envoy.extensions.filters.network.wasm.v3.Wasm",
+                       &make_network_stub<NetworkStub>);
+  registry.add_access_logger("envoy.extensions.access_loggers.wasm.v3.WasmAccessLog",
+                             &make_logger_stub);
+  registry.add_bootstrap_extension("envoy.extensions.wasm.v3.WasmService", &make_extension_stub);
+}
+
 inline FilterRegistry stub_registry() {
   FilterRegistry registry;
   registry.add_http(kRouterType, &make_router_stub);

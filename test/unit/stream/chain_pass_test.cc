@@ -97,5 +97,112 @@ TEST_F(ChainPass, NotBeforeTheHead) {
   EXPECT_FALSE(sent.started());
 }
 
+// inject_response_body: data of a filter's own.
+
+class ChainInject : public ChainFixture {
+ protected:
+  static void inject(ScriptFilter& filter, std::string_view text, EndStream end = EndStream::kNo) {
+    filter.callbacks().inject_response_body(Buffer(text), end);
+  }
+  void release_after_injection(ScriptFilter& filter) {
+    chain.request_head(EndStream::kYes);
+    response_head(200, false);
+    response_body("held", true);
+    EXPECT_FALSE(sent.started());
+    inject(filter, "first|");
+    turn();
+    EXPECT_TRUE(sent.started());
+    EXPECT_EQ(sent_body, "first|");
+    filter.callbacks().continue_response();
+    turn();
+    EXPECT_EQ(sent_body, "first|held");
+    EXPECT_TRUE(sent.ended());
+  }
+};
+
+TEST_F(ChainInject, StandsInFrontOfWhatTheFilterIsShown) {
+  ScriptFilter::Script script;
+  script.response_body = [](ScriptFilter& self, Buffer& data, EndStream) {
+    inject(self, "<" + data.to_string() + ">");
+    return data.to_string() == "b" ? Flow::kDrop : Flow::kContinue;
+  };
+  add("injector", script);
+  finish_chain();
+  chain.request_head(EndStream::kYes);
+  response_head(200, false);
+  response_body("a", false);
+  response_body("b", false);
+  response_body("c", true);
+  turn();
+  EXPECT_EQ(sent_body, "<a>a<b><c>c");
+  EXPECT_TRUE(sent.ended());
+}
+
+TEST_F(ChainInject, LetsAHeadGoThatWaitsAndLeavesWhatIsHeld) {
+  ScriptFilter::Script script;
+  script.response_head = [](ScriptFilter&, EndStream) { return Flow::kPauseHead; };
+  script.response_body = [](ScriptFilter&, Buffer&, EndStream) { return Flow::kBuffer; };
+  ScriptFilter& filter = add("holder", script);
+  finish_chain();
+  release_after_injection(filter);
+}
+
+TEST_F(ChainInject, LetsAHeadGoThatWaitsWithItsBodyUnseen) {
+  ScriptFilter::Script script;
+  script.response_head = [](ScriptFilter&, EndStream) { return Flow::kPauseAll; };
+  ScriptFilter& filter = add("holder", script);
+  finish_chain();
+  release_after_injection(filter);
+}
+
+TEST_F(ChainInject, GivesABodyToAResponseWithout) {
+  ScriptFilter::Script script;
+  script.response_head = [](ScriptFilter& self, EndStream) {
+    inject(self, "body");
+    return Flow::kContinue;
+  };
+  add("injector", script);
+  finish_chain();
+  chain.request_head(EndStream::kYes);
+  response_head(200, true);
+  turn();
+  EXPECT_EQ(sent_body, "body");
+  EXPECT_TRUE(sent.ended());
+}
+
+TEST_F(ChainInject, TooMuchInOneTurnCutsTheStream) {
+  ScriptFilter::Script script;
+  script.response_body = [](ScriptFilter& self, Buffer&, EndStream) {
+    for (int i = 0; i < 40; ++i) inject(self, std::string(1024 * 1024, 'x'));
+    return Flow::kContinue;
+  };
+  add("injector", script);
+  finish_chain();
+  chain.request_head(EndStream::kYes);
+  response_head(200, false);
+  response_body("a", false);
+  turn();
+  EXPECT_LT(sent_body.size(), size_t{17} * 1024 * 1024);
+  EXPECT_FALSE(sent.ended());
+  EXPECT_EQ(aborted, "filter_injected_too_much");
+}
+
+TEST_F(ChainInject, MayEndTheResponse) {
+  ScriptFilter::Script script;
+  script.response_body = [](ScriptFilter& self, Buffer&, EndStream) {
+    inject(self, "end", EndStream::kYes);
+    inject(self, "too late");
+    return Flow::kContinue;
+  };
+  add("injector", script);
+  finish_chain();
+  chain.request_head(EndStream::kYes);
+  response_head(200, false);
+  response_body("never sent", false);
+  turn();
+  EXPECT_EQ(sent_body, "end");
+  EXPECT_TRUE(sent.ended());
+}
+
 }  // namespace
 }  // namespace weir::stream::test

@@ -36,6 +36,27 @@ TEST(StringMatcher, EachFormWithAndWithoutCase) {
   EXPECT_FALSE(StringMatcher().matches(""));
 }
 
+TEST(StringMatcher, WithoutCaseNothingHasIt) {
+  const auto read = [](Object message) {
+    std::vector<std::string> errors;
+    auto out = made_of(std::move(message), errors, &StringMatcher::read_without_case);
+    EXPECT_EQ(errors, std::vector<std::string>());
+    return out;
+  };
+  EXPECT_TRUE(read({{"exact", "Abc"}}).matches("aBC"));
+  EXPECT_TRUE(read({{"prefix", "Ab"}}).matches("aBC"));
+  const StringMatcher regex = read({{"safe_regex", Object{{"regex", "A|Bc+"}}}});
+  EXPECT_TRUE(regex.matches("bCC"));
+  EXPECT_FALSE(regex.matches("ac"));
+}
+
+TEST(StringMatcher, DescribesItself) {
+  EXPECT_EQ(string_matcher({{"prefix", "x-"}}).describe(), "prefix:x-");
+  EXPECT_EQ(string_matcher({{"exact", "A"}, {"ignore_case", true}}).describe(), "exact/i:A");
+  EXPECT_EQ(string_matcher({{"safe_regex", Object{{"regex", "a+"}}}}).describe(), "safe_regex:a+");
+  EXPECT_EQ(StringMatcher().describe(), "");
+}
+
 RequestHead head_with(std::initializer_list<std::pair<const char*, const char*>> headers) {
   RequestHead head;
   head.set_method("GET");

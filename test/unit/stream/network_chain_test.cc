@@ -104,6 +104,28 @@ TEST_F(NetworkChainTest, WritesThatAreStoppedWaitForTheNext) {
   EXPECT_TRUE(peer_ends());
 }
 
+TEST_F(NetworkChainTest, ContinueWritingSendsWhatIsHeldOn) {
+  make();
+  Scripted& first = add("f");
+  Scripted& a = add("a");
+  a.written = [](Scripted&, Buffer&, EndStream) { return NetworkFlow::kStop; };
+  Scripted& end = add_terminal();
+  start();
+  end.callbacks().write(Buffer("12"), EndStream::kYes);
+  ASSERT_TRUE(run_until([this] { return log_.back() == "a:write 12$"; }));
+  a.callbacks().write(Buffer("0"), EndStream::kNo);  // passes what is held
+  ASSERT_TRUE(peer_receives("0"));
+  a.callbacks().continue_writing();
+  ASSERT_TRUE(peer_receives("012"));
+  EXPECT_EQ(log_.back(), "f:write 12$");
+  EXPECT_TRUE(peer_ends());
+  // There is nothing left to continue.
+  const size_t calls = log_.size();
+  first.callbacks().continue_writing();
+  for (int i = 0; i < 5; ++i) turn();
+  for (size_t i = calls; i < log_.size(); ++i) EXPECT_EQ(log_[i].find("write"), std::string::npos);
+}
+
 TEST_F(NetworkChainTest, HeldDataPressesBackAtTheLimit) {
   make(16 * 1024);
   Scripted& a = add("a");

@@ -129,6 +129,7 @@ class FakeGuest final : public VmOwner, public QueueListener {
     module_->function("proxy_abi_version_0_2_1", "")
         .function("malloc", "i>i")
         .function("proxy_on_request_headers", "iii>i")
+        .function("proxy_on_redis_call_response", "iiii")
         .function("proxy_on_tick", "i");
     plugin.seal();
     auto group = std::make_shared<VmGroup>();
@@ -158,12 +159,18 @@ class FakeGuest final : public VmOwner, public QueueListener {
   void in_root(std::function<void()> code) {
     run(*vm->roots().front(), vm->exports().tick, std::move(code));
   }
+  /// What the guest does in the callback that comes next by itself.
+  void then(std::function<void()> code) { code_ = std::move(code); }
 
   void on_vm_failed(Vm&) override {}
   void on_vm_work(Vm&) override {}
   void on_vm_idle(Vm&) override {}
+  void on_vm_worn(Vm&) override {}
   event::Loop& loop() override { return loop_; }
-  Callouts& callouts() override { std::abort(); }
+  Callouts& callouts() override {
+    if (callout_client == nullptr) std::abort();
+    return *callout_client;
+  }
   WatchCell& watch_cell() override { return services.watchdog.cell(0); }
   QueueListener& queue_listener() override { return *this; }
   void on_queue_item(uint64_t, uint32_t, uint32_t) override {}
@@ -173,6 +180,7 @@ class FakeGuest final : public VmOwner, public QueueListener {
   filters::test::FakeStream callbacks;
   Stream stream;
   CallEnd result = CallEnd::kOk;
+  Callouts* callout_client = nullptr;  // of the test
 
  private:
   void run(Context& context, const ExportFunction& function, std::function<void()> code) {

@@ -166,6 +166,15 @@ TEST_F(HeaderAccessTest, TheMapHasABoundInBytes) {
   EXPECT_EQ(trailers_.size(), 2u);
 }
 
+TEST_F(HeaderAccessTest, TheBoundIsTheConfigurations) {
+  HeaderAccess access = trailers();
+  access.limit_to(1024);
+  EXPECT_EQ(access.change(Change::kAdd, "a", std::string(1023, 'v')), Status::kOk);
+  EXPECT_EQ(access.change(Change::kAdd, "b", ""), Status::kBadArgument);
+  EXPECT_TRUE(access.full());
+  EXPECT_EQ(access.set_all({{"c", std::string(1024, 'v')}}), Status::kBadArgument);
+}
+
 // What is replaced stays in the arena of the map: a loop must not grow it for ever.
 TEST_F(HeaderAccessTest, ReplacingHasABoundToo) {
   const std::string value = "/" + std::string(100'000, 'v');

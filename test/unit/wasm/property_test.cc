@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "unit/wasm/fake_guest.h"
+#include "unit/wasm/privacy_maker.h"
 #include "wasm/pairs.h"
 
 namespace weir::wasm {
@@ -42,7 +43,7 @@ std::string number(uint64_t value) { return {reinterpret_cast<const char*>(&valu
 
 class PropertyTest : public ::testing::Test {
  protected:
-  PropertyTest() : guest_(plugin(), node()) {
+  explicit PropertyTest(Plugin plugin_of = plugin()) : guest_(std::move(plugin_of), node()) {
     RequestHead& head = guest_.callbacks.request;
     head.set_method("GET");
     head.set_path("/p?q=1?2");
@@ -190,6 +191,148 @@ TEST_F(PropertyTest, WithoutAStreamOnlyTheGuestAnswers) {
     EXPECT_EQ(read_property(*guest_.vm, PropertyPath("plugin_name"), out), Status::kOk);
     EXPECT_EQ(out, "my plugin");
   });
+}
+
+// ---- privacy ----------------------------------------------------------------------------------------
+
+class PrivatePropertyTest : public PropertyTest {
+ protected:
+  static Object rules() {
+    Object headers = hide({"x-a", "referer"});
+    headers.merge(mask({"user-agent"}));
+    Object properties = hide({"connection", "node.metadata.a.b.1", "filter_state.native",
+                              "request.headers.x-p", "node.id", "cluster_name", "guest.secret"});
+    properties.merge(mask({"node.cluster", "route_name", "node.metadata.n"}));
+    return {{"request_headers", headers},
+            {"response_headers", hide({":status", "grpc-status"})},
+            {"query_parameters", hide({"q"})},
+            {"properties", properties},
+            {"client_address", "HIDE"}};
+  }
+  explicit PrivatePropertyTest(Object all = rules()) : PropertyTest(with(std::move(all))) {
+    RequestHead& head = guest_.callbacks.request;
+    head.headers.add("x-p", "p");
+    head.headers.add("x-b", "b");
+    head.headers.add("referer", "/r");
+    head.headers.add("user-agent", "me");
+    head.headers.add("x-forwarded-for", "192.0.2.43");
+    head.set_path("/p?q=1?2&a=1");
+    info().downstream_remote_address = "192.0.2.43:80";
+    info().connection_id = 5;
+    info().upstream_cluster = "c";
+    info().route_name = "r";
+    info().set_filter_state("native", "n");
+    info().set_filter_state("other", "o");
+  }
+  static Plugin with(Object all) {
+    Plugin out = plugin();
+    out.vm.privacy = privacy(std::move(all));
+    return out;
+  }
+};
+
+TEST_F(PrivatePropertyTest, OfHeadersFollowTheirRules) {
+  is_missing("request/headers/x-a");
+  is_missing("request/headers/X-A/more");
+  is_missing("request/referer");
+  EXPECT_EQ(read("request/useragent"), "***");
+  EXPECT_EQ(read("request/path"), "/p?a=1");
+  EXPECT_EQ(read("request/query"), "a=1");
+  EXPECT_EQ(read("request/headers/:path"), "/p?a=1");
+  EXPECT_EQ(read("request/url_path"), "/p");
+  is_missing("response/code");
+  guest_.callbacks.response.headers.add("grpc-status", "5");
+  is_missing("response/grpc_status");
+  is_missing("request/headers/x-forwarded-for");
+  EXPECT_EQ(decode_pairs(read("request/headers")), (PairViews{{":authority", "a"},
+                                                              {":method", "GET"},
+                                                              {":path", "/p?a=1"},
+                                                              {":scheme", "http"},
+                                                              {"user-agent", "***"},
+                                                              {"x-b", "b"}}));
+}
+
+// The difference to what is seen would tell how long a secret is.
+TEST_F(PrivatePropertyTest, SizesAreOfWhatIsSeen) {
+  info().request_headers_bytes = 12345;
+  const std::string before = read("request/headers_bytes");
+  EXPECT_NE(before, number(12345));
+  guest_.callbacks.request.headers.set("x-a", std::string(500, 'x'));
+  EXPECT_EQ(read("request/headers_bytes"), before);
+  info().bytes_received = 0;
+  EXPECT_EQ(read("request/total_size"), before);
+}
+
+TEST_F(PrivatePropertyTest, TheClientsAddressIsHidden) {
+  for (const char* path : {"source/address", "source/port", "source/address/x", "source"})
+    is_missing(path);
+}
+
+TEST_F(PrivatePropertyTest, RulesHoldForAllThatIsBelowAndForEveryName) {
+  for (const char* path :
+       {"connection/id", "connection/mtls", "connection", "connection_id", "CONNECTION/id",
+        "cluster_name", "xds/cluster_name", "cluster_name/x", "node/id", "xds/node/id",
+        "request/headers/x-p", "request/headers/X-P", "request/headers/x-p/more"})
+    is_missing(path);
+  EXPECT_EQ(read("route_name"), "***");
+  EXPECT_EQ(read("xds/route_name"), "***");
+  EXPECT_EQ(read("plugin_name"), "my plugin");
+}
+
+TEST_F(PrivatePropertyTest, MessagesLackWhatIsHiddenInThem) {
+  for (const char* path : {"node", "xds/node"}) {
+    const std::string message = read(path);
+    EXPECT_EQ(message.find("node id"), std::string::npos);
+    EXPECT_EQ(message.find("cluster"), std::string::npos);
+    EXPECT_NE(message.find("***"), std::string::npos);
+    EXPECT_NE(message.find("region"), std::string::npos);
+  }
+  EXPECT_EQ(read("node/cluster"), "***");
+  EXPECT_EQ(read("node/metadata/n"), "***");
+  is_missing("node/metadata/a/b/1");
+  EXPECT_EQ(read("node/metadata/a/b/2"), "t") << "the others keep their place";
+}
+
+TEST_F(PrivatePropertyTest, FilterStateIsSharedAsFarAsItMay) {
+  is_missing("filter_state/native");
+  EXPECT_EQ(read("filter_state/other"), "o");
+  info().set_filter_state(filter_state_key("guest\0secret"sv), "s");
+  is_missing("guest/secret");
+  is_missing("guest/secret/");
+  is_missing("filter_state/wasm.guest/secret");
+  EXPECT_EQ(decode_pairs(read("filter_state")), (PairViews{{"other", "o"}}));
+}
+
+class AllowedPropertiesTest : public PrivatePropertyTest {
+ protected:
+  AllowedPropertiesTest()
+      : PrivatePropertyTest(
+            Object{{"properties", only({"request.method", "request.headers.x-b", "node.metadata.a",
+                                        "filter_state.other"})}}) {}
+};
+
+TEST_F(AllowedPropertiesTest, NothingElseIsShown) {
+  EXPECT_EQ(read("request/method"), "GET");
+  EXPECT_EQ(read("request/headers/x-b"), "b");
+  EXPECT_EQ(read("node/metadata/a/b/2"), "t");
+  EXPECT_EQ(read("plugin_root_id"), "my root") << "guests find their code by it";
+  for (const char* path : {"request/path", "request", "request/headers/x-a", "node/id",
+                           "node/metadata/n", "source/address", "filter_state/native", "mine"})
+    is_missing(path);
+  EXPECT_EQ(decode_pairs(read("request/headers")), (PairViews{{"x-b", "b"}}));
+  EXPECT_EQ(decode_pairs(read("filter_state")), (PairViews{{"other", "o"}}));
+  EXPECT_EQ(read("node").find("region"), std::string::npos);
+}
+
+class MaskedAddressTest : public PrivatePropertyTest {
+ protected:
+  MaskedAddressTest() : PrivatePropertyTest(Object{{"client_address", "MASK"}}) {}
+};
+
+TEST_F(MaskedAddressTest, KeepsTheNetwork) {
+  EXPECT_EQ(read("source/address"), "192.0.2.0:0");
+  EXPECT_EQ(read("source/port"), number(0));
+  EXPECT_EQ(read("request/headers/x-forwarded-for"), "192.0.2.0");
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ TEST_F(SharedQueuesTest, AreFoundByVmIdAndName) {
 
 TEST_F(SharedQueuesTest, AllOfOneVmIdAreBoundedTogether) {
   const std::string item(SharedQueues::kMaxBytes, 'x');
-  const size_t room = SharedQueues::kMaxBytesOfVmId / SharedQueues::kMaxBytes;
+  const size_t room = QueueLimits().max_bytes / SharedQueues::kMaxBytes;
   uint32_t last = 0;
   for (size_t i = 0; i < room; ++i) {
     last = queues_.add("vm", std::to_string(i), nullptr, 0, 0);
@@ -63,6 +63,20 @@ TEST_F(SharedQueuesTest, AllOfOneVmIdAreBoundedTogether) {
   EXPECT_EQ(take(last), "y");
   EXPECT_FALSE(put(late, "y"));
   EXPECT_FALSE(put(queues_.add("other", "q", nullptr, 0, 0), item));
+}
+
+TEST_F(SharedQueuesTest, HaveTheLimitsOfTheirVmId) {
+  const QueueLimits tight{.max_bytes = 10, .max_queues = 2};
+  const uint32_t one = queues_.add("vm", "one", nullptr, 0, 0, tight);
+  EXPECT_NE(queues_.add("vm", "two", nullptr, 0, 0, tight), 0u);
+  EXPECT_EQ(queues_.add("vm", "three", nullptr, 0, 0, tight), 0u);
+  EXPECT_EQ(queues_.add("vm", "one", nullptr, 0, 0, tight), one) << "no other one";
+  EXPECT_NE(queues_.add("other", "three", nullptr, 0, 0), 0u);
+  EXPECT_FALSE(put(one, "1234567890"));
+  EXPECT_TRUE(put(one, "x"));
+  EXPECT_EQ(take(one), "x");
+  EXPECT_TRUE(put(one, "12345678901")) << "too big for all of it";
+  EXPECT_EQ(take(one), "(none)");
 }
 
 TEST_F(SharedQueuesTest, AreFirstInFirstOut) {

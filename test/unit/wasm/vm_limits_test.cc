@@ -108,6 +108,49 @@ TEST(VmLimits, TheLastPageOfMemoryCounts) {
   EXPECT_EQ(grow_to(3), 1u) << "said once";
 }
 
+TEST(VmLimits, StreamsAtOnce) {
+  Lines lines;
+  Plugin plugin = named("p");
+  plugin.vm.limits.max_streams = 2;
+  FakeGuest guest(plugin);
+  RootContext& root = *guest.vm->roots().front();
+  FakeGuest::Stream first, second;
+  guest.vm->enter_stream(first);
+  EXPECT_TRUE(guest.vm->admits(root));
+  guest.vm->enter_stream(second);
+  EXPECT_FALSE(guest.vm->admits(root));
+  EXPECT_FALSE(guest.vm->admits(root));
+  EXPECT_EQ(guest.store.counter_value("wasm.p.limit.streams"), 2u);
+  EXPECT_EQ(lines.with("plugin=p limit=streams"), 1u);
+  guest.vm->leave_stream(first);
+  EXPECT_TRUE(guest.vm->admits(root));
+  guest.vm->leave_stream(second);
+}
+
+/// Until so much time is gone.
+void burn(std::chrono::milliseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
+
+TEST(VmLimits, AShareOfTheWorker) {
+  Lines lines;
+  Plugin plugin = named("p");
+  plugin.vm.limits.max_cpu_percent = 5;
+  FakeGuest guest(plugin);
+  RootContext& root = *guest.vm->roots().front();
+  guest.in_root([] { burn(std::chrono::milliseconds(5)); });
+  EXPECT_TRUE(guest.vm->admits(root));
+  guest.in_root([] { burn(std::chrono::milliseconds(55)); });
+  EXPECT_FALSE(guest.vm->admits(root));
+  EXPECT_EQ(guest.store.counter_value("wasm.p.limit.cpu"), 1u);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  while (!guest.vm->admits(root) && std::chrono::steady_clock::now() < deadline)
+    burn(std::chrono::milliseconds(10));
+  EXPECT_TRUE(guest.vm->admits(root)) << "a second later";
+}
+
 TEST(VmLimits, AHeapThatIsFullCountsAsMemory) {
   Lines lines;
   FakeGuest guest(named("p"));

@@ -1,0 +1,13 @@
+// The guest's stack where it is stopped without a trap.
+#pragma once
+
+#include <string>
+
+#include "wasm/v8/compat.h"
+
+namespace weir::wasm::v8engine {
+
+/// Lines as those of a trap, each with a line break before it: "\n    at function (wasm://wasm/hash:0xoffset)". Empty: no guest runs.
+std::string current_stack(v8::Isolate* isolate);
+
+}  // namespace weir::wasm::v8engine

@@ -1,0 +1,178 @@
+// Foreign functions, and the embedder's.
+#include <gtest/gtest.h>
+
+#include "unit/wasm/fake_guest.h"
+#include "unit/wasm/privacy_maker.h"
+#include "wasm/abi/abi.h"
+#include "wasm/embedder.h"
+#include "wasm/property.h"
+
+namespace weir::wasm {
+namespace {
+
+struct Answer {
+  Status status;
+  std::string result;
+};
+
+Answer foreign(FakeGuest& guest, std::string_view name, std::string_view argument) {
+  constexpr Value kName = 1024, kArgument = 2048, kPointer = 512, kSize = 520;
+  GuestMemory memory = guest.vm->memory();
+  memory.write(kName, name);
+  memory.write(kArgument, argument);
+  memory.store<uint32_t>(kSize, 0);
+  const Value args[] = {kName, name.size(), kArgument, argument.size(), kPointer, kSize};
+  Answer out;
+  out.status = abi::call_foreign_function(*guest.vm, args);
+  const auto at = memory.load<uint32_t>(kPointer);
+  const auto size = memory.load<uint32_t>(kSize);
+  out.result = std::string(*memory.view(*at, *size));
+  return out;
+}
+
+std::string field(unsigned number, std::string_view bytes) {
+  std::string out;
+  append_proto_field(out, number, bytes);
+  return out;
+}
+std::string field(unsigned number, unsigned value) {
+  return {static_cast<char>(number << 3), static_cast<char>(value)};
+}
+
+Status set(FakeGuest& guest, std::string_view path, std::string_view value) {
+  GuestMemory memory = guest.vm->memory();
+  memory.write(1024, path);
+  memory.write(2048, value);
+  const Value args[] = {1024, path.size(), 2048, value.size()};
+  return abi::set_property(*guest.vm, args);
+}
+
+TEST(Foreign, CompressesAndSigns) {
+  FakeGuest guest;
+  guest.in_stream([&] {
+    if (guest.vm->restricted()) return;  // its allocator, which gives one address
+    const Answer packed = foreign(guest, "compress", "a text");
+    EXPECT_EQ(packed.status, Status::kOk);
+    EXPECT_EQ(foreign(guest, "uncompress", packed.result).result, "a text");
+    EXPECT_EQ(foreign(guest, "uncompress", "no").status, Status::kSerializationFailure);
+    const Answer bad = foreign(guest, "sign", field(1, "md5") + field(3, "text"));
+    EXPECT_EQ(bad.status, Status::kOk);
+    EXPECT_EQ(bad.result, field(3, "md5 is not supported."));
+    const Answer unsigned_text = foreign(guest, "verify_signature", field(1, "sha256"));
+    EXPECT_EQ(unsigned_text.result, field(2, "The public key cannot be read."));
+    EXPECT_EQ(foreign(guest, "sign", "\x0a\x7f").status, Status::kBadArgument);
+  });
+}
+
+TEST(Foreign, UnknownNamesAreNotFound) {
+  FakeGuest guest;
+  guest.in_root([&] { EXPECT_EQ(foreign(guest, "resolve_lua", "").status, Status::kNotFound); });
+}
+
+TEST(Foreign, DeclaredPropertiesAreWrittenOnce) {
+  FakeGuest guest;
+  guest.in_stream([&] {
+    const std::string once = field(1, "once") + field(2, 1);
+    EXPECT_EQ(foreign(guest, "declare_property", once).status, Status::kOk);
+    EXPECT_EQ(foreign(guest, "declare_property", once).status, Status::kBadArgument);
+    EXPECT_EQ(foreign(guest, "declare_property", field(1, "often") + field(3, 1)).status,
+              Status::kOk);
+    for (const std::string& bad : {std::string(), field(1, "a") + field(3, 4),
+                                   field(1, "a") + field(5, 3), field(1, "a") + "\x12\x7f"})
+      EXPECT_EQ(foreign(guest, "declare_property", bad).status, Status::kBadArgument);
+    EXPECT_EQ(set(guest, "once", "1"), Status::kOk);
+    EXPECT_EQ(set(guest, "once", "2"), Status::kBadArgument);
+    EXPECT_EQ(set(guest, "often", "1"), Status::kOk);
+    EXPECT_EQ(set(guest, "often", "2"), Status::kOk);
+  });
+  EXPECT_EQ(*guest.callbacks.stream_info().filter_state("wasm.once"), "1");
+  EXPECT_EQ(*guest.callbacks.stream_info().filter_state("wasm.often"), "2");
+}
+
+TEST(Foreign, StateOfTheConnectionOutlivesTheStream) {
+  FakeGuest guest;
+  ConnectionInfo connection;
+  guest.callbacks.stream_info().connection = &connection;
+  guest.in_stream([&] {
+    const std::string value = field(1, "envoy.key") + field(2, "v");
+    EXPECT_EQ(foreign(guest, "set_envoy_filter_state", value).status, Status::kOk);
+    EXPECT_EQ(foreign(guest, "set_envoy_filter_state",
+                      field(1, "of.connection") + field(2, "w") + field(3, 2))
+                  .status,
+              Status::kOk);
+    EXPECT_EQ(foreign(guest, "set_envoy_filter_state", field(3, 9)).status, Status::kBadArgument);
+    foreign(guest, "declare_property", field(1, "mine") + field(2, 1) + field(5, 2));
+    EXPECT_EQ(set(guest, "mine", "x"), Status::kOk);
+    EXPECT_EQ(set(guest, "mine", "y"), Status::kBadArgument);
+  });
+  EXPECT_EQ(*guest.callbacks.stream_info().filter_state("envoy.key"), "v");
+  EXPECT_EQ(connection.extras().filter_state.at("of.connection"), "w");
+  EXPECT_EQ(connection.extras().filter_state.at("wasm.mine"), "x");
+  guest.in_root([&] {
+    EXPECT_EQ(foreign(guest, "set_envoy_filter_state", field(1, "a")).status, Status::kNotFound);
+  });
+}
+
+TEST(Foreign, HiddenStateIsNotOverwritten) {
+  Plugin plugin;
+  plugin.vm.privacy = privacy({{"properties", hide({"filter_state.secret"})}});
+  FakeGuest guest(std::move(plugin));
+  guest.callbacks.stream_info().set_filter_state("secret", "kept");
+  guest.in_stream([&] {
+    EXPECT_EQ(foreign(guest, "set_envoy_filter_state", field(1, "secret") + field(2, "x")).status,
+              Status::kOk);
+  });
+  EXPECT_EQ(*guest.callbacks.stream_info().filter_state("secret"), "kept");
+}
+
+TEST(Foreign, EmbeddersFunctionSeesWhatTheGuestMaySee) {
+  HostFunctions own;
+  std::string seen;
+  own.add_foreign(
+      "acme",
+      [](void* data, GuestCall& call, std::string_view argument, std::string&) {
+        *static_cast<std::string*>(data) = argument;
+        std::string value;
+        EXPECT_EQ(call.property(std::string_view("request\0method", 14), value),
+                  GuestStatus::kNotFound);
+        EXPECT_FALSE(call.view(0xffffffff, 2));
+        EXPECT_FALSE(call.load<uint64_t>(64 * 1024 - 4));
+        EXPECT_FALSE(call.store<uint32_t>(64 * 1024 - 2, 1));
+        EXPECT_TRUE(call.store<uint32_t>(8, 7) && call.load<uint32_t>(8) == 7u);
+        return GuestStatus::kEmpty;
+      },
+      &seen);
+  Plugin plugin;
+  plugin.vm.host_functions = &own;
+  plugin.vm.privacy = privacy({{"properties", hide({"request.method"})}});
+  FakeGuest guest(std::move(plugin));
+  guest.in_stream([&] { EXPECT_EQ(foreign(guest, "acme", "asked").status, Status::kEmpty); });
+  EXPECT_EQ(seen, "asked");
+}
+
+uint64_t add(void* data, GuestCall&, std::span<const uint64_t> args) {
+  return *static_cast<uint64_t*>(data) + args[0] + args[1];
+}
+
+TEST(Foreign, EmbeddersImportsAreLinkedByTypeAndCapability) {
+  HostFunctions own;
+  const GuestSignature signature{{GuestType::kI32, GuestType::kI64}, GuestType::kI64};
+  EXPECT_FALSE(own.add_import("env", "add", signature, &add));
+  EXPECT_FALSE(own.add_import("wasi_snapshot_preview1", "add", signature, &add));
+  EXPECT_TRUE(own.add_import("acme", "add", signature, &add));
+  const auto link = [&own](std::string_view type, std::vector<std::string> capabilities = {}) {
+    FakeModule module;
+    module.import("acme", "add", type);
+    return link_imports(module, capabilities, UnknownImports::kRefused, &own);
+  };
+  EXPECT_EQ(link("iI>I")->front(), &call_embedder);
+  EXPECT_EQ(link("iI>I", {"acme.add"})->front(), &call_embedder);
+  EXPECT_NE(link("iI>I", {"proxy_log"})->front(), &call_embedder);
+  EXPECT_EQ(link("ii>I").error().detail,
+            "imports that this host does not have: acme.add (i32, i32) -> i64");
+  EXPECT_FALSE(link("iI>i"));
+  EXPECT_FALSE(link("iI"));
+}
+
+}  // namespace
+}  // namespace weir::wasm
