@@ -9,6 +9,7 @@
 
 #include "base/block_pool.h"
 #include "base/check.h"
+#include "base/lower.h"
 #include "base/strings.h"
 
 namespace weir {
@@ -273,9 +274,9 @@ std::string_view HeaderMap::store_name(std::string_view name, HeaderId& id) {
   id = header_id(name);
   if (id != HeaderId::kOther) return header_name(id);
   char* at = allocate(name.size());
-  for (size_t i = 0; i < name.size(); ++i) at[i] = base::to_lower(name[i]);
+  const bool changed = base::copy_lower(name, at);
   const std::string_view lower(at, name.size());
-  id = header_id(lower);
+  if (changed) id = header_id(lower);
   return lower;
 }
 

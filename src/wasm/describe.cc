@@ -134,8 +134,11 @@ void write_plugin(base::JsonWriter& json, const stats::Store& store, std::string
   json.key("state").text(quarantines.empty() ? "ok" : "quarantined");
   if (!quarantines.empty()) write_quarantines(json, quarantines);
   json.key("vms").number(totals.vms).key("streams").number(totals.streams);
+  uint64_t calls = 0;
+  for (unsigned i = 0; i < kMaxExports; ++i) calls += stats.functions.totals(i).calls;
+  json.key("calls").number(calls);
   for (const std::string_view name :
-       {"calls", "traps", "timeouts", "vm_reload", "vm_reload_success", "vm_reload_failure",
+       {"traps", "timeouts", "vm_reload", "vm_reload_success", "vm_reload_failure",
         "vm_reload_backoff", "vm_recycled", "quarantined_total", "failed_streams",
         "bypassed_streams", "unlogged"})
     json.key(name).number(count(name));

@@ -65,7 +65,8 @@ FunctionStats::Metrics& FunctionStats::metrics_of(unsigned function) {
   return *metrics;
 }
 
-void FunctionStats::publish() {
+uint64_t FunctionStats::publish() {
+  uint64_t calls = 0;
   for (unsigned i = 0; i < kMaxExports; ++i) {
     const Totals now = totals(i);
     if (now.calls == 0 && now.failures == 0) continue;
@@ -74,6 +75,7 @@ void FunctionStats::publish() {
     // Ticks are converted anew each time: the sum may come out a little lower than before.
     const uint64_t time_us = std::max(now.time_us, before.time_us);
     const uint64_t added_us = time_us - before.time_us;
+    calls += now.calls - before.calls;
     metrics.calls.add(now.calls - before.calls);
     metrics.time_us.add(added_us);
     metrics.host_calls.add(now.host_calls - before.host_calls);
@@ -90,6 +92,7 @@ void FunctionStats::publish() {
     before = now;
     before.time_us = time_us;
   }
+  return calls;
 }
 
 }  // namespace weir::wasm

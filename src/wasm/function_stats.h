@@ -70,8 +70,8 @@ class FunctionStats {
   /// Of the thread that starts VMs.
   FunctionCell* starting_cells() noexcept { return cells_.back().get(); }
   Totals totals(unsigned function) const noexcept;
-  /// Brings the metrics up to date.
-  void publish();
+  /// Brings the metrics up to date; the number of calls since the last time.
+  uint64_t publish();
 
  private:
   struct Metrics {

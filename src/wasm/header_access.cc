@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/lower.h"
 #include "base/strings.h"
 #include "http/rules.h"
 #include "wasm/limits.h"
@@ -21,7 +22,7 @@ class LowerName {
       big_.resize(name.size());
       to = big_.data();
     }
-    for (size_t i = 0; i < name.size(); ++i) to[i] = base::to_lower(name[i]);
+    base::copy_lower(name, to);
     text_ = std::string_view(to, name.size());
   }
   LowerName(const LowerName&) = delete;

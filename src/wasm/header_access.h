@@ -37,6 +37,15 @@ class HeaderAccess {
     return {const_cast<HeaderMap&>(map), const_cast<RequestHead*>(request),
             const_cast<ResponseHead*>(response), nullptr, false};
   }
+  /// As the constructors do, without moving what is empty in a new one.
+  void show(HeaderMap& map, RequestHead* request, ResponseHead* response, DirectionState* direction,
+            bool writable) noexcept {
+    map_ = &map;
+    request_ = request;
+    response_ = response;
+    direction_ = direction;
+    writable_ = writable;
+  }
   explicit operator bool() const noexcept { return map_ != nullptr; }
   /// What the map may have after a change.
   void limit_to(size_t bytes) noexcept { max_bytes_ = bytes; }

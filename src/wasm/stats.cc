@@ -128,7 +128,7 @@ void HostStats::publish(const VmRecords& records) {
   streams_serving.set(streams[0]);
   streams_draining.set(streams[1]);
   const std::lock_guard lock(mutex_);
-  for (const auto& [label, plugin] : plugins_) plugin->functions.publish();
+  for (const auto& [label, plugin] : plugins_) plugin->calls.add(plugin->functions.publish());
 }
 
 PluginStats& HostStats::plugin(std::string_view label) {

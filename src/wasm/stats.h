@@ -68,7 +68,7 @@ struct PluginStats {
   void quarantine(unsigned worker, QuarantineNote note);
   void release(unsigned worker);
   std::map<unsigned, QuarantineNote> quarantines() const;  // by worker
-  Counter& calls;
+  Counter& calls;      // brought up to date by HostStats::publish()
   Counter& traps;      // guest calls that ended in a trap or an exit
   Counter& timeouts;   // guest calls that the watchdog ended
   Counter& vm_reload;  // a dead VM is to be replaced

@@ -92,7 +92,6 @@ void Vm::account(Context& context, const ExportFunction& timed,
   RootContext& root = *context.root;
   const auto calls = static_cast<unsigned>(std::max<size_t>(joined.size(), 1));
   root.cell().count(calls, last_call_ticks_);
-  root.stats().calls.add(calls);
   for (const ExportFunction* each : joined)
     if (each != &timed) FunctionCell::bump(root.function_cell(*each).calls, 1);
   root.function_cell(timed).count(last_call_ticks_, host_calls, time_bounds_);

@@ -13,12 +13,12 @@ Status stream_map(StreamContext& stream, MapType type, bool to_write, HeaderAcce
   DirectionState& direction = request ? stream.request : stream.response;
   if (type == MapType::kRequestHeaders) {
     if (RequestHead* head = callbacks->request_head())
-      out = HeaderAccess(head->headers, head, nullptr, &direction, direction.head_open);
+      out.show(head->headers, head, nullptr, &direction, direction.head_open);
     return Status::kOk;
   }
   if (type == MapType::kResponseHeaders) {
     if (ResponseHead* head = callbacks->response_head())
-      out = HeaderAccess(head->headers, nullptr, head, &direction, direction.head_open);
+      out.show(head->headers, nullptr, head, &direction, direction.head_open);
     return Status::kOk;
   }
   HeaderMap* trailers = request ? callbacks->request_trailers() : callbacks->response_trailers();
@@ -29,7 +29,7 @@ Status stream_map(StreamContext& stream, MapType type, bool to_write, HeaderAcce
       trailers = request ? &callbacks->add_request_trailers() : &callbacks->add_response_trailers();
     writable = true;
   }
-  if (trailers != nullptr) out = HeaderAccess(*trailers, nullptr, nullptr, nullptr, writable);
+  if (trailers != nullptr) out.show(*trailers, nullptr, nullptr, nullptr, writable);
   return Status::kOk;
 }
 
@@ -51,22 +51,22 @@ Status find_map(Vm& vm, MapType type, bool to_write, HeaderAccess& out) {
     CalloutResponse* response = vm.root().callout_response;
     if (response == nullptr) return Status::kBadArgument;
     if (type == MapType::kCalloutHeaders) {
-      out = HeaderAccess(response->head.headers, nullptr, &response->head, nullptr, false);
+      out.show(response->head.headers, nullptr, &response->head, nullptr, false);
     } else {
-      out = HeaderAccess(response->trailers, nullptr, nullptr, nullptr, false);
+      out.show(response->trailers, nullptr, nullptr, nullptr, false);
     }
     return Status::kOk;
   }
   if (type == MapType::kGrpcInitialMetadata) {
     ResponseHead* head = vm.root().grpc().head;
     if (head == nullptr) return Status::kBadArgument;
-    out = HeaderAccess(head->headers, nullptr, head->status != 0 ? head : nullptr, nullptr, false);
+    out.show(head->headers, nullptr, head->status != 0 ? head : nullptr, nullptr, false);
     return Status::kOk;
   }
   if (type == MapType::kGrpcTrailingMetadata) {
     HeaderMap* trailers = vm.root().grpc().trailers;
     if (trailers == nullptr) return Status::kBadArgument;
-    out = HeaderAccess(*trailers, nullptr, nullptr, nullptr, false);
+    out.show(*trailers, nullptr, nullptr, nullptr, false);
     return Status::kOk;
   }
   StreamContext* stream = vm.stream();

@@ -19,8 +19,10 @@ constexpr unsigned kPumpEvery = 4096;  // calls between looks at V8's foreground
 constexpr size_t kMaxTrapText = 4096;
 constexpr const char* kHeapIsFull = "the engine's heap limit is reached";
 
-/// The instance whose isolate and context are entered on this thread. They stay so between calls: entering costs as much as
-/// a short call does. The module is loaded late: with another model each look would be a call.
+/// The instance whose isolate and context were entered last on this thread; those that were entered before it follow by
+/// below_. They stay entered between calls, because entering costs as much as a short call does: a chain that is gone through
+/// one way enters its instances, and the way back only leaves them again. The module is loaded late: with another model
+/// each look would be a call.
 [[gnu::tls_model("initial-exec")]] constinit thread_local V8Instance* entered = nullptr;
 
 Value from_js(v8::Local<v8::Value> value, ValueType type) {
@@ -108,20 +110,26 @@ void V8Instance::release_from_this_thread() {
 void V8Instance::enter() noexcept {
   if (entered == this) [[likely]]
     return;
-  if (entered != nullptr) entered->leave();
+  if (handles_) {  // somewhere below
+    while (entered != this) entered->leave_top();
+    return;
+  }
   isolate_->Enter();
   handles_.emplace(isolate_);
   // The first handle of the outermost scope makes room for those of the calls.
   context_.Get(isolate_)->Enter();
-  entered = this;
+  below_ = std::exchange(entered, this);
 }
 
-void V8Instance::leave() noexcept {
-  if (entered != this) return;
-  entered = nullptr;
+void V8Instance::leave_top() noexcept {
   strong(context_)->Exit();
   handles_.reset();
   isolate_->Exit();
+  entered = std::exchange(below_, nullptr);
+}
+
+void V8Instance::leave() noexcept {
+  while (handles_) entered->leave_top();
 }
 
 size_t V8Instance::on_heap_limit(void* self, size_t current, size_t) noexcept {
@@ -245,7 +253,7 @@ bool V8Instance::read_exports(v8::Local<v8::Context> context, v8::Local<v8::Obje
       export_names_.emplace_back(each.name);
     } else if (each.kind == ImportInfo::Kind::kMemory && memory_object_.IsEmpty()) {
       memory_object_.Reset(isolate_, value.As<v8::WasmMemoryObject>());
-      memory_ = value.As<v8::WasmMemoryObject>()->Buffer()->GetBackingStore();
+      use_memory(value.As<v8::WasmMemoryObject>()->Buffer()->GetBackingStore());
     }
   }
   return true;
@@ -387,12 +395,17 @@ void V8Instance::watch_memory() noexcept {
   if (memory_object_.IsEmpty()) return;
   const v8::HandleScope handles(isolate_);
   const v8::Local<v8::ArrayBuffer> buffer = memory_object_.Get(isolate_)->Buffer();
-  if (buffer->ByteLength() != memory_->ByteLength()) memory_ = buffer->GetBackingStore();
+  if (buffer->ByteLength() != memory_->ByteLength()) use_memory(buffer->GetBackingStore());
+}
+
+void V8Instance::use_memory(std::shared_ptr<v8::BackingStore> memory) noexcept {
+  memory_ = std::move(memory);
+  memory_start_ = static_cast<uint8_t*>(memory_->Data());
 }
 
 std::span<uint8_t> V8Instance::memory() noexcept {
   if (!memory_) return {};
-  return {static_cast<uint8_t*>(memory_->Data()), memory_->ByteLength()};
+  return {memory_start_, memory_->ByteLength()};
 }
 
 void V8Instance::trim() noexcept {

@@ -71,9 +71,12 @@ class V8Instance : public Instance {
   CallResult invoke(Export& target, std::span<const Value> args) noexcept;
   CallEnd classify(const v8::TryCatch& caught, v8::Local<v8::Context> context) noexcept;
   void watch_memory() noexcept;
-  // Isolate and context on this thread. Requires: no call of another instance runs here.
+  void use_memory(std::shared_ptr<v8::BackingStore> memory) noexcept;
+  // Isolate and context on this thread. Requires: no call of another instance runs here. V8 has them left in the order
+  // opposite to that in which they were entered: leaving one leaves those that were entered after it.
   void enter() noexcept;
   void leave() noexcept;
+  void leave_top() noexcept;  // requires: it is the last that was entered
 
   v8::Platform& platform_;
   std::shared_ptr<const V8Module> module_;
@@ -83,8 +86,10 @@ class V8Instance : public Instance {
   std::unique_ptr<v8::Locker> locker_;
   v8::Global<v8::Context> context_;
   std::optional<v8::HandleScope> handles_;  // while entered
+  V8Instance* below_ = nullptr;             // was entered before it
   v8::Global<v8::WasmMemoryObject> memory_object_;
   std::shared_ptr<v8::BackingStore> memory_;
+  uint8_t* memory_start_ = nullptr;
   std::vector<Slot> slots_;
   std::vector<Export> exports_;
   std::vector<std::string_view>

@@ -1,0 +1,41 @@
+#include "base/lower.h"
+
+#include <cstdint>
+#include <cstring>
+
+#include "base/strings.h"
+
+namespace weir::base {
+namespace {
+
+constexpr uint64_t each(uint8_t byte) noexcept { return 0x0101010101010101u * byte; }
+
+/// 0x20 in each byte that is a letter in upper case.
+constexpr uint64_t upper_bits(uint64_t eight) noexcept {
+  const uint64_t low = eight & each(0x7f);
+  const uint64_t from_a = low + each(0x80 - 'A');
+  const uint64_t above_z = low + each(0x7f - 'Z');
+  return ((from_a ^ above_z) & ~eight & each(0x80)) >> 2;
+}
+
+}  // namespace
+
+bool copy_lower(std::string_view from, char* to) noexcept {
+  uint64_t changed = 0;
+  size_t at = 0;
+  for (; at + sizeof(uint64_t) <= from.size(); at += sizeof(uint64_t)) {
+    uint64_t eight = 0;
+    std::memcpy(&eight, from.data() + at, sizeof eight);
+    const uint64_t bits = upper_bits(eight);
+    changed |= bits;
+    eight |= bits;
+    std::memcpy(to + at, &eight, sizeof eight);
+  }
+  for (; at < from.size(); ++at) {
+    to[at] = to_lower(from[at]);
+    changed |= static_cast<uint64_t>(to[at] != from[at]);
+  }
+  return changed != 0;
+}
+
+}  // namespace weir::base
