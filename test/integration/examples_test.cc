@@ -379,11 +379,11 @@ TEST_F(Examples, timeouts) {
   EXPECT_EQ(slowloris.read_message().status(), 408);
 }
 
-TEST_F(Examples, redis_rate_limit) {
+TEST_F(Examples, wasm_redis_rate_limit) {
   NEEDS_FILTER("redis_rate_limit");
   if (!RedisServer::available()) GTEST_SKIP() << "no redis-server here (Debian: redis-server)";
   RedisServer redis;
-  std::string text = example("redis_rate_limit");
+  std::string text = example("wasm_redis_rate_limit");
   replace_all(text, "port_value: 6379 ", "port_value: " + std::to_string(redis.port()) + " ");
   start_text(text);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(ask("/", "x-api-key: ann\r\n").status(), 200);

@@ -121,7 +121,7 @@ class PolicyAuth : public ::testing::Test {
     yaml.origin_port = origin_.port();
     yaml.filters =
         filter(Plugin{.guest = filter_path("policy_auth"),
-                      .configuration = R"({"cluster": "policy", "timeout": "2s")" + options + "}"});
+                      .configuration = R"({"cluster": "policy", "timeout_ms": 2000)" + options + "}"});
     yaml.more_clusters =
         "- name: policy\n  connect_timeout: 1s\n  load_assignment:\n    cluster_name: policy\n"
         "    endpoints:\n    - lb_endpoints:\n      - endpoint: {address: {socket_address: "
@@ -211,7 +211,7 @@ void PrintTo(const Failure& each, std::ostream* out) { *out << each.name; }
 class PolicyFails : public PolicyAuth, public ::testing::WithParamInterface<Failure> {};
 
 TEST_P(PolicyFails, ClosedByDefaultAndOpenWhereItIsConfigured) {
-  const std::string slow = GetParam().answer[0] == '\0' ? R"(, "timeout": "50ms")" : "";
+  const std::string slow = GetParam().answer[0] == '\0' ? R"(, "timeout_ms": 50)" : "";
   for (const bool open : {false, true}) {
     TestProxy proxy(yaml(slow + (open ? R"(, "fail_open": true, "own_headers": ["x-role"])"
                                       : R"(, "fail_status": 504)")));

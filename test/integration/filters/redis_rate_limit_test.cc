@@ -54,7 +54,7 @@ TEST_F(RedisRateLimit, WithPasswordAndDatabase) {
   RedisServer redis({"--requirepass", "secret"});
   TestProxy proxy(yaml(
       redis.port(),
-      R"({"redis":{"cluster":"redis","password":"secret","database":2},"limit":5,"on_redis_failure":"deny"})"));
+      R"({"redis":{"cluster":"redis","password":"secret","database":2},"limit":5,"fail_open":false})"));
   Peer client = proxy.connect();
   EXPECT_EQ(ask(client).header("x-ratelimit-remaining"), "4");
   EXPECT_EQ(ask(client).header("x-ratelimit-remaining"), "3");
@@ -62,7 +62,7 @@ TEST_F(RedisRateLimit, WithPasswordAndDatabase) {
 
   TestProxy wrong(yaml(
       redis.port(),
-      R"({"redis":{"cluster":"redis","password":"guess"},"limit":5,"on_redis_failure":"deny"})"));
+      R"({"redis":{"cluster":"redis","password":"guess"},"limit":5,"fail_open":false})"));
   Peer other = wrong.connect();
   EXPECT_EQ(ask(other).status(), 503);
   EXPECT_EQ(wrong.counter("cluster.redis.redis.refused_greetings"), 1u);
@@ -72,7 +72,8 @@ TEST_F(RedisRateLimit, OutlivesItsRedis) {
   RedisServer redis;
   TestProxy open(yaml(redis.port(), R"({"redis":{"cluster":"redis"},"limit":5})"));
   TestProxy closed(
-      yaml(redis.port(), R"({"redis":{"cluster":"redis"},"limit":5,"on_redis_failure":"deny"})"));
+      yaml(redis.port(),
+                        R"({"redis":{"cluster":"redis"},"limit":5,"fail_open":false,"fail_status":500})"));
   Peer opened = open.connect();
   Peer strict = closed.connect();
   EXPECT_EQ(ask(opened).header("x-ratelimit-remaining"), "4");
@@ -80,7 +81,7 @@ TEST_F(RedisRateLimit, OutlivesItsRedis) {
   redis.stop();
   EXPECT_EQ(ask(opened).status(), 200);
   EXPECT_EQ(ask(opened).header("x-ratelimit-remaining"), "");
-  EXPECT_EQ(ask(strict).status(), 503);
+  EXPECT_EQ(ask(strict).status(), 500);
   redis.start();
   EXPECT_EQ(ask(opened).header("x-ratelimit-remaining"), "4");
   EXPECT_EQ(ask(strict).header("x-ratelimit-remaining"), "3");
@@ -89,7 +90,8 @@ TEST_F(RedisRateLimit, OutlivesItsRedis) {
 TEST_F(RedisRateLimit, BadOptionsRejectTheConfiguration) {
   for (const char* options :
        {R"({"limit":5})", R"({"redis":{"cluster":"redis"}})",
-        R"({"redis":{"cluster":"redis"},"limit":5,"on_redis_failure":"maybe"})"})
+        R"({"redis":{"cluster":"redis"},"limit":5,"fail_open":"maybe"})",
+        R"({"redis":{"cluster":"redis"},"limit":5,"fail_status":200})"})
     EXPECT_THROW(TestProxy proxy(yaml(9, options)), std::runtime_error) << options;
 }
 
