@@ -6,18 +6,17 @@
 namespace weir::test {
 namespace {
 
-const std::string kFilter = std::string(WEIR_BINARY_DIR) + "/filters/redis_rate_limit.wasm";
-
 class RedisRateLimit : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!built(kFilter)) GTEST_SKIP() << "filters/redis_rate_limit is not built here";
-    if (!RedisServer::available()) GTEST_SKIP() << "no redis-server here (Debian: redis-server)";
+    NEEDS_FILTER("redis_rate_limit");
+    NEEDS_REDIS();
   }
   static std::string yaml(uint16_t redis_port, const std::string& options) {
     Yaml yaml;
     yaml.routes = kDirect;
-    yaml.filters = filter(Plugin{.guest = kFilter, .configuration = options, .name = "limit"});
+    yaml.filters = filter(Plugin{
+        .guest = filter_path("redis_rate_limit"), .configuration = options, .name = "limit"});
     yaml.more_clusters = cluster_yaml("redis", redis_port);
     return yaml.text();
   }
@@ -60,9 +59,9 @@ TEST_F(RedisRateLimit, WithPasswordAndDatabase) {
   EXPECT_EQ(ask(client).header("x-ratelimit-remaining"), "3");
   EXPECT_EQ(proxy.counter("cluster.redis.upstream_cx_total"), 1u);  // kept
 
-  TestProxy wrong(yaml(
-      redis.port(),
-      R"({"redis":{"cluster":"redis","password":"guess"},"limit":5,"fail_open":false})"));
+  TestProxy wrong(
+      yaml(redis.port(),
+           R"({"redis":{"cluster":"redis","password":"guess"},"limit":5,"fail_open":false})"));
   Peer other = wrong.connect();
   EXPECT_EQ(ask(other).status(), 503);
   EXPECT_EQ(wrong.counter("cluster.redis.redis.refused_greetings"), 1u);
@@ -73,7 +72,7 @@ TEST_F(RedisRateLimit, OutlivesItsRedis) {
   TestProxy open(yaml(redis.port(), R"({"redis":{"cluster":"redis"},"limit":5})"));
   TestProxy closed(
       yaml(redis.port(),
-                        R"({"redis":{"cluster":"redis"},"limit":5,"fail_open":false,"fail_status":500})"));
+           R"({"redis":{"cluster":"redis"},"limit":5,"fail_open":false,"fail_status":500})"));
   Peer opened = open.connect();
   Peer strict = closed.connect();
   EXPECT_EQ(ask(opened).header("x-ratelimit-remaining"), "4");
@@ -88,10 +87,9 @@ TEST_F(RedisRateLimit, OutlivesItsRedis) {
 }
 
 TEST_F(RedisRateLimit, BadOptionsRejectTheConfiguration) {
-  for (const char* options :
-       {R"({"limit":5})", R"({"redis":{"cluster":"redis"}})",
-        R"({"redis":{"cluster":"redis"},"limit":5,"fail_open":"maybe"})",
-        R"({"redis":{"cluster":"redis"},"limit":5,"fail_status":200})"})
+  for (const char* options : {R"({"limit":5})", R"({"redis":{"cluster":"redis"}})",
+                              R"({"redis":{"cluster":"redis"},"limit":5,"fail_open":"maybe"})",
+                              R"({"redis":{"cluster":"redis"},"limit":5,"fail_status":200})"})
     EXPECT_THROW(TestProxy proxy(yaml(9, options)), std::runtime_error) << options;
 }
 
