@@ -75,6 +75,11 @@ while IFS= read -r operator; do
   [[ " ${operators[*]} " == *" $operator "* ]] || fail "docs/operations.md: there is no operator $operator"
 done < <(sed -n '/^Operators:$/,/^Response flags/{/^Response flags/d;p}' docs/operations.md | grep -oE '`[A-Z][A-Z0-9_]+[`(]' | tr -d '`(' | sort -u)
 
+# Every public header is in the table.
+for header in include/weir/*.h; do
+  grep -q "^| .*\`$(basename "$header")\`.* |" docs/extending.md || fail "docs/extending.md does not tell of $header"
+done
+
 sed -n '/^```cpp$/,/^```$/p' docs/extending.md | sed '/^```/d' >"$work/extending.cc"
 [ -s "$work/extending.cc" ] || fail "docs/extending.md has no code"
 compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' "$1/CMakeCache.txt")
