@@ -77,6 +77,20 @@ TEST_F(LogTest, UpstreamFailuresSayWhy) {
   expect_part(line_with("http", "request ended"), " status=503 flags=UF ");
 }
 
+TEST_F(LogTest, LinesSayTheirThread) {
+  AutoOrigin origin([](const Peer::Message&) { return response("ok"); });
+  Yaml yaml;
+  yaml.origin_port = origin.port();
+  TestProxy proxy(yaml.text(), TestProxy::Options{.workers = 1, .from_file = true});
+  proxy.admin("/logging?level=debug", "POST");
+  send_request(proxy);
+  EXPECT_EQ(lines_.with("[worker_0][debug][http] request connection="), 1u) << lines_.text();
+  proxy.admin("/reload", "POST");
+  proxy.wait_for("the line of main", [this] {
+    return lines_.with("[main][info][config] configuration read again") == 1;
+  });
+}
+
 TEST(LogComponents, StandInTheDocumentation) {
   std::ifstream file(source_path("docs/operations.md"));
   const std::string page{std::istreambuf_iterator<char>(file), {}};
