@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/strings.h"
-#include "wasm/module_source.h"
+#include "wasm/modules/module_source.h"
 
 namespace weir::wasm {
 namespace {
