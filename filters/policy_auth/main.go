@@ -76,7 +76,7 @@ func (h *httpContext) OnHttpRequestHeaders(int, bool) types.Action {
 	if err != nil {
 		return h.fail("question", err)
 	}
-	_, err = proxywasm.DispatchHttpCall(options.Cluster, options.Call(), question, nil, options.Milliseconds, h.onAnswer)
+	_, err = proxywasm.DispatchHttpCall(options.Cluster, options.Call(), question, nil, options.TimeoutMs, h.onAnswer)
 	if err != nil {
 		return h.fail("call", err)
 	}

@@ -36,12 +36,13 @@ const (
 )
 
 type config struct {
-	client    wrapper.RedisClient
-	limit     int
-	window    int
-	keyHeader string
-	prefix    string
-	failOpen  bool
+	client     wrapper.RedisClient
+	limit      int
+	window     int
+	keyHeader  string
+	prefix     string
+	failOpen   bool
+	failStatus uint32
 }
 
 func parseConfig(json gjson.Result, c *config) error {
@@ -57,13 +58,18 @@ func parseConfig(json gjson.Result, c *config) error {
 	}
 	c.keyHeader = text(json.Get("key_header"), "")
 	c.prefix = text(json.Get("key_prefix"), "ratelimit:")
-	switch onFailure := text(json.Get("on_redis_failure"), "allow"); onFailure {
-	case "allow":
-		c.failOpen = true
-	case "deny":
-	default:
-		return errors.New("on_redis_failure is allow or deny, not " + onFailure)
+	c.failOpen = true
+	if failOpen := json.Get("fail_open"); failOpen.Exists() {
+		if !failOpen.IsBool() {
+			return errors.New("fail_open is true or false, not " + failOpen.Raw)
+		}
+		c.failOpen = failOpen.Bool()
 	}
+	failStatus := number(json.Get("fail_status"), 503)
+	if failStatus < 400 || failStatus > 599 {
+		return errors.New("fail_status must be the status of an error, 400 to 599")
+	}
+	c.failStatus = uint32(failStatus)
 	c.client = wrapper.NewRedisClusterClient(wrapper.TargetCluster{Cluster: cluster})
 	return c.client.Init(redis.Get("username").String(), redis.Get("password").String(),
 		int64(number(redis.Get("timeout_ms"), 1000)), wrapper.WithDataBase(number(redis.Get("database"), 0)))
@@ -108,7 +114,7 @@ func onRequestHeaders(ctx wrapper.HttpContext, c config) types.Action {
 		if c.failOpen {
 			return types.HeaderContinue
 		}
-		deny(503, "rate_limit_unavailable", nil)
+		deny(c.failStatus, "rate_limit_unavailable", nil)
 	}
 	return types.HeaderStopAllIterationAndWatermark
 }
@@ -120,7 +126,7 @@ func onCount(ctx wrapper.HttpContext, c config, reply resp.Value) {
 		if c.failOpen {
 			_ = proxywasm.ResumeHttpRequest()
 		} else {
-			deny(503, "rate_limit_unavailable", nil)
+			deny(c.failStatus, "rate_limit_unavailable", nil)
 		}
 		return
 	}

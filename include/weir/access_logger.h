@@ -16,8 +16,9 @@ struct Exchange {
   const HeaderMap* response_trailers = nullptr;
 };
 
-/// One configured access log that is no file. Owner: the snapshot. Immutable after its making, shared by all workers; log() is called
-/// on workers concurrently, once for each exchange that the log's filter lets pass, when it has ended.
+/// One configured access log that is no file. Owner: the snapshot. Immutable after its making, shared by all workers; log() is
+/// called on workers concurrently, once for each exchange that the log's filter lets pass, when it has ended. It must not block,
+/// nor keep references into the exchange.
 class AccessLogger {
  public:
   virtual ~AccessLogger() = default;

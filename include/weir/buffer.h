@@ -14,8 +14,8 @@ namespace weir {
 /// A byte queue made of slices that refer to reference-counted, pooled blocks.
 ///
 /// Moving bytes between buffers does not copy them (a block may be shared by two slices), except for pieces of
-/// up to 1 KiB that fit behind the last slice; appending text copies it into the tail block. Owner: whoever holds it, by value. Thread: a buffer and all
-/// buffers that it exchanged bytes with stay on one thread, because the counts are not atomic.
+/// up to 1 KiB that fit behind the last slice; appending text copies it into the tail block. Owner: whoever holds it, by
+/// value. Thread: a buffer and all buffers that it exchanged bytes with stay on one thread, because the counts are not atomic.
 class Buffer {
  public:
   static constexpr size_t kBlockSize = 16 * 1024;  // bytes of one pooled block, header included

@@ -34,16 +34,20 @@ class CalloutHandler {
   virtual void on_callout_done(Result<CalloutResponse> response) noexcept = 0;
 };
 
+/// A request that is sent whole; method, path and authority are its sender's to set. A body without trailers gets a
+/// content-length, if `head` has none. The limits of the cluster hold too: its circuit breakers, its max_stream_duration.
 struct CalloutRequest {
-  std::string_view cluster;
+  std::string_view cluster;  // its name; looked at in start() alone
   RequestHead head;
   Buffer body;
-  HeaderMap trailers;
-  std::chrono::milliseconds timeout{0};  // 0 = none
-  size_t max_response_bytes = 1024 * 1024;
+  HeaderMap trailers;                    // sent where there are any
+  std::chrono::milliseconds timeout{0};  // until the answer is whole; 0 = none
+  size_t max_response_bytes =
+      1024 * 1024;  // of the body; a larger one is the error kPayloadTooLarge
 };
 
 class RedisCommands;  // <weir/redis.h>
+
 /// A callout that is sent and answered piece by piece; destroying it resets the request, and its handler is not
 /// called any more. After the end of the request, of the answer, or a failure, what is given is forgotten.
 class StreamedCallout {
@@ -68,10 +72,12 @@ class StreamedCalloutHandler {
   virtual void on_callout_failed(const Error& error) noexcept = 0;
 };
 
+/// What a streamed callout begins with: its head, whose method, path and authority are its sender's to set. The body follows with
+/// send(), however large; there are no trailers.
 struct StreamedCalloutRequest {
-  std::string_view cluster;
+  std::string_view cluster;  // its name; looked at in start_stream() alone
   RequestHead head;
-  EndStream end = EndStream::kNo;        // with the head
+  EndStream end = EndStream::kNo;        // kYes: there is no body
   std::chrono::milliseconds timeout{0};  // until the end of the answer; 0 = none
   bool http2 = false;                    // other versions will not do: kBadVersion
 };
@@ -99,7 +105,7 @@ class Callouts {
   }
   virtual Result<std::unique_ptr<Callout>> start(CalloutRequest request,
                                                  CalloutHandler& handler) = 0;
-  /// Of what a request can be refused for, kBadVersion besides.
+  /// A request may also be refused with kBadVersion: `http2` is wanted of a cluster that is known not to speak it.
   virtual Result<std::unique_ptr<StreamedCallout>> start_stream(StreamedCalloutRequest request,
                                                                 StreamedCalloutHandler& handler) {
     static_cast<void>(handler);

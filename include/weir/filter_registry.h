@@ -48,13 +48,15 @@ struct FactoryContext {
   SharedObjects* shared = nullptr;           // of the process; null in tests alone
 };
 
-/// What one entry of `bootstrap_extensions` has made. Owner: the snapshot.
+/// What one entry of `bootstrap_extensions` has made. Owner: the configuration of its generation; it dies with that, on whichever
+/// thread lets go of it last.
 class BootstrapExtension {
  public:
   virtual ~BootstrapExtension() = default;
 };
 
-/// For everything but HTTP filters FactoryContext::stats has names from the root, and `name` is the filter's.
+/// For everything but HTTP filters FactoryContext::stats has names from the root. `name` is the configured one; access loggers have
+/// none. Null after an error, which is reported on the view.
 using NetworkFilterMaker = std::shared_ptr<const NetworkFilterFactory> (*)(ConfigView&,
                                                                            FactoryContext&);
 using AccessLoggerMaker = std::shared_ptr<const AccessLogger> (*)(ConfigView&, FactoryContext&);
@@ -63,7 +65,8 @@ using BootstrapExtensionMaker = std::shared_ptr<const BootstrapExtension> (*)(Co
 using HttpFilterMaker = std::shared_ptr<const HttpFilterFactory> (*)(ConfigView&, FactoryContext&);
 
 /// Maps an "@type" (without "type.googleapis.com/") to the function that reads its options. An ordinary
-/// object owned by the composition root; no static registration.
+/// object owned by the composition root; no static registration. Filled before the server runs, then only read.
+/// add_*: a second one of a type replaces the first. find_*: null where the type is not known.
 class FilterRegistry {
  public:
   void add_http(std::string type, HttpFilterMaker maker) { http_[std::move(type)] = maker; }
@@ -81,11 +84,19 @@ class FilterRegistry {
   void add_access_logger(std::string type, AccessLoggerMaker maker) {
     access_loggers_[std::move(type)] = maker;
   }
+  AccessLoggerMaker find_access_logger(std::string_view type) const {
+    auto found = access_loggers_.find(type);
+    return found == access_loggers_.end() ? nullptr : found->second;
+  }
   const std::map<std::string, AccessLoggerMaker, std::less<>>& access_loggers() const noexcept {
     return access_loggers_;
   }
   void add_bootstrap_extension(std::string type, BootstrapExtensionMaker maker) {
     bootstrap_extensions_[std::move(type)] = maker;
+  }
+  BootstrapExtensionMaker find_bootstrap_extension(std::string_view type) const {
+    auto found = bootstrap_extensions_.find(type);
+    return found == bootstrap_extensions_.end() ? nullptr : found->second;
   }
   const std::map<std::string, BootstrapExtensionMaker, std::less<>>& bootstrap_extensions()
       const noexcept {

@@ -32,9 +32,12 @@ enum class GrpcCode : uint8_t {
   kUnauthenticated,
 };
 
+/// How a call has ended: by the service's own word (grpc-status and grpc-message of its trailers), or by weir's where there was
+/// none.
 struct GrpcStatus {
   GrpcCode code = GrpcCode::kOk;
-  std::string message{};
+  std::string
+      message{};  // any bytes: decoded, not fit for a header (grpc_message_encode) or a log as it is
 };
 
 /// Whether this is the content-type of gRPC: "application/grpc", maybe with a "+format" behind it. What has parameters is not,

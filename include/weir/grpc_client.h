@@ -22,11 +22,12 @@ class GrpcHandler {
   virtual void on_grpc_end(const GrpcStatus& status) noexcept = 0;
 };
 
+/// One call; the texts are looked at in start() alone.
 struct GrpcRequest {
-  std::string_view cluster;              // of HTTP/2
+  std::string_view cluster;              // one that speaks HTTP/2
   std::string_view authority;            // empty: the cluster's name
   std::string_view path;                 // "/package.Service/Method"
-  HeaderMap metadata;                    // without what gRPC itself sends
+  HeaderMap metadata;                    // headers besides gRPC's own, which are set over them
   std::chrono::milliseconds timeout{0};  // 0 = none; the service is told of it
 };
 
@@ -42,7 +43,8 @@ class GrpcStream final : private StreamedCalloutHandler {
 
   /// An error: there is no call, and nothing comes of it. grpc_status_of(error) says it in terms of gRPC.
   Result<void> start(Callouts& callouts, GrpcRequest request);
-  /// One message, uncompressed. False: it is too large, or too much waits; nothing of it is sent.
+  /// One message, uncompressed. False: it is too large, or too much waits; nothing of it is sent. A call that has ended takes
+  /// it, and forgets it.
   bool send(std::string_view message, EndStream end);
   /// No more messages.
   void close();

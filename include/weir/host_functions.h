@@ -48,6 +48,7 @@ class GuestCall {
     std::memcpy(&value, bytes->data(), sizeof(T));
     return value;
   }
+  /// As write().
   template <typename T>
   bool store(uint32_t at, T value) noexcept {
     static_assert(std::is_arithmetic_v<T>);
@@ -72,15 +73,20 @@ using ForeignFunction = GuestStatus (*)(void* data, GuestCall& call, std::string
 /// Behind an import: one slot per parameter, i32 in the low bits. The return value is the result, if it has one.
 using ImportFunction = uint64_t (*)(void* data, GuestCall& call, std::span<const uint64_t> args);
 
+/// The numbers of WebAssembly that an import may have.
 enum class GuestType : uint8_t { kI32, kI64 };
+
+/// The type of an import. A module that declares another one is refused like one whose import is not known, and the message has
+/// the type that it declares.
 struct GuestSignature {
   std::vector<GuestType> params;
-  std::optional<GuestType> result = GuestType::kI32;
+  std::optional<GuestType> result =
+      GuestType::kI32;  // nothing: what the function returns is dropped
 };
 
-/// Filled by the embedder before the server runs, then only read; what `data` points to outlives the server. The functions are called on all workers at the same time, and
-/// on the thread that starts VMs; they must not block or throw. Not called: while the module's own start or the guest's
-/// allocator runs, which answers kInternalFailure.
+/// Filled by the embedder before the server runs, then only read; what `data` points to outlives the server. The functions are
+/// called on all workers at the same time, and on the thread that starts VMs; they must not block or throw. They are not called
+/// while the module's own start or the guest's allocator runs: the guest gets kInternalFailure.
 class HostFunctions {
  public:
   struct Foreign {

@@ -118,7 +118,8 @@ class FilterCallbacks {
   /// Limit in bytes for held bodies of one direction.
   virtual size_t buffer_limit(Direction direction) const noexcept = 0;
   virtual void set_buffer_limit(Direction direction, size_t bytes) = 0;
-  /// A limit of this filter alone, for what it holds in each direction; the smaller one holds.
+  /// A limit in bytes of this filter alone, for what it holds in each direction; of it and buffer_limit() the smaller one holds.
+  /// For what is held from then on; the last call counts.
   virtual void limit_held_body(size_t bytes) { static_cast<void>(bytes); }
 
   virtual Callouts& callouts() noexcept = 0;

@@ -26,7 +26,11 @@ enum class CloseHow : uint8_t {
   kReset,  // RST
 };
 
-enum class CloseEvent : uint8_t { kRemote, kLocal };
+/// Who has ended a connection: of the two half-closes the first counts.
+enum class CloseEvent : uint8_t {
+  kRemote,  // the client: it closed, reset, or could not be reached any more
+  kLocal,   // weir: a filter, the session, a drain
+};
 
 /// What the driver offers one network filter. All calls are legal from callbacks, timers and callouts; what would call a filter
 /// happens after the current callback has returned. After on_close none may be made.

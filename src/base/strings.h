@@ -100,6 +100,8 @@ std::optional<std::string> base64_decode(std::string_view text);
 /// With padding.
 std::string base64_encode(std::string_view bytes);
 std::string hex_encode(std::string_view bytes);
+/// Digits of either case, two for each byte, nothing else. Null if malformed.
+std::optional<std::string> hex_decode(std::string_view text);
 
 /// Levenshtein distance, at most `limit` + 1.
 size_t edit_distance(std::string_view a, std::string_view b, size_t limit = 8);

@@ -50,21 +50,15 @@ void read_file_log(View& config, AccessLogOptions& log) {
 std::shared_ptr<const AccessLogger> make_logger(View& config, AccessLoggerMaker maker,
                                                 Loading& loading) {
   auto stats = loading.context.stats.scope({});
-  FactoryContext context{*stats,
-                         {},
-                         {},
-                         &loading.context.host,
-                         stats.get(),
-                         &loading.context.registry,
-                         &loading.context.host.shared_objects()};
+  FactoryContext context = factory_context(loading, *stats, *stats, {});
   return maker(config, context);
 }
 
 bool read_sink(View& config, AccessLogOptions& log, Loading& loading) {
   const std::string type = config.type();
-  const auto& loggers = loading.context.registry.access_loggers();
-  if (const auto found = loggers.find(type); found != loggers.end()) {
-    log.logger = make_logger(config, found->second, loading);
+  const FilterRegistry& registry = loading.context.registry;
+  if (const AccessLoggerMaker maker = registry.find_access_logger(type); maker != nullptr) {
+    log.logger = make_logger(config, maker, loading);
     return log.logger != nullptr;
   }
   if (type == kFileLog) {
@@ -75,7 +69,7 @@ bool read_sink(View& config, AccessLogOptions& log, Loading& loading) {
   } else {
     if (type.empty() && !config.failed()) config.missing("@type");
     std::vector<std::string_view> known{kFileLog, kStdoutLog, kStderrLog};
-    for (const auto& [each, unused] : loggers) known.push_back(each);
+    for (const auto& [each, unused] : registry.access_loggers()) known.push_back(each);
     if (!type.empty()) refuse_type(config, type, known);
     for (const std::string& key : config.keys()) config.ignore({key});
     return false;

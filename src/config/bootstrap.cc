@@ -149,8 +149,8 @@ void read_extensions(View& root, Loading& loading, Configuration& out) {
     if (!config) continue;
     if (!config->has("@type")) config->missing("@type");
     const std::string type = config->type();
-    const auto found = registry.bootstrap_extensions().find(type);
-    if (found == registry.bootstrap_extensions().end()) {
+    const BootstrapExtensionMaker maker = registry.find_bootstrap_extension(type);
+    if (maker == nullptr) {
       std::vector<std::string_view> known;
       for (const auto& [each, unused] : registry.bootstrap_extensions()) known.push_back(each);
       if (!type.empty()) refuse_type(*config, type, known);
@@ -158,14 +158,8 @@ void read_extensions(View& root, Loading& loading, Configuration& out) {
       continue;
     }
     auto stats = loading.context.stats.scope({});
-    FactoryContext context{*stats,
-                           name,
-                           {},
-                           &loading.context.host,
-                           stats.get(),
-                           &registry,
-                           &loading.context.host.shared_objects()};
-    if (auto made = found->second(*config, context)) out.extensions.push_back(std::move(made));
+    FactoryContext context = factory_context(loading, *stats, *stats, name);
+    if (auto made = maker(*config, context)) out.extensions.push_back(std::move(made));
   }
 }
 

@@ -226,13 +226,7 @@ void read_http_filters(View& options, ClusterOptions& out, Loading& loading) {
   const std::string& name = out.alt_stat_name.empty() ? out.name : out.alt_stat_name;
   auto stats = loading.context.stats.scope("cluster." + name + ".");
   auto root_stats = loading.context.stats.scope({});
-  FactoryContext context{*stats,
-                         {},
-                         "UNSPECIFIED",
-                         &loading.context.host,
-                         root_stats.get(),
-                         &loading.context.registry,
-                         &loading.context.host.shared_objects()};
+  FactoryContext context = factory_context(loading, *stats, *root_stats, {});
   out.http_filters = router::read_upstream_filters(options, "http_filters", context);
 }
 

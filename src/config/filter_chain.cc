@@ -60,13 +60,8 @@ std::shared_ptr<const NetworkFilterFactory> make_factory(View& config, std::stri
     return nullptr;
   }
   auto stats = scope.loading.context.stats.scope({});
-  FactoryContext context{*stats,
-                         name,
-                         scope.traffic_direction,
-                         &scope.loading.context.host,
-                         stats.get(),
-                         &registry,
-                         &scope.loading.context.host.shared_objects()};
+  FactoryContext context =
+      factory_context(scope.loading, *stats, *stats, name, scope.traffic_direction);
   auto factory = maker(config, context);
   if (!factory && !config.failed()) config.error({}, "the filter refuses this configuration");
   return factory;

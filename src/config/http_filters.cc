@@ -35,13 +35,8 @@ std::shared_ptr<const HttpFilterFactory> make_factory(View& config, ConfiguredFi
     take_everything(config);
     return nullptr;
   }
-  FactoryContext context{chain.stats,
-                         filter.name,
-                         chain.scope.traffic_direction,
-                         &chain.scope.loading.context.host,
-                         &chain.root_stats,
-                         &registry,
-                         &chain.scope.loading.context.host.shared_objects()};
+  FactoryContext context = factory_context(chain.scope.loading, chain.stats, chain.root_stats,
+                                           filter.name, chain.scope.traffic_direction);
   auto factory = maker(config, context);
   if (!factory && !config.failed()) config.error({}, "the filter refuses this configuration");
   return factory;

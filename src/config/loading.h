@@ -26,6 +26,20 @@ struct Loading {
   Secrets secrets{};
 };
 
+/// What the maker of an extension may use. `stats` is its own scope, `root_stats` that of all names.
+inline FactoryContext factory_context(Loading& loading, StatsScope& stats, StatsScope& root_stats,
+                                      std::string_view name,
+                                      std::string_view traffic_direction = "UNSPECIFIED") {
+  router::FilterHost& host = loading.context.host;
+  return FactoryContext{stats,
+                        name,
+                        traffic_direction,
+                        &host,
+                        &root_stats,
+                        &loading.context.registry,
+                        &host.shared_objects()};
+}
+
 /// Names that must be unique in one place.
 class UniqueNames {
  public:

@@ -41,14 +41,8 @@ std::optional<Pin> parse_pin(std::string_view bytes) {
 
 /// "aabb…" or "AA:BB:…".
 std::optional<Pin> parse_hash(std::string_view text) {
-  const std::string digits = base::replace_all(text, ":", "");
-  std::string bytes;
-  for (size_t i = 0; i + 1 < digits.size(); i += 2) {
-    const int high = base::hex_value(digits[i]), low = base::hex_value(digits[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes += static_cast<char>(high * 16 + low);
-  }
-  return digits.size() % 2 == 0 ? parse_pin(bytes) : std::nullopt;
+  const auto bytes = base::hex_decode(base::replace_all(text, ":", ""));
+  return bytes ? parse_pin(*bytes) : std::nullopt;
 }
 
 /// What a DataSource names, for messages.

@@ -1,6 +1,7 @@
 // Normalisation of paths and hosts, so that routing, authorisation and the upstream see the same bytes.
 #include <cstring>
 
+#include "base/strings.h"
 #include "http/chars.h"
 #include "http/rules.h"
 
@@ -30,8 +31,8 @@ Result<PathOutcome> decode_escapes(std::string_view path, const PathOptions& opt
       continue;
     }
     if (path.size() - i < 3) return refuse("path has a broken escape");
-    const int high = chars::hex_value(path[i + 1]);
-    const int low = chars::hex_value(path[i + 2]);
+    const int high = base::hex_value(path[i + 1]);
+    const int low = base::hex_value(path[i + 2]);
     if (high < 0 || low < 0) return refuse("path has a broken escape");
     c = static_cast<char>(high * 16 + low);
     if (c == '\0') return refuse("path has an escaped NUL");

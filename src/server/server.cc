@@ -81,6 +81,7 @@ wasm::Host::Options Server::wasm_options() const {
 }
 
 int Server::validate() {
+  base::set_thread_name("main");
   apply_log_levels();
   // The same steps as a start, up to the point where something would begin to serve: modules are compiled and canaries run.
   make_workers(1);
@@ -129,6 +130,7 @@ int Server::validate() {
 }
 
 bool Server::start() {
+  base::set_thread_name("main");
   apply_log_levels();
   if (!options_.log_path.empty()) {
     if (auto opened = base::open_log(options_.log_path); !opened) {

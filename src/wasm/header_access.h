@@ -10,7 +10,7 @@
 #include "wasm/enums.h"
 #include "wasm/limits.h"
 #include "wasm/pairs.h"
-#include "wasm/privacy.h"
+#include "wasm/privacy/privacy.h"
 
 namespace weir::wasm {
 

@@ -10,7 +10,7 @@
 #include "base/strings.h"
 #include "wasm/describe.h"
 #include "wasm/engine_thread.h"
-#include "wasm/module_store.h"
+#include "wasm/modules/module_store.h"
 #include "wasm/worker_vms.h"
 
 namespace weir::wasm {

@@ -18,7 +18,7 @@
 #include "wasm/exports.h"
 #include "wasm/import_table.h"
 #include "wasm/limits.h"
-#include "wasm/privacy.h"
+#include "wasm/privacy/privacy.h"
 #include "wasm/upkeep.h"
 
 namespace weir::wasm {

@@ -6,8 +6,8 @@
 #include "base/strings.h"
 #include "wasm/host.h"
 #include "wasm/limits_config.h"
-#include "wasm/module_source.h"
-#include "wasm/module_store.h"
+#include "wasm/modules/module_source.h"
+#include "wasm/modules/module_store.h"
 #include "wasm/plugin.h"
 
 namespace weir::wasm {

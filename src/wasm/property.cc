@@ -7,7 +7,7 @@
 
 #include "base/strings.h"
 #include "wasm/pairs.h"
-#include "wasm/private_property.h"
+#include "wasm/privacy/private_property.h"
 #include "wasm/vm.h"
 
 namespace weir::wasm {

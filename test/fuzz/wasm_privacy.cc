@@ -11,7 +11,7 @@
 #include "fuzz/require.h"
 #include "http/rules.h"
 #include "wasm/header_access.h"
-#include "wasm/private_field.h"
+#include "wasm/privacy/private_field.h"
 #include "wasm/stream_context.h"
 
 namespace {

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "support/test_proxy.h"
+#include "support/text.h"
 
 namespace weir::test {
 namespace {
@@ -63,10 +64,6 @@ Ended run_weir(const std::string& arguments) {
   return out;
 }
 
-bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 TEST(ConfigErrors, AllOfThemAtOnceWithPlaces) {
   Yaml yaml;
   yaml.routes = kDirect;
@@ -77,13 +74,13 @@ TEST(ConfigErrors, AllOfThemAtOnceWithPlaces) {
   proxy.write_config(text);
   proxy.wait_for_rejection(1);
   const std::string page = proxy.admin("/reload");
-  EXPECT_TRUE(contains(page, "\"file\":\"" + proxy.config_path() + "\"")) << page;
-  EXPECT_TRUE(contains(page, json_place(place_of(text, "statprefix")))) << page;
-  EXPECT_TRUE(contains(page, R"(unknown field \"statprefix\" (did you mean \"stat_prefix\"?))"));
-  EXPECT_TRUE(contains(page, json_place(place_of(text, "lots")))) << page;
-  EXPECT_TRUE(contains(page, json_place(place_of(text, "orgin")))) << page;
-  EXPECT_TRUE(contains(page, R"(unknown cluster \"orgin\" (did you mean \"origin\"?))")) << page;
-  EXPECT_TRUE(contains(page, R"("path":"static_resources.listeners[0].filter_chains[0])")) << page;
+  EXPECT_TRUE(says(page, "\"file\":\"" + proxy.config_path() + "\"")) << page;
+  EXPECT_TRUE(says(page, json_place(place_of(text, "statprefix")))) << page;
+  EXPECT_TRUE(says(page, R"(unknown field \"statprefix\" (did you mean \"stat_prefix\"?))"));
+  EXPECT_TRUE(says(page, json_place(place_of(text, "lots")))) << page;
+  EXPECT_TRUE(says(page, json_place(place_of(text, "orgin")))) << page;
+  EXPECT_TRUE(says(page, R"(unknown cluster \"orgin\" (did you mean \"origin\"?))")) << page;
+  EXPECT_TRUE(says(page, R"("path":"static_resources.listeners[0].filter_chains[0])")) << page;
 }
 
 TEST(ConfigErrors, RefusedPluginHasItsPlace) {
@@ -97,9 +94,9 @@ TEST(ConfigErrors, RefusedPluginHasItsPlace) {
   proxy.write_config(text);
   proxy.wait_for_rejection(1);
   const std::string page = proxy.admin("/reload");
-  EXPECT_TRUE(contains(page, json_place(place_of(text, "name: q")))) << page;
-  EXPECT_TRUE(contains(page, "http_filters[1].typed_config.config")) << page;
-  EXPECT_TRUE(contains(page, "\"message\":\"plugin q: ")) << page;
+  EXPECT_TRUE(says(page, json_place(place_of(text, "name: q")))) << page;
+  EXPECT_TRUE(says(page, "http_filters[1].typed_config.config")) << page;
+  EXPECT_TRUE(says(page, "\"message\":\"plugin q: ")) << page;
   EXPECT_EQ(proxy.generation(), 1u);
 }
 
@@ -118,9 +115,9 @@ TEST(ConfigErrors, ListenerThatCannotListenHasItsPlace) {
   proxy.write_config(text);
   proxy.wait_for_rejection(1);
   const std::string page = proxy.admin("/reload");
-  EXPECT_TRUE(contains(page, json_place(place_of(text, "name: second")))) << page;
-  EXPECT_TRUE(contains(page, "\"path\":\"static_resources.listeners[1]\"")) << page;
-  EXPECT_TRUE(contains(page, "listener second (127.0.0.1:")) << page;
+  EXPECT_TRUE(says(page, json_place(place_of(text, "name: second")))) << page;
+  EXPECT_TRUE(says(page, "\"path\":\"static_resources.listeners[1]\"")) << page;
+  EXPECT_TRUE(says(page, "listener second (127.0.0.1:")) << page;
 }
 
 TEST(ConfigErrors, ValidatePrintsAllOfThemAndFails) {
@@ -130,7 +127,7 @@ TEST(ConfigErrors, ValidatePrintsAllOfThemAndFails) {
   const std::string good = folder.write("good.yaml", yaml.text());
   Ended ended = run_weir("validate " + good);
   EXPECT_EQ(ended.code, 0) << ended.output;
-  EXPECT_TRUE(contains(ended.output, "OK")) << ended.output;
+  EXPECT_TRUE(says(ended.output, "OK")) << ended.output;
 
   yaml.hcm = "statprefix: x\n";
   yaml.cluster = "lb_policy: BEST\n";
@@ -143,7 +140,7 @@ TEST(ConfigErrors, ValidatePrintsAllOfThemAndFails) {
       const auto [line, column] = place_of(text, part);
       std::ostringstream place;
       place << bad << ":" << line << ":" << column << ": ";
-      EXPECT_TRUE(contains(ended.output, place.str())) << ended.output;
+      EXPECT_TRUE(says(ended.output, place.str())) << ended.output;
     }
   }
 
@@ -155,8 +152,8 @@ TEST(ConfigErrors, ValidatePrintsAllOfThemAndFails) {
   ended = run_weir("validate " + refused);
   EXPECT_EQ(ended.code, 1) << ended.output;
   const auto [line, column] = place_of(text, "name: p\n                vm_config");
-  EXPECT_TRUE(contains(ended.output, refused + ":" + std::to_string(line) + ":" +
-                                         std::to_string(column) + ": static_resources."))
+  EXPECT_TRUE(says(ended.output, refused + ":" + std::to_string(line) + ":" +
+                                     std::to_string(column) + ": static_resources."))
       << ended.output;
 }
 
@@ -167,14 +164,14 @@ TEST(ConfigErrors, TextOfTheCommandLineIsLaidOverTheFile) {
   const std::string file = folder.write("weir.yaml", yaml.text());
   Ended ended = run_weir("--mode validate -c " + file);
   EXPECT_EQ(ended.code, 1) << ended.output;
-  EXPECT_TRUE(contains(ended.output, "unknown cluster \"added\"")) << ended.output;
+  EXPECT_TRUE(says(ended.output, "unknown cluster \"added\"")) << ended.output;
   ended =
       run_weir("--mode validate -c " + file +
                " --config-yaml '{node: {id: n}, static_resources: {clusters: [{name: added}]}}'");
   EXPECT_EQ(ended.code, 0) << ended.output;
   ended = run_weir("--mode validate -c " + file + " --config-yaml '{nod: {}}'");
   EXPECT_EQ(ended.code, 1) << ended.output;
-  EXPECT_TRUE(contains(ended.output, "--config-yaml:1:2: unknown field \"nod\"")) << ended.output;
+  EXPECT_TRUE(says(ended.output, "--config-yaml:1:2: unknown field \"nod\"")) << ended.output;
   ended = run_weir("--mode validate");
   EXPECT_EQ(ended.code, 1) << ended.output;
 }

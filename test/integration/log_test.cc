@@ -2,45 +2,24 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <mutex>
-#include <sstream>
 
-#include "base/log.h"
+#include "support/log_lines.h"
 #include "support/test_proxy.h"
 
 namespace weir::test {
 namespace {
 
-std::mutex mutex;
-std::string captured;  // guarded by mutex
-void capture(std::string_view line) {
-  const std::lock_guard lock(mutex);
-  captured += line;
-}
-
 class LogTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    captured.clear();
-    base::set_log_output(&capture);
-  }
-  void TearDown() override { base::set_log_output(nullptr); }
-
-  static std::string text() {
-    const std::lock_guard lock(mutex);
-    return captured;
-  }
   /// The line with these words; empty if there is none.
-  static std::string line_with(std::string_view component, std::string_view message) {
-    std::istringstream lines(text());
-    const std::string words = "[" + std::string(component) + "] " + std::string(message);
-    for (std::string line; std::getline(lines, line);)
-      if (line.find(words) != std::string::npos) return line;
-    return {};
+  std::string line_with(std::string_view component, std::string_view message) const {
+    return lines_.first_with("[" + std::string(component) + "] " + std::string(message));
   }
   static void expect_part(const std::string& line, std::string_view part) {
     EXPECT_NE(line.find(part), std::string::npos) << part << " is not in: " << line;
   }
+
+  const LogLines lines_;
 };
 
 /// One request whose query, header and body are secrets, until its connection has closed.
@@ -65,13 +44,13 @@ TEST_F(LogTest, DebugFollowsARequestWithoutItsSecrets) {
   TestProxy proxy(yaml.text());
   proxy.admin("/logging?level=info", "POST");
   send_request(proxy);
-  EXPECT_EQ(text(), "") << "nothing is logged per request above debug";
+  EXPECT_EQ(lines_.text(), "") << "nothing is logged per request above debug";
 
   proxy.admin("/logging?level=debug", "POST");
   send_request(proxy);
   proxy.wait_for("the last line",
-                 [] { return !line_with("connection", "connection closed").empty(); });
-  EXPECT_EQ(text().find("secret"), std::string::npos) << text();
+                 [this] { return !line_with("connection", "connection closed").empty(); });
+  EXPECT_EQ(lines_.text().find("secret"), std::string::npos) << lines_.text();
   const std::string host = "127.0.0.1:" + std::to_string(origin.port());
   expect_part(line_with("connection", "connection accepted"), " listener=main");
   expect_part(line_with("http", "request "), " method=POST host=a.example path=/shop");
@@ -96,6 +75,20 @@ TEST_F(LogTest, UpstreamFailuresSayWhy) {
   expect_part(line_with("upstream", "connect failed"), " why=\"connect: Connection refused\"");
   expect_part(line_with("router", "upstream failed"), " cluster=origin ");
   expect_part(line_with("http", "request ended"), " status=503 flags=UF ");
+}
+
+TEST_F(LogTest, LinesSayTheirThread) {
+  AutoOrigin origin([](const Peer::Message&) { return response("ok"); });
+  Yaml yaml;
+  yaml.origin_port = origin.port();
+  TestProxy proxy(yaml.text(), TestProxy::Options{.workers = 1, .from_file = true});
+  proxy.admin("/logging?level=debug", "POST");
+  send_request(proxy);
+  EXPECT_EQ(lines_.with("[worker_0][debug][http] request connection="), 1u) << lines_.text();
+  proxy.admin("/reload", "POST");
+  proxy.wait_for("the line of main", [this] {
+    return lines_.with("[main][info][config] configuration read again") == 1;
+  });
 }
 
 TEST(LogComponents, StandInTheDocumentation) {

@@ -10,7 +10,9 @@
 #include <string>
 #include <gtest/gtest.h>
 
+#include "support/needs.h"
 #include "support/test_proxy.h"
+#include "support/text.h"
 
 namespace weir::test {
 
@@ -82,11 +84,6 @@ class Examples : public ::testing::Test {
     proxy_ = std::make_unique<TestProxy>(text, TestProxy::Options{.workers = 1, .from_file = true});
   }
 
-  /// An example with a filter of filters/ needs its module, which needs the toolchain of the filter's language.
-  static bool has_filter(const std::string& name) {
-    return std::filesystem::exists(std::string(WEIR_BINARY_DIR) + "/filters/" + name + ".wasm");
-  }
-
   /// One request on a connection of its own.
   Peer::Message ask(std::string_view target, std::string_view headers = "",
                     std::string_view method = "GET", std::string_view body = "",
@@ -112,11 +109,4 @@ class Examples : public ::testing::Test {
   std::unique_ptr<TestProxy> proxy_;
 };
 
-inline bool contains(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace weir::test
-
-#define NEEDS_FILTER(name) \
-  if (!has_filter(name)) GTEST_SKIP() << "filters/" << (name) << " is not built here"

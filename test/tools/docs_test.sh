@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the documentation says can be followed: links lead to files, paths in the text exist, what the readers of the
+# What the documentation says can be followed: links lead to files and headings, paths in the text exist, what the readers of the
 # configuration and of formats take is told of, and the C++ of docs/extending.md compiles against the public headers alone.
 #   docs_test.sh BUILD_FOLDER
 set -euo pipefail
@@ -9,13 +9,28 @@ failures=0
 fail() { echo "FAILED: $*"; failures=$((failures + 1)); }
 mapfile -t pages < <(git ls-files -co --exclude-standard -- '*.md' | while IFS= read -r file; do [ ! -f "$file" ] || echo "$file"; done)
 
+# anchors PAGE: the names that its headings have in links, as GitHub makes them; a second one of a name has a number.
+anchors() {
+  awk '/^ *```/ { fenced = !fenced } !fenced && /^#+ / { sub(/^#+ +/, ""); print tolower($0) }' "$1" |
+    sed -E 's/\[([^]]*)\]\([^)]*\)/\1/g; s/[^a-z0-9 _-]//g; s/ /-/g' |
+    awk '{ print seen[$0]++ ? $0 "-" (seen[$0] - 1) : $0 }'
+}
+
+with_anchor=0
 for page in "${pages[@]}"; do
   folder=$(dirname "$page")
   while IFS= read -r target; do
-    target=${target%%#*}
-    [ -z "$target" ] || [ -e "$folder/$target" ] || fail "$page: no file behind the link $target"
+    file=$page
+    [ -z "${target%%#*}" ] || file=$folder/${target%%#*}
+    if [ ! -e "$file" ]; then
+      fail "$page: no file behind the link $target"
+    elif [[ $target == *.md#* || $target == \#* ]]; then
+      with_anchor=$((with_anchor + 1))
+      anchors "$file" | grep -qxF -- "${target#*#}" || fail "$page: no heading behind the link $target"
+    fi
   done < <(grep -o '](\([^)]*\))' "$page" | sed 's/^](//; s/)$//' | grep -v '^[a-z]*://' || true)
 done
+[ $with_anchor -gt 40 ] || fail "only $with_anchor links to headings found"
 
 # Paths that are named as code: those below folders of the tree, without a placeholder in them.
 for page in README.md CONTRIBUTING.md docs/*.md test/README.md; do
@@ -59,6 +74,11 @@ done
 while IFS= read -r operator; do
   [[ " ${operators[*]} " == *" $operator "* ]] || fail "docs/operations.md: there is no operator $operator"
 done < <(sed -n '/^Operators:$/,/^Response flags/{/^Response flags/d;p}' docs/operations.md | grep -oE '`[A-Z][A-Z0-9_]+[`(]' | tr -d '`(' | sort -u)
+
+# Every public header is in the table.
+for header in include/weir/*.h; do
+  grep -q "^| .*\`$(basename "$header")\`.* |" docs/extending.md || fail "docs/extending.md does not tell of $header"
+done
 
 sed -n '/^```cpp$/,/^```$/p' docs/extending.md | sed '/^```/d' >"$work/extending.cc"
 [ -s "$work/extending.cc" ] || fail "docs/extending.md has no code"

@@ -8,9 +8,9 @@ pub struct Config {
     pub cluster: String,
     pub timeout: Duration,
     /// Whether requests pass when the service cannot be asked.
-    pub failure_mode_allow: bool,
+    pub fail_open: bool,
     /// The answer when it cannot, otherwise.
-    pub status_on_error: u32,
+    pub fail_status: u32,
     /// context_extensions of each question.
     pub context: Vec<(String, String)>,
 }
@@ -19,7 +19,7 @@ impl Config {
     /// An error is a text for the log.
     pub fn parse(text: &str) -> Result<Config, String> {
         let mut config =
-            Config { cluster: String::new(), timeout: Duration::from_millis(200), failure_mode_allow: false, status_on_error: 403, context: Vec::new() };
+            Config { cluster: String::new(), timeout: Duration::from_millis(200), fail_open: false, fail_status: 403, context: Vec::new() };
         for (index, line) in text.lines().map(str::trim).enumerate() {
             if line.is_empty() || line.starts_with('#') {
                 continue;
@@ -39,10 +39,10 @@ impl Config {
         match name {
             "cluster" => self.cluster = value.into(),
             "timeout_ms" => self.timeout = Duration::from_millis(u64::from(number()?)),
-            "failure_mode_allow" => self.failure_mode_allow = value.parse().map_err(|_| "expected true or false".to_string())?,
-            "status_on_error" => {
-                self.status_on_error = number()?;
-                if !(200..600).contains(&self.status_on_error) {
+            "fail_open" => self.fail_open = value.parse().map_err(|_| "expected true or false".to_string())?,
+            "fail_status" => {
+                self.fail_status = number()?;
+                if !(200..600).contains(&self.fail_status) {
                     return Err("expected a status of 200 to 599".into());
                 }
             }
@@ -62,11 +62,11 @@ mod tests {
     #[test]
     fn all_options() {
         let config =
-            Config::parse("# who\ncluster = auth\ntimeout_ms=50\n\nfailure_mode_allow=true\nstatus_on_error=503\ncontext.team=edge=1\n").unwrap();
+            Config::parse("# who\ncluster = auth\ntimeout_ms=50\n\nfail_open=true\nfail_status=503\ncontext.team=edge=1\n").unwrap();
         assert_eq!(config.cluster, "auth");
         assert_eq!(config.timeout, Duration::from_millis(50));
-        assert!(config.failure_mode_allow);
-        assert_eq!(config.status_on_error, 503);
+        assert!(config.fail_open);
+        assert_eq!(config.fail_status, 503);
         assert_eq!(config.context, [("team".to_string(), "edge=1".to_string())]);
     }
 
@@ -78,8 +78,8 @@ mod tests {
             ("cluster=a\nx=1", "line 2: unknown option \"x\""),
             ("context.=1", "line 1: unknown option \"context.\""),
             ("timeout_ms=-1", "line 1: \"-1\" is no number"),
-            ("failure_mode_allow=yes", "line 1: expected true or false"),
-            ("status_on_error=99", "line 1: expected a status of 200 to 599"),
+            ("fail_open=yes", "line 1: expected true or false"),
+            ("fail_status=99", "line 1: expected a status of 200 to 599"),
         ] {
             assert_eq!(Config::parse(text), Err(why.to_string()), "{}", text);
         }

@@ -71,10 +71,10 @@ impl Stream {
     /// There is no answer.
     fn fail(&mut self, why: &str) -> Action {
         warn!("grpc_auth: {}", why);
-        if self.config.failure_mode_allow {
+        if self.config.fail_open {
             return Action::Continue;
         }
-        self.send_http_response(self.config.status_on_error, vec![], None);
+        self.send_http_response(self.config.fail_status, vec![], None);
         Action::Pause
     }
 

@@ -10,8 +10,9 @@ import (
 	"sort"
 	"strconv"
 	"strings"
-	"time"
 )
+
+const maxTimeoutMs = 3600 * 1000
 
 // Options is the configuration.
 type Options struct {
@@ -19,7 +20,7 @@ type Options struct {
 	Path         string            `json:"path"`
 	Authority    string            `json:"authority"`
 	CallHeaders  map[string]string `json:"call_headers"`
-	Timeout      string            `json:"timeout"`
+	TimeoutMs    uint32            `json:"timeout_ms"`
 	FailOpen     bool              `json:"fail_open"`
 	FailStatus   uint32            `json:"fail_status"`
 	DeniedStatus uint32            `json:"denied_status"`
@@ -27,13 +28,11 @@ type Options struct {
 	SendHeaders  []string          `json:"send_headers"`
 	OwnHeaders   []string          `json:"own_headers"`
 	Except       []string          `json:"except"`
-
-	Milliseconds uint32 `json:"-"`
 }
 
 // Parse reads the configuration; a field that it does not know is an error.
 func Parse(text []byte) (*Options, error) {
-	options := &Options{Path: "/v1/data/http/allow", Timeout: "200ms", FailStatus: 503, DeniedStatus: 403}
+	options := &Options{Path: "/v1/data/http/allow", TimeoutMs: 200, FailStatus: 503, DeniedStatus: 403}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(options); err != nil {
@@ -42,14 +41,13 @@ func Parse(text []byte) (*Options, error) {
 	if _, err := decoder.Token(); err != io.EOF {
 		return nil, errors.New("unexpected text after the object")
 	}
-	timeout, err := time.ParseDuration(options.Timeout)
 	switch {
 	case options.Cluster == "":
 		return nil, errors.New("cluster: must be given")
 	case !strings.HasPrefix(options.Path, "/"):
 		return nil, errors.New("path: must begin with /")
-	case err != nil || timeout < time.Millisecond || timeout > time.Hour:
-		return nil, fmt.Errorf("timeout: %q is no duration between 1ms and 1h", options.Timeout)
+	case options.TimeoutMs < 1 || options.TimeoutMs > maxTimeoutMs:
+		return nil, fmt.Errorf("timeout_ms: %d is not between 1 and %d", options.TimeoutMs, maxTimeoutMs)
 	case !isError(options.FailStatus):
 		return nil, fmt.Errorf("fail_status: %d is no status of an error", options.FailStatus)
 	case !isError(options.DeniedStatus):
@@ -70,7 +68,6 @@ func Parse(text []byte) (*Options, error) {
 	}
 	lower(options.SendHeaders)
 	lower(options.OwnHeaders)
-	options.Milliseconds = uint32(timeout / time.Millisecond)
 	return options, nil
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/strings.h"
 #include "http/chars.h"
 
 namespace weir::http::h1 {
@@ -74,7 +75,7 @@ Fault ChunkedDecoder::on_byte(char c) noexcept {
 }
 
 Fault ChunkedDecoder::on_size_byte(char c) noexcept {
-  const int digit = chars::hex_value(c);
+  const int digit = base::hex_value(c);
   if (digit >= 0) {
     if (++digits_ > kMaxSizeDigits || (left_ >> 59) != 0) return malformed("chunk size too large");
     left_ = left_ * 16 + static_cast<unsigned>(digit);

@@ -5,7 +5,7 @@
 #include "base/zlib_bytes.h"
 #include "wasm/abi/foreign.h"
 #include "wasm/filter_state.h"
-#include "wasm/private_property.h"
+#include "wasm/privacy/private_property.h"
 #include "wasm/struct_value.h"
 #include "wasm/wire_reader.h"
 

@@ -3,7 +3,7 @@
 
 #include "wasm/abi/abi.h"
 #include "wasm/filter_state.h"
-#include "wasm/private_property.h"
+#include "wasm/privacy/private_property.h"
 #include "wasm/property.h"
 
 namespace weir::wasm::abi {

@@ -7,7 +7,7 @@
 #include "http/rules.h"
 #include "wasm/abi/abi.h"
 #include "wasm/pairs.h"
-#include "wasm/private_field.h"
+#include "wasm/privacy/private_field.h"
 
 namespace weir::wasm::abi {
 namespace {

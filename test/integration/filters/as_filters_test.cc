@@ -10,13 +10,9 @@ std::string echo(const Peer::Message& request) {
   return response(request.head, 200, "x-secret: 1\r\nserver-timing: db\r\nx-two: a\r\n");
 }
 
-bool says(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 class EditHeaders : public ::testing::Test {
  protected:
-  void SetUp() override { NEEDS_MODULE(filter_path("edit_headers")); }
+  void SetUp() override { NEEDS_FILTER("edit_headers"); }
   static Plugin plugin(std::string configuration) {
     return Plugin{.guest = filter_path("edit_headers"), .configuration = std::move(configuration)};
   }
@@ -128,7 +124,7 @@ TEST_F(EditHeaders, BadOptionsAreRefused) {
 
 class FirstAssemblyScriptSdk : public ::testing::Test {
  protected:
-  void SetUp() override { NEEDS_MODULE(guest_path("as_solo")); }
+  void SetUp() override { NEEDS_GUEST("as_solo"); }
   const Plugin plugin_{.guest = "as_solo", .configuration = "c", .plugin = "root_id: solo"};
 };
 

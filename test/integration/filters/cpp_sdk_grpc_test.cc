@@ -15,7 +15,7 @@ std::string frame(std::string_view message) {
 
 class CppSdkGrpc : public ::testing::Test {
  protected:
-  void SetUp() override { NEEDS_MODULE(guest_path("sdk_surface")); }
+  void SetUp() override { NEEDS_GUEST("sdk_surface"); }
   static std::string yaml(uint16_t port) {
     Yaml yaml;
     yaml.filters = filter(Plugin{.guest = "sdk_surface", .plugin = "root_id: surface"});

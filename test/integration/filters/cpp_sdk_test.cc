@@ -7,13 +7,9 @@
 namespace weir::test {
 namespace {
 
-bool says(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 class CppSdk : public ::testing::Test {
  protected:
-  void SetUp() override { NEEDS_MODULE(guest_path("sdk_surface")); }
+  void SetUp() override { NEEDS_GUEST("sdk_surface"); }
   static Plugin plugin(const std::string& root_id) {
     return Plugin{.guest = "sdk_surface",
                   .configuration = "plugin text",

@@ -10,15 +10,11 @@
 namespace weir::test {
 namespace {
 
-bool says(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 // ---- rate_limit -------------------------------------------------------------------------------------
 
 class RateLimit : public ::testing::Test {
  protected:
-  void SetUp() override { NEEDS_MODULE(filter_path("rate_limit")); }
+  void SetUp() override { NEEDS_FILTER("rate_limit"); }
   static Plugin plugin(std::string configuration) {
     return Plugin{.guest = filter_path("rate_limit"), .configuration = std::move(configuration)};
   }
@@ -114,14 +110,14 @@ TEST_F(RateLimit, ItsBucketsOutliveAnEdit) {
 
 class PolicyAuth : public ::testing::Test {
  protected:
-  void SetUp() override { NEEDS_MODULE(filter_path("policy_auth")); }
+  void SetUp() override { NEEDS_FILTER("policy_auth"); }
 
   std::string yaml(const std::string& options, uint16_t policy_port = 0) {
     Yaml yaml;
     yaml.origin_port = origin_.port();
-    yaml.filters =
-        filter(Plugin{.guest = filter_path("policy_auth"),
-                      .configuration = R"({"cluster": "policy", "timeout": "2s")" + options + "}"});
+    yaml.filters = filter(
+        Plugin{.guest = filter_path("policy_auth"),
+               .configuration = R"({"cluster": "policy", "timeout_ms": 2000)" + options + "}"});
     yaml.more_clusters =
         "- name: policy\n  connect_timeout: 1s\n  load_assignment:\n    cluster_name: policy\n"
         "    endpoints:\n    - lb_endpoints:\n      - endpoint: {address: {socket_address: "
@@ -211,7 +207,7 @@ void PrintTo(const Failure& each, std::ostream* out) { *out << each.name; }
 class PolicyFails : public PolicyAuth, public ::testing::WithParamInterface<Failure> {};
 
 TEST_P(PolicyFails, ClosedByDefaultAndOpenWhereItIsConfigured) {
-  const std::string slow = GetParam().answer[0] == '\0' ? R"(, "timeout": "50ms")" : "";
+  const std::string slow = GetParam().answer[0] == '\0' ? R"(, "timeout_ms": 50)" : "";
   for (const bool open : {false, true}) {
     TestProxy proxy(yaml(slow + (open ? R"(, "fail_open": true, "own_headers": ["x-role"])"
                                       : R"(, "fail_status": 504)")));

@@ -1,8 +1,6 @@
 // What tests of Redis callouts share: the cluster, and the guest that sends commands.
 #pragma once
 
-#include <filesystem>
-
 #include "integration/filters/wasm_dialogue.h"
 #include "support/redis_server.h"
 
@@ -14,8 +12,6 @@ inline std::string cluster_yaml(const std::string& name, uint16_t port) {
          "127.0.0.1, port_value: " +
          std::to_string(port) + "}}}}]}]}\n";
 }
-
-inline bool built(const std::string& path) { return std::filesystem::exists(path); }
 
 /// The guest go_higress behind a listener; its answers come back in the body, which is the request as the origin saw it.
 struct HigressYaml {
@@ -49,6 +45,3 @@ inline std::string do_it(Peer& client, const std::string& what,
 }
 
 }  // namespace weir::test
-
-#define NEEDS_GUEST(name) \
-  if (!built(guest_path(name))) GTEST_SKIP() << "the guest " << (name) << " is not built here"

@@ -6,18 +6,17 @@
 namespace weir::test {
 namespace {
 
-const std::string kFilter = std::string(WEIR_BINARY_DIR) + "/filters/redis_rate_limit.wasm";
-
 class RedisRateLimit : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (!built(kFilter)) GTEST_SKIP() << "filters/redis_rate_limit is not built here";
-    if (!RedisServer::available()) GTEST_SKIP() << "no redis-server here (Debian: redis-server)";
+    NEEDS_FILTER("redis_rate_limit");
+    NEEDS_REDIS();
   }
   static std::string yaml(uint16_t redis_port, const std::string& options) {
     Yaml yaml;
     yaml.routes = kDirect;
-    yaml.filters = filter(Plugin{.guest = kFilter, .configuration = options, .name = "limit"});
+    yaml.filters = filter(Plugin{
+        .guest = filter_path("redis_rate_limit"), .configuration = options, .name = "limit"});
     yaml.more_clusters = cluster_yaml("redis", redis_port);
     return yaml.text();
   }
@@ -54,15 +53,15 @@ TEST_F(RedisRateLimit, WithPasswordAndDatabase) {
   RedisServer redis({"--requirepass", "secret"});
   TestProxy proxy(yaml(
       redis.port(),
-      R"({"redis":{"cluster":"redis","password":"secret","database":2},"limit":5,"on_redis_failure":"deny"})"));
+      R"({"redis":{"cluster":"redis","password":"secret","database":2},"limit":5,"fail_open":false})"));
   Peer client = proxy.connect();
   EXPECT_EQ(ask(client).header("x-ratelimit-remaining"), "4");
   EXPECT_EQ(ask(client).header("x-ratelimit-remaining"), "3");
   EXPECT_EQ(proxy.counter("cluster.redis.upstream_cx_total"), 1u);  // kept
 
-  TestProxy wrong(yaml(
-      redis.port(),
-      R"({"redis":{"cluster":"redis","password":"guess"},"limit":5,"on_redis_failure":"deny"})"));
+  TestProxy wrong(
+      yaml(redis.port(),
+           R"({"redis":{"cluster":"redis","password":"guess"},"limit":5,"fail_open":false})"));
   Peer other = wrong.connect();
   EXPECT_EQ(ask(other).status(), 503);
   EXPECT_EQ(wrong.counter("cluster.redis.redis.refused_greetings"), 1u);
@@ -72,7 +71,8 @@ TEST_F(RedisRateLimit, OutlivesItsRedis) {
   RedisServer redis;
   TestProxy open(yaml(redis.port(), R"({"redis":{"cluster":"redis"},"limit":5})"));
   TestProxy closed(
-      yaml(redis.port(), R"({"redis":{"cluster":"redis"},"limit":5,"on_redis_failure":"deny"})"));
+      yaml(redis.port(),
+           R"({"redis":{"cluster":"redis"},"limit":5,"fail_open":false,"fail_status":500})"));
   Peer opened = open.connect();
   Peer strict = closed.connect();
   EXPECT_EQ(ask(opened).header("x-ratelimit-remaining"), "4");
@@ -80,16 +80,16 @@ TEST_F(RedisRateLimit, OutlivesItsRedis) {
   redis.stop();
   EXPECT_EQ(ask(opened).status(), 200);
   EXPECT_EQ(ask(opened).header("x-ratelimit-remaining"), "");
-  EXPECT_EQ(ask(strict).status(), 503);
+  EXPECT_EQ(ask(strict).status(), 500);
   redis.start();
   EXPECT_EQ(ask(opened).header("x-ratelimit-remaining"), "4");
   EXPECT_EQ(ask(strict).header("x-ratelimit-remaining"), "3");
 }
 
 TEST_F(RedisRateLimit, BadOptionsRejectTheConfiguration) {
-  for (const char* options :
-       {R"({"limit":5})", R"({"redis":{"cluster":"redis"}})",
-        R"({"redis":{"cluster":"redis"},"limit":5,"on_redis_failure":"maybe"})"})
+  for (const char* options : {R"({"limit":5})", R"({"redis":{"cluster":"redis"}})",
+                              R"({"redis":{"cluster":"redis"},"limit":5,"fail_open":"maybe"})",
+                              R"({"redis":{"cluster":"redis"},"limit":5,"fail_status":200})"})
     EXPECT_THROW(TestProxy proxy(yaml(9, options)), std::runtime_error) << options;
 }
 

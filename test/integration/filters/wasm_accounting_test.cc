@@ -12,10 +12,6 @@ std::string function_of(const std::string& page, const std::string& name) {
   return at == std::string::npos ? std::string() : page.substr(at, page.find("}}", at) - at);
 }
 
-bool says(const std::string& text, const std::string& what) {
-  return text.find(what) != std::string::npos;
-}
-
 TEST(WasmAccounting, EveryCallbackIsShown) {
   TestProxy proxy(yaml_with(Plugin{}));
   Peer client = proxy.connect();

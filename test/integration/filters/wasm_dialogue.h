@@ -1,11 +1,12 @@
 // What tests of Wasm filters share: the YAML of a plugin, and one request as a dialogue.
 #pragma once
 
-#include <filesystem>
 #include <sstream>
 #include <string>
 
+#include "support/needs.h"
 #include "support/test_proxy.h"
+#include "support/text.h"
 
 namespace weir::test {
 
@@ -56,15 +57,6 @@ inline std::string yaml_with(const Plugin& plugin, uint16_t origin_port = 0) {
   }
   return yaml.text();
 }
-
-/// A filter of filters/, where Plugin::guest is to be one.
-inline std::string filter_path(const std::string& name) {
-  return std::string(WEIR_BINARY_DIR) + "/filters/" + name + ".wasm";
-}
-
-/// Guests of a toolchain that is missing here have not been built.
-#define NEEDS_MODULE(path) \
-  if (!std::filesystem::exists(path)) GTEST_SKIP() << "not built here: " << (path)
 
 inline Peer::Message ask(Peer& client, const std::string& headers = "",
                          const std::string& path = "/") {

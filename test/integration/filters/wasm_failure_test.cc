@@ -1,10 +1,8 @@
 // What a failing guest does to streams: to its own, to the others in its VM, and to those that come later.
 #include <gtest/gtest.h>
 
-#include <atomic>
-
-#include "base/log.h"
 #include "integration/filters/wasm_dialogue.h"
+#include "support/log_lines.h"
 
 namespace weir::test {
 namespace {
@@ -17,12 +15,6 @@ std::string origin_answer(const Peer::Message&) { return response("origin"); }
 void trap(TestProxy& proxy) {
   Peer bad = proxy.connect();
   ask(bad, "x-do: request_headers=trap\r\n");
-}
-
-/// Lines of failures with a stack.
-std::atomic<int>& logged() {
-  static std::atomic<int> count{0};
-  return count;
 }
 
 void wait_for_streams(TestProxy& proxy, size_t count) {
@@ -50,19 +42,13 @@ class StackTest : public ::testing::TestWithParam<const char*> {};
 TEST_P(StackTest, IsShownAndLogged) {
   TestProxy proxy(yaml_with(Plugin{.vm = "limits: {call_timeout: 0.05s}"}));
   proxy.admin("/logging?wasm=error", "POST");
-  logged() = 0;
-  base::set_log_output([](std::string_view line) {
-    if (line.find("guest failed") != std::string_view::npos &&
-        line.find("(wasm://") != std::string_view::npos)
-      ++logged();
-  });
+  const LogLines lines;
   // Such lines are few: another test's may stand in the way of the first.
-  proxy.wait_for("the line", [&proxy] {
+  proxy.wait_for("the line", [&proxy, &lines] {
     Peer bad = proxy.connect();
     ask(bad, std::string("x-do: request_headers=") + GetParam() + "\r\n");
-    return logged() > 0;
+    return lines.with("guest failed", "(wasm://") > 0;
   });
-  base::set_log_output(nullptr);
   const std::string page = proxy.admin("/wasm");
   const size_t at = page.find("\"stack\":[\"");
   ASSERT_NE(at, std::string::npos) << page;

@@ -1,14 +1,13 @@
 // gRPC calls and streams of guests, against a scripted HTTP/2 service.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <sstream>
 #include <vector>
 #include <weir/grpc.h>
 
-#include "base/log.h"
 #include "integration/filters/wasm_dialogue.h"
 #include "support/h2_peer.h"
+#include "support/log_lines.h"
 
 namespace weir::test {
 namespace {
@@ -367,15 +366,11 @@ TEST(WasmGrpcCall, AnswersComeAlthoughTheStreamHasGone) {
   each.ask("request_headers=grpc_call|origin|Ask|q|0");
   EXPECT_TRUE(says(each.said(), "request_headers.grpc_call=ok"));
   H2Request& request = each.service().next();
-  static std::atomic<int> told;
-  told = 0;
   each.proxy.admin("/logging?wasm=info", "POST");
-  base::set_log_output([](std::string_view line) {
-    if (line.find("grpc_message for a stream that has gone") != std::string_view::npos) ++told;
-  });
+  const LogLines lines;
   each.answer(request, "late");
-  each.proxy.wait_for("the guest", [] { return told == 1; });
-  base::set_log_output(nullptr);
+  each.proxy.wait_for(
+      "the guest", [&lines] { return lines.with("grpc_message for a stream that has gone") == 1; });
 }
 
 TEST(WasmGrpcCall, GuestThatTriesAgainAtOnceDoesNotKeepTheWorkerBusy) {

@@ -17,7 +17,7 @@ class ImportSetTest : public ::testing::TestWithParam<Set> {};
 /// '@' stands for no wrong answer, 'A' for the module's first check, and so on.
 TEST_P(ImportSetTest, IsServed) {
   const std::string guest = std::string("set_") + GetParam().name;
-  NEEDS_MODULE(guest_path(guest));
+  NEEDS_GUEST(guest);
   TestProxy proxy(yaml_with(Plugin{.guest = guest, .configuration = "c", .vm = GetParam().vm}));
   Peer client = proxy.connect();
   const Peer::Message answer = ask(client, "x-empty:\r\n");
@@ -52,7 +52,7 @@ TEST(WasmImportSets, WhatIsRefusedIsNamed) {
        {std::pair{"set_envoy_dns", "env.envoy_resolve_dns (unknown)"},
         std::pair{"set_fastedge", "env.proxy_dictionary_get (unknown), env.proxy_get_secret "},
         std::pair{"set_without_marker", "exports no proxy_abi_version_0_1_0"}}) {
-    NEEDS_MODULE(guest_path(guest));
+    NEEDS_GUEST(guest);
     yaml.filters = filter(Plugin{.guest = guest});
     proxy.write_config(yaml.text());
     proxy.wait_for_rejection(++rejections);

@@ -2,15 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
 
-#include "base/log.h"
 #include "base/strings.h"
 #include "integration/filters/wasm_dialogue.h"
+#include "support/log_lines.h"
 
 namespace weir::test {
 namespace {
@@ -41,10 +40,6 @@ std::string probe(TestProxy& proxy, const std::string& actions) {
   return answer.head;
 }
 
-bool says(const std::string& head, const std::string& what) {
-  return head.find(what) != std::string::npos;
-}
-
 // ---- limits -----------------------------------------------------------------------------------------
 
 TEST(WasmLimits, MemoryThatIsReachedCounts) {
@@ -63,23 +58,17 @@ TEST(WasmLimits, LogLinesBeyondTheRateAreDropped) {
   EXPECT_GE(proxy.counter("wasm.p.limit.log_lines"), 85u);  // a second may turn meanwhile
 }
 
-std::atomic<int> limit_lines{0};
-
 TEST(WasmLimits, OneThatIsReachedManyTimesIsLoggedOnceASecond) {
   TestProxy proxy(yaml_with(Plugin{.vm = "limits: {call_timeout: 0s, max_metrics: 1}"}));
   proxy.admin("/logging?wasm=warning", "POST");
-  limit_lines = 0;
-  base::set_log_output([](std::string_view line) {
-    if (line.find("guest reached a limit plugin=p limit=metrics") != std::string_view::npos)
-      ++limit_lines;
-  });
+  const LogLines lines;
   const auto began = std::chrono::steady_clock::now();
   probe(proxy, "request_headers=metric_flood|counter|m|500");
-  base::set_log_output(nullptr);
   const auto past = std::chrono::steady_clock::now() - began;
   EXPECT_EQ(proxy.counter("wasm.p.limit.metrics"), 500u);
-  EXPECT_GE(limit_lines, 1);
-  EXPECT_LE(limit_lines, 1 + std::chrono::duration_cast<std::chrono::seconds>(past).count());
+  const size_t told = lines.with("guest reached a limit plugin=p limit=metrics");
+  EXPECT_GE(told, 1u);
+  EXPECT_LE(told, 1u + static_cast<size_t>(std::chrono::floor<std::chrono::seconds>(past).count()));
 }
 
 TEST(WasmLimits, CalloutsBeyondTheLimitAreRefused) {

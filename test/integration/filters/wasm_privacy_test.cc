@@ -22,10 +22,6 @@ std::string rules(const std::string& address) {
   return std::string("privacy: {") + kRules + ", client_address: " + address + "}";
 }
 
-bool says(const std::string& text, const std::string& what) {
-  return text.find(what) != std::string::npos;
-}
-
 /// What a request and its answer carry, and what of it has come to the other side.
 class Traffic {
  public:

@@ -92,6 +92,10 @@ TEST(Strings, Base64) {
     EXPECT_EQ(base64_decode(bad), std::nullopt) << bad;
   }
   EXPECT_EQ(hex_encode(std::string_view("\x00\xab", 2)), "00ab");
+  EXPECT_EQ(hex_decode("00aBFf"), std::string("\x00\xab\xff", 3));
+  EXPECT_EQ(hex_decode(""), "");
+  for (const char* bad : {"a", "abc", "0g", "g0", " 0", "+1", "0x"})
+    EXPECT_EQ(hex_decode(bad), std::nullopt) << bad;
 }
 
 TEST(Strings, SuggestsCloseWords) {

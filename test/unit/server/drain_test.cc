@@ -4,28 +4,21 @@
 
 #include <atomic>
 
-#include "base/log.h"
 #include "stats/store.h"
+#include "support/log_lines.h"
 
 namespace weir::server {
 namespace {
 
 using namespace std::chrono_literals;
 
-std::atomic<int> deadlines{0};
-
 class DrainTest : public ::testing::Test {
  protected:
   DrainTest() {
-    deadlines = 0;
-    base::set_log_output([](std::string_view line) {
-      if (line.find("the drain time is over") != std::string_view::npos) ++deadlines;
-    });
     for (unsigned i = 0; i < 2; ++i)
       workers_.push_back(
           std::make_unique<Worker>(i, WorkerDeps{logs_, clusters_, health_check_failed_}));
   }
-  ~DrainTest() override { base::set_log_output(nullptr); }
   void start_workers() {
     for (const auto& worker : workers_) worker->start();
   }
@@ -39,6 +32,9 @@ class DrainTest : public ::testing::Test {
     return done_ > 0;
   }
 
+  size_t deadlines() const { return lines_.with("the drain time is over"); }
+
+  test::LogLines lines_;
   stats::Store store_{3};
   std::unique_ptr<StatsScope> scope_ = store_.scope("access_log.");
   proxy::AccessLogWriter logs_{*scope_};
@@ -57,7 +53,7 @@ TEST_F(DrainTest, EndsWithTheLastWorkerThatIsEmpty) {
   drain.start(4s, [this] { ++done_; });
   EXPECT_TRUE(drain.started());
   ASSERT_TRUE(run_until_done());
-  EXPECT_EQ(deadlines, 0);
+  EXPECT_EQ(deadlines(), 0u);
   stop_workers();
   loop_.run_once(0ms);
   EXPECT_EQ(done_, 1);
@@ -67,7 +63,7 @@ TEST_F(DrainTest, EndsAtTheDrainTimeWhateverWorkersDo) {
   Drain drain(loop_, workers_);  // of workers that do not run
   drain.start(40ms, [this] { ++done_; });
   ASSERT_TRUE(run_until_done());
-  EXPECT_EQ(deadlines, 1);
+  EXPECT_EQ(deadlines(), 1u);
   // They are empty only now, which is of no interest any more.
   start_workers();
   stop_workers();

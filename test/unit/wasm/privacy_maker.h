@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "unit/filters/fake_view.h"
-#include "wasm/privacy.h"
+#include "wasm/privacy/privacy.h"
 
 namespace weir::wasm {
 

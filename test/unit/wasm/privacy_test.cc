@@ -1,11 +1,11 @@
 // The rules, and what they make of one field's value.
-#include "wasm/privacy.h"
+#include "wasm/privacy/privacy.h"
 
 #include <gtest/gtest.h>
 
 #include "unit/wasm/privacy_maker.h"
 #include "wasm/plugin.h"
-#include "wasm/private_field.h"
+#include "wasm/privacy/private_field.h"
 
 namespace weir::wasm {
 namespace {

@@ -2,43 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <mutex>
 
-#include "base/log.h"
+#include "support/log_lines.h"
 #include "unit/wasm/fake_guest.h"
 #include "wasm/abi/abi.h"
 
 namespace weir::wasm {
 namespace {
 
-/// Gathers the log lines of its lifetime.
-class Lines {
- public:
-  Lines() {
-    all().clear();
-    base::set_log_output([](std::string_view line) {
-      const std::lock_guard lock(mutex());
-      all().emplace_back(line);
-    });
-  }
-  ~Lines() { base::set_log_output(nullptr); }
-  static size_t with(std::string_view text) {
-    const std::lock_guard lock(mutex());
-    size_t count = 0;
-    for (const std::string& line : all()) count += line.find(text) != std::string::npos ? 1 : 0;
-    return count;
-  }
-
- private:
-  static std::mutex& mutex() {
-    static std::mutex mutex;
-    return mutex;
-  }
-  static std::vector<std::string>& all() {
-    static std::vector<std::string> lines;
-    return lines;
-  }
-};
+using test::LogLines;
 
 Plugin named(std::string name) {
   Plugin plugin;
@@ -53,7 +25,7 @@ size_t at_most(std::chrono::steady_clock::time_point began) {
 }
 
 TEST(VmLimits, EveryTimeCountsAndOneIsLogged) {
-  Lines lines;
+  const LogLines lines;
   FakeGuest guest(named("p"));
   const auto began = std::chrono::steady_clock::now();
   guest.in_stream([&guest] {
@@ -66,7 +38,7 @@ TEST(VmLimits, EveryTimeCountsAndOneIsLogged) {
 }
 
 TEST(VmLimits, OneLimitDoesNotHideAnother) {
-  Lines lines;
+  const LogLines lines;
   FakeGuest guest(named("p")), other(named("q"));
   guest.in_stream([&guest] {
     for (int i = 0; i < 10; ++i) guest.vm->count_limit(LimitKind::kMetrics);
@@ -78,7 +50,7 @@ TEST(VmLimits, OneLimitDoesNotHideAnother) {
 }
 
 TEST(VmLimits, LogLinesOfAGuestBeyondTheRateAreCountedAndNotWritten) {
-  Lines lines;
+  const LogLines lines;
   Plugin plugin = named("p");
   plugin.vm.limits.max_log_lines_per_second = 3;
   FakeGuest guest(plugin);
@@ -109,7 +81,7 @@ TEST(VmLimits, TheLastPageOfMemoryCounts) {
 }
 
 TEST(VmLimits, StreamsAtOnce) {
-  Lines lines;
+  const LogLines lines;
   Plugin plugin = named("p");
   plugin.vm.limits.max_streams = 2;
   FakeGuest guest(plugin);
@@ -135,7 +107,7 @@ void burn(std::chrono::milliseconds time) {
 }
 
 TEST(VmLimits, AShareOfTheWorker) {
-  Lines lines;
+  const LogLines lines;
   Plugin plugin = named("p");
   plugin.vm.limits.max_cpu_percent = 5;
   FakeGuest guest(plugin);
@@ -152,7 +124,7 @@ TEST(VmLimits, AShareOfTheWorker) {
 }
 
 TEST(VmLimits, AHeapThatIsFullCountsAsMemory) {
-  Lines lines;
+  const LogLines lines;
   FakeGuest guest(named("p"));
   guest.result = CallEnd::kTrap;
   guest.in_stream(

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "wasm/private_field.h"
+#include "wasm/privacy/private_field.h"
 #include "wasm/property.h"
 
 namespace weir::wasm {

@@ -8,7 +8,7 @@
 #include <weir/ip_range.h>
 
 #include "base/strings.h"
-#include "wasm/private_field.h"
+#include "wasm/privacy/private_field.h"
 
 namespace weir::wasm {
 namespace {

@@ -1,4 +1,4 @@
-#include "wasm/module_cache.h"
+#include "wasm/modules/module_cache.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/strings.h"
-#include "wasm/module_source.h"
+#include "wasm/modules/module_source.h"
 
 namespace weir::wasm {
 namespace {

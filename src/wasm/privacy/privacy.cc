@@ -1,4 +1,4 @@
-#include "wasm/privacy.h"
+#include "wasm/privacy/privacy.h"
 
 #include <algorithm>
 #include <array>

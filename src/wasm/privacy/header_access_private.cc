@@ -6,7 +6,7 @@
 #include "base/strings.h"
 #include "wasm/header_access.h"
 #include "wasm/limits.h"
-#include "wasm/private_field.h"
+#include "wasm/privacy/private_field.h"
 
 namespace weir::wasm {
 

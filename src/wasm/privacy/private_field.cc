@@ -1,10 +1,10 @@
-#include "wasm/private_field.h"
+#include "wasm/privacy/private_field.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/strings.h"
-#include "wasm/named_parts.h"
+#include "wasm/privacy/named_parts.h"
 
 namespace weir::wasm {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "event/loop.h"
 #include "stats/store.h"
-#include "wasm/module_cache.h"
-#include "wasm/module_source.h"
+#include "wasm/modules/module_cache.h"
+#include "wasm/modules/module_source.h"
 
 namespace weir::wasm {
 

@@ -1,4 +1,4 @@
-#include "wasm/named_parts.h"
+#include "wasm/privacy/named_parts.h"
 
 #include <utility>
 

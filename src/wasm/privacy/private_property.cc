@@ -1,4 +1,4 @@
-#include "wasm/private_property.h"
+#include "wasm/privacy/private_property.h"
 
 #include <algorithm>
 #include <utility>

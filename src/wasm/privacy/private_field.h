@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "wasm/privacy.h"
+#include "wasm/privacy/privacy.h"
 
 namespace weir::wasm {
 

@@ -1,4 +1,4 @@
-#include "wasm/module_store.h"
+#include "wasm/modules/module_store.h"
 
 #include <algorithm>
 #include <utility>

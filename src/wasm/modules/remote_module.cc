@@ -1,12 +1,11 @@
 // Modules over HTTP through a cluster: vm_config.code.remote.
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <optional>
 #include <utility>
 
 #include "base/strings.h"
-#include "wasm/module_source.h"
+#include "wasm/modules/module_source.h"
 
 namespace weir::wasm {
 namespace {
@@ -35,15 +34,10 @@ std::optional<Address> parse_uri(std::string_view uri) {
 }
 
 std::optional<Key> parse_digest(std::string_view hex) {
-  std::array<uint8_t, sizeof(Key::words)> bytes{};
-  if (hex.size() != 2 * bytes.size()) return std::nullopt;
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    const char* begin = hex.data() + 2 * i;
-    const auto [end, error] = std::from_chars(begin, begin + 2, bytes[i], 16);
-    if (error != std::errc() || end != begin + 2) return std::nullopt;
-  }
+  const auto bytes = base::hex_decode(hex);
+  if (!bytes || bytes->size() != sizeof(Key::words)) return std::nullopt;
   Key key;
-  std::memcpy(key.words.data(), bytes.data(), bytes.size());
+  std::memcpy(key.words.data(), bytes->data(), bytes->size());
   return key;
 }
 
