@@ -23,13 +23,31 @@ Stats& Client::stats_of(Cluster& cluster) {
   return *stats;
 }
 
-/// Null: there are too many. Who asks with ever new settings must not get a connection for each.
+/// Who asks with ever new settings must not get a connection for each, nor keep others from theirs: the group that has rested
+/// longest leaves. False: commands are on their way in all.
+bool Client::make_room() {
+  if (groups_.size() < kMaxGroups) return true;
+  auto oldest = groups_.end();
+  for (auto at = groups_.begin(); at != groups_.end(); ++at) {
+    const bool busy = std::any_of((*at)->connections.begin(), (*at)->connections.end(),
+                                  [](const auto& connection) { return connection->any_wanted(); });
+    if (!busy && (oldest == groups_.end() || (*at)->used < (*oldest)->used)) oldest = at;
+  }
+  if (oldest == groups_.end()) return false;
+  const std::unique_ptr<Group> leaving = std::move(*oldest);
+  groups_.erase(oldest);
+  for (auto& connection : leaving->connections) {
+    connection->detach();
+    clusters_.loop().defer_delete(std::move(connection));
+  }
+  return true;
+}
+
+/// Null: there are too many.
 Client::Group* Client::group_of(const Cluster& cluster, const RedisSettings& settings) {
   for (const auto& group : groups_)
     if (group->cluster == cluster.options().name && group->settings == settings) return group.get();
-  if (groups_.size() >= kMaxGroups)
-    std::erase_if(groups_, [](const auto& group) { return group->connections.empty(); });
-  if (groups_.size() >= kMaxGroups) return nullptr;
+  if (!make_room()) return nullptr;
   groups_.push_back(std::make_unique<Group>());
   groups_.back()->cluster = cluster.options().name;
   groups_.back()->settings = settings;
@@ -60,6 +78,7 @@ Result<std::unique_ptr<Callout>> Client::start(std::string_view name, const Redi
   Group* group = group_of(*cluster, settings);
   if (group == nullptr)
     return fail(Code::kOverflow, Side::kLocal, "too many different settings for Redis");
+  group->used = ++asked_;
   const Thresholds& limits = cluster->thresholds(Priority::kDefault);
   if (!cluster->state()
            .breakers(Priority::kDefault)
@@ -75,11 +94,19 @@ Result<std::unique_ptr<Callout>> Client::start(std::string_view name, const Redi
     connection->add(std::move(call));
   } else {
     stats.failed.inc();
-    failed_.push_back(std::move(call));
-    fail_.arm(std::chrono::milliseconds(
-        0));  // a tick later: who tries again must not keep the worker busy
+    fail_in_a_tick(std::move(call));
   }
   return handle;
+}
+
+/// Who tries again at once must not keep the worker busy.
+void Client::fail_in_a_tick(std::unique_ptr<Call> call) {
+  failed_.push_back(std::move(call));
+  fail_.arm(std::chrono::milliseconds(0));
+}
+
+void Client::on_redis_connect_failed(std::deque<std::unique_ptr<Call>> calls) noexcept {
+  for (auto& call : calls) fail_in_a_tick(std::move(call));
 }
 
 void Client::on_failed(void* self) noexcept {
@@ -103,16 +130,19 @@ void Client::on_redis_connection_closed(Connection& connection) noexcept {
   }
 }
 
-void Client::on_sweep(void* self) noexcept { static_cast<Client*>(self)->sweep(); }
+void Client::on_sweep(void* self) noexcept {
+  auto& client = *static_cast<Client*>(self);
+  client.close_stale(client.clusters_.loop().now());
+  if (client.connections() > 0) client.sweep_.arm(kSweep);
+}
 
-void Client::sweep() {
+void Client::close_stale(MonotonicTime now) {
   for (const auto& group : groups_) {
     std::vector<Connection*> stale;
     for (const auto& connection : group->connections)
-      if (connection->stale()) stale.push_back(connection.get());
+      if (connection->stale(now)) stale.push_back(connection.get());
     for (Connection* connection : stale) connection->close("not used any more");
   }
-  if (connections() > 0) sweep_.arm(kSweep);
 }
 
 size_t Client::connections() const noexcept {

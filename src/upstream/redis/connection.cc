@@ -233,12 +233,26 @@ void Connection::answer(Reply reply) {
   close_if_done();
 }
 
+/// What fails at once fails in the turn in which it began: who tries again in its completion must not keep the worker in it.
 void Connection::on_tcp_failed(Failure failure) {
+  std::deque<std::unique_ptr<Call>> calls = take_calls();
   close(failure.transport_reason.empty() ? reset_reason(failure.kind)
                                          : std::string_view(failure.transport_reason));
+  owner_.on_redis_connect_failed(std::move(calls));
 }
 
 void Connection::on_tcp_closed(const Error& error) { close(error.detail); }
+
+/// Where calls are told, users may ask for more at once: nothing of this connection is touched after that.
+std::deque<std::unique_ptr<Call>> Connection::take_calls() noexcept {
+  sent_ = 0;
+  unsent_bytes_ = 0;
+  for (const std::unique_ptr<Call>& call : calls_) {
+    call->connection = nullptr;
+    if (call->wanted()) stats_.failed.inc();
+  }
+  return std::exchange(calls_, {});
+}
 
 void Connection::close(std::string_view why) {
   if (state_ == State::kClosed) return;
@@ -246,14 +260,9 @@ void Connection::close(std::string_view why) {
            {{"cluster", cluster_name()}, {"why", why}, {"calls", calls_.size()}});
   const std::string reason(why);
   detach();
-  // Users may ask for more at once: this connection takes nothing any more, and lives until the end of the turn.
-  std::deque<std::unique_ptr<Call>> calls = std::move(calls_);
-  calls_.clear();
-  sent_ = 0;
-  owner_.on_redis_connection_closed(*this);
+  std::deque<std::unique_ptr<Call>> calls = take_calls();
+  owner_.on_redis_connection_closed(*this);  // it lives until the end of the turn
   for (std::unique_ptr<Call>& call : calls) {
-    call->connection = nullptr;
-    if (call->wanted()) stats_.failed.inc();
     call->finish(fail(Code::kReset, Side::kUpstream, reason));
     loop_.defer_delete(std::move(call));
   }
@@ -313,15 +322,15 @@ bool Connection::usable(const Cluster& cluster, const Pool& pool) const noexcept
          !outdated(cluster);
 }
 
-bool Connection::stale() const noexcept {
+bool Connection::stale(MonotonicTime now) const noexcept {
   if (tcp_ == nullptr || any_wanted()) return false;
   // Answers that nobody waits for any more, from a server that does not give them.
-  if (!calls_.empty() && loop_.now() - last_used_ >= kForgotten) return true;
+  if (!calls_.empty() && now - last_used_ >= kForgotten) return true;
   if (!calls_.empty()) return false;
   const Cluster& cluster = tcp_->cluster();
   const std::chrono::milliseconds idle = options_->http.idle_timeout;
   return pool_.draining() || cluster.closes_idle() || outdated(cluster) ||
-         (idle.count() > 0 && loop_.now() - last_used_ >= idle);
+         (idle.count() > 0 && now - last_used_ >= idle);
 }
 
 }  // namespace weir::upstream::redis

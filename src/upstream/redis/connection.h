@@ -36,12 +36,14 @@ class ConnectionOwner {
   virtual ~ConnectionOwner() = default;
   /// It is closed and has no calls: the owner forgets it by defer_delete.
   virtual void on_redis_connection_closed(Connection& connection) noexcept = 0;
+  /// It was never established: the owner fails these calls, a tick later.
+  virtual void on_redis_connect_failed(std::deque<std::unique_ptr<Call>> calls) noexcept = 0;
 
  protected:
   ConnectionOwner() = default;
 };
 
-/// One command. Owner: the connection that it waits on, or the client until the end of the turn where there was none; then
+/// One command. Owner: the connection that it waits on, or the client for a tick where there was none; then
 /// the loop's list of deferred deletions. It takes a unit of the cluster's max_requests while its user waits.
 class Call final : public event::Deferrable {
  public:
@@ -87,7 +89,9 @@ class Connection final : public event::Deferrable, private TcpUser {
   /// Takes no more commands; closes when there are none.
   void retire();
   /// For a look at all connections now and then: whether nothing is on it and it has no reason to stay.
-  bool stale() const noexcept;
+  bool stale(MonotonicTime now) const noexcept;
+  /// Whether somebody waits for a reply.
+  bool any_wanted() const noexcept;
   /// Closes; calls are failed.
   void close(std::string_view why);
   /// Closes; nobody is told anything.
@@ -115,7 +119,7 @@ class Connection final : public event::Deferrable, private TcpUser {
   void send();
   bool drop_unsent(const Call& call);
   bool outdated(const Cluster& cluster) const noexcept;
-  bool any_wanted() const noexcept;
+  std::deque<std::unique_ptr<Call>> take_calls() noexcept;
   void close_if_done();
   std::string_view cluster_name() const noexcept { return options_->name; }
 

@@ -185,6 +185,36 @@ TEST_F(RedisClient, FailingToConnectIsToldFromTheLoop) {
   EXPECT_EQ(counter("redis.failed"), 1u);
 }
 
+TEST_F(RedisClient, WhoTriesAgainAtOnceDoesNotKeepTheLoopBusy) {
+  // Connecting to a path where nothing is fails in the turn in which it begins.
+  cluster({*net::Address::pipe("/nonexistent/redis.sock")});
+  Asked asked;
+  asked.then = [&] {
+    if (asked.completions < 100) start(asked, {"PING"});
+  };
+  start(asked, {"PING"});
+  int told = 0;
+  run_until(loop, "three failures", [&] {
+    EXPECT_LE(asked.completions - told, 1) << "in one turn";
+    told = asked.completions;
+    return told >= 3;
+  });
+  EXPECT_GE(counter("redis.failed"), 3u);
+}
+
+TEST_F(RedisClient, WhatFailedToConnectMayBeAbandonedBeforeItIsTold) {
+  cluster({*net::Address::pipe("/nonexistent/redis.sock")});
+  Asked asked;
+  start(asked, {"PING"});
+  loop.run_once(std::chrono::milliseconds(0));
+  EXPECT_EQ(client.connections(), 0u);
+  EXPECT_EQ(gauge("redis.calls_active"), 1);
+  asked.callout.reset();
+  run_some_turns(loop);
+  EXPECT_EQ(asked.completions, 0);
+  EXPECT_EQ(gauge("redis.calls_active"), 0);
+}
+
 TEST_F(RedisClient, ATimeoutEndsTheCallAndTheConnectionTakesNoMore) {
   cluster({server.address()});
   Asked slow, patient, later;
@@ -347,6 +377,91 @@ TEST_F(RedisClient, EverNewSettingsDoNotGetAConnectionEach) {
   }
   EXPECT_EQ(started, 64u);
   EXPECT_EQ(client.connections(), 64u);
+}
+
+/// Different ones, with which nothing happens by itself.
+RedisSettings other_settings(size_t number) {
+  return {.timeout = std::chrono::milliseconds(0), .flush_bytes = number};
+}
+
+TEST_F(RedisClient, NewSettingsTakeThePlaceOfThoseThatHaveRestedLongest) {
+  cluster({server.address()});
+  std::vector<std::unique_ptr<Asked>> all;
+  std::vector<OriginPeer> peers;
+  const auto ask = [&](size_t number) {
+    all.push_back(std::make_unique<Asked>());
+    return start(*all.back(), {"PING"}, other_settings(number));
+  };
+  for (size_t i = 1; i <= 64; ++i) {
+    ASSERT_TRUE(ask(i));
+    peers.push_back(server.accept());
+  }
+  // Nobody waits on the third and the second any more; the third has been asked first.
+  all[2]->callout.reset();
+  all[1]->callout.reset();
+  ASSERT_TRUE(ask(2));
+  all.back()->callout.reset();
+  EXPECT_TRUE(ask(100));
+  EXPECT_EQ(client.connections(), 64u);
+  EXPECT_TRUE(peers[2].wait_closed());
+  EXPECT_FALSE(peers[1].closed());
+  EXPECT_TRUE(ask(101));
+  EXPECT_TRUE(peers[1].wait_closed());
+  EXPECT_FALSE(ask(102));  // commands are on their way in all
+  EXPECT_FALSE(peers[0].closed());
+}
+
+TEST_F(RedisClient, AGroupMayLeaveWhileItsReplyIsTold) {
+  cluster({server.address()});
+  std::vector<std::unique_ptr<Asked>> all;
+  std::vector<OriginPeer> peers;
+  for (size_t i = 1; i <= 63; ++i) {
+    all.push_back(std::make_unique<Asked>());
+    start(*all.back(), {"PING"}, other_settings(i));
+    peers.push_back(server.accept());
+  }
+  Asked last, other;
+  start(last, {"PING"}, other_settings(64));
+  OriginPeer peer = server.accept();
+  last.then = [&] { EXPECT_TRUE(start(other, {"PING"}, other_settings(65))); };
+  peer.read_until("PING\r\n");
+  peer.send("+PONG\r\n+NOBODY\r\n");
+  finish(last);
+  EXPECT_EQ(last.answer, "+PONG\r\n");
+  EXPECT_TRUE(peer.wait_closed());
+}
+
+TEST_F(RedisClient, AConnectionWhoseRepliesNobodyAwaitsIsClosedInTheEnd) {
+  cluster({server.address()});
+  Asked gone;
+  start(gone, {"GONE"}, other_settings(1));
+  OriginPeer peer = server.accept();
+  peer.read_until("GONE\r\n");
+  gone.callout.reset();
+  const MonotonicTime then = loop.now();
+  client.close_stale(then + std::chrono::seconds(5));
+  run_some_turns(loop);
+  EXPECT_FALSE(peer.closed());  // the reply may still come
+  client.close_stale(then + std::chrono::seconds(10));
+  EXPECT_TRUE(peer.wait_closed());
+  EXPECT_EQ(client.connections(), 0u);
+}
+
+TEST_F(RedisClient, AConnectionOnWhichSomebodyWaitsStays) {
+  cluster({server.address()});
+  Asked gone, kept;
+  start(gone, {"GONE"}, other_settings(1));
+  start(kept, {"KEPT"}, other_settings(1));
+  OriginPeer peer = server.accept();
+  peer.read_until("KEPT\r\n");
+  gone.callout.reset();
+  client.close_stale(loop.now() + std::chrono::hours(2));
+  peer.send(":1\r\n:2\r\n");
+  finish(kept);
+  EXPECT_EQ(kept.answer, ":2\r\n");
+  client.close_stale(loop.now() +
+                     std::chrono::hours(2));  // idle for longer than the cluster allows
+  EXPECT_TRUE(peer.wait_closed());
 }
 
 TEST_F(RedisClient, EachCommandGoesToTheHostThatIsPicked) {
