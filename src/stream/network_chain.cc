@@ -121,7 +121,7 @@ bool NetworkChain::settle_once() {
   if (close_due_) return false;
   for (size_t i = 0; i < slots_.size(); ++i) {
     Slot& slot = *slots_[i];
-    const bool injected = !slot.injected_.empty() || slot.injected_end_;
+    const bool injected = std::exchange(slot.start_due_, false);
     if (!injected && !slot.continue_due_) continue;
     Buffer data = std::move(slot.injected_);
     bool end = std::exchange(slot.injected_end_, false);

@@ -42,6 +42,7 @@ class NetworkChain::Slot final : public NetworkFilterCallbacks {
   void inject_read(Buffer&& data, EndStream end) override {
     injected_.append(std::move(data));
     injected_end_ |= end == EndStream::kYes;
+    start_due_ = true;
     chain_.schedule();
   }
   void write(Buffer&& data, EndStream end) override;
@@ -75,6 +76,7 @@ class NetworkChain::Slot final : public NetworkFilterCallbacks {
   bool held_end_ = false;
   bool kept_end_ = false;
   bool injected_end_ = false;
+  bool start_due_ = false;  // the filters behind it are to be started, if nothing else
   bool written_end_ = false;
   bool continue_due_ = false;
   bool write_on_due_ = false;

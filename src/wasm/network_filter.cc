@@ -106,10 +106,12 @@ void WasmNetworkFilter::hold_early(bool held) {
   held ? callbacks->hold_reading() : callbacks->release_reading();
 }
 
-/// The guest may be asked now about what came before it could be.
+/// The guest may be asked now about what came before it could be. It has let the connection go on: the filters behind it learn
+/// of that whatever it does with the bytes.
 void WasmNetworkFilter::offer_early() {
   hold_early(false);
   if (!early_.empty() || early_end_) {
+    callbacks->inject_read({}, EndStream::kNo);
     const EndStream end = early_end_ ? EndStream::kYes : EndStream::kNo;
     const NetworkFlow flow = run_data(vm_->exports().downstream_data, downstream, early_, end);
     if (flow == NetworkFlow::kStop) return;

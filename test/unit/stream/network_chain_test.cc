@@ -87,6 +87,25 @@ TEST_F(NetworkChainTest, InjectedDataPassesWithoutStopping) {
   ASSERT_TRUE(run_until([this] { return taken_ == "own"; }));
 }
 
+TEST_F(NetworkChainTest, InjectingNothingStartsTheNextFiltersAndLeavesWhatIsHeld) {
+  make();
+  Scripted& a = add("a");
+  a.new_connection = [](Scripted&) { return NetworkFlow::kStop; };
+  a.read = [](Scripted&, Buffer&, EndStream) { return NetworkFlow::kStop; };
+  add_terminal();
+  start();
+  send("x");
+  ::shutdown(peer_, SHUT_WR);
+  ASSERT_TRUE(run_until([this] { return chain_->open() && connection_->read_ended(); }));
+  log_.clear();
+  a.callbacks().inject_read({}, EndStream::kNo);
+  turn();
+  EXPECT_EQ(log_, Log{"end:new"});
+  a.callbacks().continue_reading();
+  turn();
+  EXPECT_EQ(log_, (Log{"end:new", "end:data x$"}));
+}
+
 TEST_F(NetworkChainTest, WritesThatAreStoppedWaitForTheNext) {
   make();
   Scripted& a = add("a");
