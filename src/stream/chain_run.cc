@@ -144,7 +144,8 @@ void FilterChain::run_body(int index, Buffer& data, EndStream end) {
       data.clear();
       return;
     }
-    if (here.injected && (!flush_passed<D>(index) || here.end_passed)) [[unlikely]]
+    const bool passed = here.injected || !here.passed.empty();
+    if (passed && (!flush_passed<D>(index) || here.end_passed)) [[unlikely]]
       return data.clear();
     Length& length = D == Direction::kRequest ? request_length_ : response_length_;
     if (shown.size() != before || !here.added.empty()) length.changed = true;
@@ -235,6 +236,9 @@ void FilterChain::run_trailers(int index) {
     const Flow flow = call_trailers<D>(index);
     if (pending_) after_callback<D>(index);
     if (epoch<D>() != started) return;
+    const bool passed = !here.passed.empty() || here.end_due;
+    if (passed && (!flush_passed<D>(index) || here.end_passed)) [[unlikely]]
+      return;
     if (!settle_trailers<D>(index, flow)) return;
   }
   exit_trailers<D>();

@@ -1,4 +1,6 @@
 // pass_*_body: what a filter lets through in front of what it holds.
+#include <algorithm>
+
 #include "unit/stream/chain_fixture.h"
 
 namespace weir::stream::test {
@@ -82,6 +84,53 @@ TEST_F(ChainPass, Requests) {
   turn();
   EXPECT_EQ(terminal->body, "abc");
   EXPECT_TRUE(terminal->request.ended());
+}
+
+TEST_F(ChainPass, FromInsideTheTrailers) {
+  ScriptFilter::Script script;
+  script.request_trailers = [](ScriptFilter& self) {
+    self.callbacks().pass_request_body(Buffer("+more"));
+    return Flow::kContinue;
+  };
+  script.response_trailers = [](ScriptFilter& self) {
+    self.callbacks().pass_response_body(Buffer("+tail"));
+    return Flow::kContinue;
+  };
+  add("front");
+  add("passer", script);
+  add("behind");
+  finish_chain();
+  chain.request_head(EndStream::kNo);
+  request_body("abc", false);
+  chain.request_trailers_received();
+  EXPECT_EQ(terminal->body, "abc+more");
+  EXPECT_TRUE(terminal->request.ended());
+  response_head(200, false);
+  response_body("def", false);
+  chain.send_response_trailers();
+  EXPECT_EQ(sent_body, "def+tail");
+  const auto tail = std::find(log.begin(), log.end(), "front response body +tail");
+  ASSERT_LT(tail - log.begin() + 2, log.end() - log.begin());
+  EXPECT_EQ(tail[1], "front response trailers");
+  EXPECT_EQ(tail[2], "host trailers");
+}
+
+TEST_F(ChainPass, FromInsideTheBodyStandsInFrontOfTheRest) {
+  ScriptFilter::Script script;
+  script.response_body = [](ScriptFilter& self, Buffer& data, EndStream) {
+    Buffer first;
+    data.move_to(first, 1);
+    self.callbacks().pass_response_body(std::move(first));
+    return Flow::kContinue;
+  };
+  add("passer", script);
+  finish_chain();
+  chain.request_head(EndStream::kYes);
+  response_head(200, false);
+  response_body("abc", false);
+  response_body("def", true);
+  EXPECT_EQ(sent_body, "abcdef");
+  EXPECT_TRUE(sent.ended());
 }
 
 TEST_F(ChainPass, NotBeforeTheHead) {
@@ -185,6 +234,67 @@ TEST_F(ChainInject, TooMuchInOneTurnCutsTheStream) {
   EXPECT_LT(sent_body.size(), size_t{17} * 1024 * 1024);
   EXPECT_FALSE(sent.ended());
   EXPECT_EQ(aborted, "filter_injected_too_much");
+}
+
+TEST_F(ChainInject, InTheTrailersGoesInFrontOfThem) {
+  ScriptFilter::Script script;
+  script.response_body = [](ScriptFilter&, Buffer&, EndStream) { return Flow::kBuffer; };
+  script.response_trailers = [](ScriptFilter& self) {
+    inject(self, "injected|");
+    return Flow::kContinue;
+  };
+  add("injector", script);
+  finish_chain();
+  chain.request_head(EndStream::kYes);
+  response_head(200, false);
+  response_body("held", false);
+  chain.send_response_trailers();
+  EXPECT_EQ(sent_body, "injected|held");
+  EXPECT_TRUE(sent.ended());
+  EXPECT_EQ(std::count(log.begin(), log.end(), "host trailers"), 1);
+}
+
+TEST_F(ChainInject, InTheTrailersMayEndTheResponseInTheirPlace) {
+  ScriptFilter::Script script;
+  script.response_head = [](ScriptFilter&, EndStream) { return Flow::kPauseHead; };
+  script.response_trailers = [](ScriptFilter& self) {
+    inject(self, "end", EndStream::kYes);
+    return Flow::kContinue;
+  };
+  add("injector", script);
+  finish_chain();
+  chain.request_head(EndStream::kYes);
+  response_head(200, false);
+  chain.send_response_trailers();
+  EXPECT_EQ(sent_body, "end");
+  EXPECT_TRUE(sent.ended());
+  EXPECT_EQ(std::count(log.begin(), log.end(), "host trailers"), 0);
+}
+
+TEST_F(ChainInject, WhatTheClientDoesNotReadIsBounded) {
+  ScriptFilter& filter = add("injector");
+  finish_chain();
+  chain.request_head(EndStream::kYes);
+  response_head(200, false);
+  const std::string piece(1024 * 1024, 'x');
+  const auto inject_pieces = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      inject(filter, piece);
+      turn();  // it has gone on: nothing stands in the chain
+    }
+  };
+  inject_pieces(20);  // the client reads
+  chain.on_response_blocked();
+  inject_pieces(16);
+  EXPECT_EQ(aborted, "");
+  chain.on_response_resumed();  // it has read: the count begins anew
+  chain.on_response_blocked();
+  inject_pieces(16);
+  EXPECT_EQ(aborted, "");
+  EXPECT_EQ(sent_body.size(), 52 * piece.size());
+  inject_pieces(1);
+  EXPECT_EQ(aborted, "filter_injected_too_much");
+  EXPECT_EQ(sent_body.size(), 52 * piece.size());
 }
 
 TEST_F(ChainInject, MayEndTheResponse) {
