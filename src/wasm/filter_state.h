@@ -36,8 +36,13 @@ class DeclaredProperties {
   size_t bytes_ = 0;
 };
 
+/// Entries by which the host and its own filters tell each other something: guests do not write them.
+bool is_hosts_own(std::string_view key) noexcept;
+/// The host's: with it begin the keys of empty entries that say which others are read-only.
+inline constexpr std::string_view kReadOnlyMark = "weir.read_only.";
+
 /// Sets the entry `key` of what the call is about. kNotFound: it is about no stream and no connection. kBadArgument: there is no
-/// room, or it is there and `once`.
+/// room, it is there and `once`, or it was set with `once`, by whichever plugin.
 Status put_filter_state(Vm& vm, const std::string& key, std::string_view value, StateSpan span,
                         bool once);
 

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/strings.h"
+#include "wasm/filter_state.h"
 #include "wasm/pairs.h"
 #include "wasm/privacy/private_property.h"
 #include "wasm/vm.h"
@@ -260,6 +261,7 @@ Status read_filter_state(const About& about, const PropertyPath& path, std::stri
   }
   PairViews pairs;
   const auto add = [&about, &pairs](std::string_view key, std::string_view value) {
+    if (key.starts_with(kReadOnlyMark)) return;
     if (const auto seen = seen_state(about.privacy, key, value)) pairs.emplace_back(key, *seen);
   };
   if (all != nullptr)

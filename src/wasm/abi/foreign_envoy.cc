@@ -92,6 +92,8 @@ Status foreign_set_filter_state(Vm& vm, std::string_view argument, std::string&)
   const std::string_view value = message.bytes[2];
   if (path.empty() || path.size() > kMaxPathBytes || !is_span(message.numbers[3]))
     return Status::kBadArgument;
+  // As Envoy answers for what it cannot make an object of.
+  if (is_hosts_own(path)) return Status::kNotFound;
   // What is not seen stays, as with set_property.
   const auto seen = seen_state(vm.privacy(), path, value);
   if (!seen) {
@@ -101,8 +103,11 @@ Status foreign_set_filter_state(Vm& vm, std::string_view argument, std::string&)
   // A mask written back means the value that it stands for.
   if (vm.privacy() != nullptr && value == kMask && seen_state(vm.privacy(), path, "") == kMask)
     return Status::kOk;
+  const std::string prefix = filter_state_key({});
+  const DeclaredProperty* declared =
+      path.starts_with(prefix) ? vm.root().declared.find(path.substr(prefix.size())) : nullptr;
   return put_filter_state(vm, std::string(path), value, static_cast<StateSpan>(message.numbers[3]),
-                          false);
+                          declared != nullptr && declared->read_only);
 }
 
 /// {1 name, 2 readonly, 3 type, 4 schema, 5 span}

@@ -89,6 +89,70 @@ TEST(Foreign, DeclaredPropertiesAreWrittenOnce) {
   EXPECT_EQ(*guest.callbacks.stream_info().filter_state("wasm.often"), "2");
 }
 
+TEST(Foreign, AReadOnlyPropertyStaysWhoeverWritesItAndHow) {
+  FakeGuest guest;
+  FakeGuest other;  // of another plugin, on the same stream
+  const auto write = [](FakeGuest& by, std::string_view path, std::string_view value) {
+    return foreign(by, "set_envoy_filter_state", field(1, path) + field(2, value)).status;
+  };
+  guest.in_stream([&] {
+    foreign(guest, "declare_property", field(1, "once") + field(2, 1));
+    foreign(guest, "declare_property", field(1, "second") + field(2, 1));
+    EXPECT_EQ(set(guest, "once", "1"), Status::kOk);
+    EXPECT_EQ(write(guest, "wasm.once", "2"), Status::kBadArgument);
+    EXPECT_EQ(write(guest, "wasm.second", "1"), Status::kOk);
+    EXPECT_EQ(write(guest, "wasm.second", "2"), Status::kBadArgument);
+    EXPECT_EQ(set(guest, "second", "3"), Status::kBadArgument);
+    EXPECT_EQ(write(guest, "wasm.free", "1"), Status::kOk);
+    EXPECT_EQ(write(guest, "wasm.free", "2"), Status::kOk);
+  });
+  StreamInfo& info = guest.callbacks.stream_info();
+  for (const auto& [key, value] : *info.all_filter_state())
+    other.callbacks.stream_info().set_filter_state(key, value);
+  other.in_stream([&] {
+    EXPECT_EQ(set(other, "once", "4"), Status::kBadArgument);
+    EXPECT_EQ(write(other, "wasm.second", "4"), Status::kBadArgument);
+    EXPECT_EQ(set(other, "free", "3"), Status::kOk);
+  });
+  EXPECT_EQ(*info.filter_state("wasm.once"), "1");
+  EXPECT_EQ(*info.filter_state("wasm.second"), "1");
+  EXPECT_EQ(*info.filter_state("wasm.free"), "2");
+  std::string all;
+  guest.in_stream([&] { read_property(*guest.vm, PropertyPath("filter_state"), all); });
+  EXPECT_EQ(all.find("weir."), std::string::npos);
+}
+
+TEST(Foreign, AReadOnlyPropertyOfTheConnectionIsNotHiddenByOneOfTheStream) {
+  FakeGuest guest;
+  ConnectionInfo connection;
+  guest.callbacks.stream_info().connection = &connection;
+  guest.in_stream([&] {
+    foreign(guest, "declare_property", field(1, "mine") + field(2, 1) + field(5, 2));
+    EXPECT_EQ(set(guest, "mine", "x"), Status::kOk);
+    EXPECT_EQ(
+        foreign(guest, "set_envoy_filter_state", field(1, "wasm.mine") + field(2, "y")).status,
+        Status::kBadArgument);
+  });
+  EXPECT_EQ(connection.extras().filter_state.at("wasm.mine"), "x");
+  EXPECT_EQ(guest.callbacks.stream_info().filter_state("wasm.mine"), nullptr);
+}
+
+TEST(Foreign, StateOfTheHostsOwnIsNotWritten) {
+  FakeGuest guest;
+  guest.in_stream([&] {
+    for (const char* key :
+         {"weir.upstream_override_host", "weir.read_only.wasm.a", "envoy.filters.http.compressor",
+          "envoy.tcp_proxy.propagate_response_headers"})
+      EXPECT_EQ(foreign(guest, "set_envoy_filter_state", field(1, key) + field(2, "x")).status,
+                Status::kNotFound)
+          << key;
+    EXPECT_EQ(foreign(guest, "set_envoy_filter_state",
+                      field(1, "envoy.tcp_proxy.cluster") + field(2, "x"))
+                  .status,
+              Status::kOk);
+  });
+}
+
 TEST(Foreign, StateOfTheConnectionOutlivesTheStream) {
   FakeGuest guest;
   ConnectionInfo connection;
