@@ -32,6 +32,10 @@ Status put_raw(std::string& out, T value) {
   return Status::kOk;
 }
 Status put_number(std::string& out, uint64_t value) { return put_raw<uint64_t>(out, value); }
+Status put_seen_number(std::string& out, Sight sight, uint64_t value) {
+  if (sight == Sight::kHidden) return Status::kNotFound;
+  return sight == Sight::kMasked ? put_text(out, kMask) : put_number(out, value);
+}
 Status put_bool(std::string& out, bool value) { return put_raw<uint8_t>(out, value ? 1 : 0); }
 Status put_duration(std::string& out, MonotonicTime from, MonotonicTime to) {
   if (from == MonotonicTime{} || to == MonotonicTime{}) return Status::kNotFound;
@@ -141,7 +145,7 @@ Status read_request(const About& about, const PropertyPath& path, std::string& o
   if (name == "protocol") return put_text(out, protocol_name(info.protocol));
   if (name == "duration") return put_duration(out, info.start, info.end);
   if (name == "size") {
-    const auto announced = head != nullptr && sight.shows("content-length")
+    const auto announced = head != nullptr && sight.sight("content-length") == Sight::kShown
                                ? head->headers.get(HeaderId::kContentLength)
                                : std::nullopt;
     const auto length = announced ? base::parse_u64(*announced) : std::nullopt;
@@ -156,13 +160,12 @@ Status read_request(const About& about, const PropertyPath& path, std::string& o
 }
 
 Status read_grpc_status(const About& about, const FieldSight& sight, std::string& out) {
-  if (!sight.shows("grpc-status")) return Status::kNotFound;
   std::optional<std::string_view> text;
   if (about.response_trailers != nullptr)
     text = about.response_trailers->get(HeaderId::kGrpcStatus);
   if (!text && about.response != nullptr) text = about.response->headers.get(HeaderId::kGrpcStatus);
   const auto status = text ? base::parse_u64(*text) : std::nullopt;
-  return status ? put_number(out, *status) : Status::kNotFound;
+  return status ? put_seen_number(out, sight.sight("grpc-status"), *status) : Status::kNotFound;
 }
 
 Status read_response(const About& about, const PropertyPath& path, std::string& out) {
@@ -173,8 +176,8 @@ Status read_response(const About& about, const PropertyPath& path, std::string& 
                          name == "trailers" ? "response.trailers" : "response.headers");
   if (name == "code") {
     const int code = head != nullptr ? head->status : info.response_code;
-    return code != 0 && sight.shows(":status") ? put_number(out, static_cast<uint64_t>(code))
-                                               : Status::kNotFound;
+    return code != 0 ? put_seen_number(out, sight.sight(":status"), static_cast<uint64_t>(code))
+                     : Status::kNotFound;
   }
   if (name == "code_details") return put_some(out, info.response_code_details());
   if (name == "flags") return put_number(out, info.flags);

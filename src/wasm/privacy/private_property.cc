@@ -38,9 +38,43 @@ bool is_fact(std::string_view name) noexcept {
                        "plugin_vm_memory"});
 }
 
+/// What the host makes of one field, and where the same stands in the maps.
+struct MadeOfField {
+  std::string_view property, entry;
+  bool whole = true;  // not of a part of its value
+};
+constexpr MadeOfField kMadeOfFields[] = {
+    {"request.path", "request.headers.:path"},
+    {"request.url_path", "request.headers.:path", false},
+    {"request.query", "request.headers.:path", false},
+    {"request.host", "request.headers.:authority"},
+    {"request.host", "request.headers.host"},
+    {"request.method", "request.headers.:method"},
+    {"request.scheme", "request.headers.:scheme"},
+    {"request.referer", "request.headers.referer"},
+    {"request.useragent", "request.headers.user-agent"},
+    {"request.id", "request.headers.x-request-id"},
+    {"response.code", "response.headers.:status"},
+    {"response.grpc_status", "response.headers.grpc-status"},
+    {"response.grpc_status", "response.trailers.grpc-status"},
+};
+
+/// A part of a value has the names of the whole; the whole has not those of its parts.
+void add_fields(Names& names, const std::string& name) {
+  for (const MadeOfField& made : kMadeOfFields) {
+    if (is_or_in(name, made.property)) {
+      add_with_parents(names, std::string(made.entry));
+      if (!made.whole) names.emplace_back("request.path");
+    } else if (made.whole && is_or_in(name, made.entry)) {
+      names.emplace_back(made.property);
+    }
+  }
+}
+
 Names names_of(const std::string& name) {
   Names names;
   add_with_parents(names, name);
+  add_fields(names, name);
   if (is_or_in(name, "xds")) {
     if (name.size() > 4) add_with_parents(names, name.substr(4));
   } else if (in_any(name, {"node", "cluster_name", "route_name", "listener_direction"})) {

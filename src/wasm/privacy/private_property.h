@@ -30,9 +30,9 @@ class FieldSight {
   /// Likewise as an entry of the map that is the property.
   std::optional<std::string_view> see_entry(std::string_view lower, std::string_view value,
                                             std::string& made) const;
-  /// Whether what is made of a field's value may be told.
-  bool shows(std::string_view lower) const {
-    return privacy_ == nullptr || privacy_->field(side_, lower) == Sight::kShown;
+  /// What may be told of what is made of a field's value.
+  Sight sight(std::string_view lower) const {
+    return privacy_ == nullptr ? Sight::kShown : privacy_->field(side_, lower);
   }
   /// Names and values that are seen; null where all of them are.
   std::optional<uint64_t> bytes(const HeaderMap* fields, const RequestHead* request,

@@ -303,6 +303,110 @@ TEST_F(PrivatePropertyTest, FilterStateIsSharedAsFarAsItMay) {
   EXPECT_EQ(decode_pairs(read("filter_state")), (PairViews{{"other", "o"}}));
 }
 
+/// What is made of fields: as "property" and as "entry" of the maps.
+class MadeOfFieldsTest : public PrivatePropertyTest {
+ protected:
+  explicit MadeOfFieldsTest(Object all = Object()) : PrivatePropertyTest(std::move(all)) {
+    RequestHead& head = guest_.callbacks.request;
+    head.set_path("/p?a=1");
+    head.headers.add("x-request-id", "the id");
+    guest_.callbacks.response.headers.add("grpc-status", "5");
+  }
+  struct Pair {
+    const char* property;
+    const char* entry;
+  };
+  static constexpr Pair kAll[] = {{"request/host", "request/headers/:authority"},
+                                  {"request/method", "request/headers/:method"},
+                                  {"request/scheme", "request/headers/:scheme"},
+                                  {"request/path", "request/headers/:path"},
+                                  {"request/referer", "request/headers/referer"},
+                                  {"request/useragent", "request/headers/user-agent"},
+                                  {"request/id", "request/headers/x-request-id"},
+                                  {"response/code", "response/headers/:status"},
+                                  {"response/grpc_status", "response/headers/grpc-status"}};
+};
+
+class HiddenFieldsTest : public MadeOfFieldsTest {
+ protected:
+  HiddenFieldsTest()
+      : MadeOfFieldsTest({{"request_headers", hide({":authority", ":method", ":scheme", ":path",
+                                                    "referer", "user-agent", "x-request-id"})},
+                          {"response_headers", hide({":status", "grpc-status"})}}) {}
+};
+
+TEST_F(HiddenFieldsTest, AreHiddenUnderAllTheirNames) {
+  for (const auto& [property, entry] : kAll) {
+    is_missing(property);
+    is_missing(entry);
+  }
+  is_missing("request/url_path");
+  is_missing("request/query");
+}
+
+class MaskedFieldsTest : public MadeOfFieldsTest {
+ protected:
+  MaskedFieldsTest()
+      : MadeOfFieldsTest({{"request_headers", mask({"host", ":method", ":scheme", ":path",
+                                                    "referer", "user-agent", "x-request-id"})},
+                          {"response_headers", mask({":status", "grpc-status"})}}) {}
+};
+
+TEST_F(MaskedFieldsTest, AreMaskedUnderAllTheirNames) {
+  for (const auto& [property, entry] : kAll) {
+    EXPECT_EQ(read(property), "***") << property;
+    EXPECT_EQ(read(entry), "***") << entry;
+  }
+}
+
+class HiddenEntriesTest : public MadeOfFieldsTest {
+ protected:
+  HiddenEntriesTest()
+      : MadeOfFieldsTest(
+            {{"properties", hide({"request.headers.:authority", "request.method",
+                                  "request.headers.:scheme", "request.path", "request.referer",
+                                  "request.headers.user-agent", "request.headers.x-request-id",
+                                  "response.code", "response.headers.grpc-status"})}}) {}
+};
+
+TEST_F(HiddenEntriesTest, AreHiddenAsPropertiesOfTheirOwnToo) {
+  for (const auto& [property, entry] : kAll) {
+    is_missing(property);
+    is_missing(entry);
+  }
+  is_missing("request/url_path");
+  is_missing("request/query");
+  EXPECT_EQ(
+      decode_pairs(read("request/headers")),
+      (PairViews{{"x-a", "1,2"}, {"x-b", "b"}, {"x-forwarded-for", "192.0.2.43"}, {"x-p", "p"}}));
+  EXPECT_EQ(decode_pairs(read("response/headers")), PairViews());
+}
+
+class AllowedMapTest : public MadeOfFieldsTest {
+ protected:
+  AllowedMapTest()
+      : MadeOfFieldsTest({{"properties", only({"request.headers", "response.code"})}}) {}
+};
+
+TEST_F(AllowedMapTest, HasWhatIsMadeOfItsFields) {
+  EXPECT_EQ(read("request/useragent"), "me");
+  EXPECT_EQ(read("request/query"), "a=1");
+  EXPECT_EQ(read("response/code"), number(404));
+  EXPECT_EQ(read("response/headers/:status"), "404");
+  is_missing("response/grpc_status");
+  is_missing("request/time");
+}
+
+class HiddenPartTest : public MadeOfFieldsTest {
+ protected:
+  HiddenPartTest() : MadeOfFieldsTest({{"properties", hide({"request.query"})}}) {}
+};
+
+TEST_F(HiddenPartTest, LeavesTheWhole) {
+  is_missing("request/query");
+  EXPECT_EQ(read("request/path"), "/p?a=1");
+}
+
 class AllowedPropertiesTest : public PrivatePropertyTest {
  protected:
   AllowedPropertiesTest()
@@ -319,7 +423,7 @@ TEST_F(AllowedPropertiesTest, NothingElseIsShown) {
   for (const char* path : {"request/path", "request", "request/headers/x-a", "node/id",
                            "node/metadata/n", "source/address", "filter_state/native", "mine"})
     is_missing(path);
-  EXPECT_EQ(decode_pairs(read("request/headers")), (PairViews{{"x-b", "b"}}));
+  EXPECT_EQ(decode_pairs(read("request/headers")), (PairViews{{":method", "GET"}, {"x-b", "b"}}));
   EXPECT_EQ(decode_pairs(read("filter_state")), (PairViews{{"other", "o"}}));
   EXPECT_EQ(read("node").find("region"), std::string::npos);
 }
