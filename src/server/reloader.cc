@@ -135,6 +135,7 @@ void Reloader::begin() {
       current_->configuration->dump_json == loaded.configuration->dump_json) {
     WEIR_LOG(kConfig, kInfo, "configuration read again, nothing changed",
              {{"generation", current_->generation}});
+    deps_.wasm.keep_generation();
     errors_.clear();
     success_.inc();
     last_ok_.set(1);

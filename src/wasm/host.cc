@@ -236,7 +236,13 @@ void Host::set_node(NodeInfo node) {
   private_->node = std::make_shared<const NodeProperty>(std::move(node));
 }
 
-void Host::begin_load() { private_->loading.clear(); }
+void Host::begin_load() {
+  private_->loading.clear();
+  private_->modules.begin_load();
+}
+
+/// Edits that were refused meanwhile may have asked for the same module from elsewhere.
+void Host::keep_generation() { private_->modules.want(private_->awaited); }
 
 std::string Host::register_plugin(std::shared_ptr<const Plugin> plugin) {
   std::string clash;

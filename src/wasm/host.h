@@ -79,6 +79,8 @@ class Host {
   void set_node(NodeInfo node);  // for generations prepared from now on
 
   void begin_load();
+  /// What was loaded is what the committed generation was made of: that one goes on, and so does the fetching of what it lacks.
+  void keep_generation();
   /// By the factories. Not empty: what clashes with another plugin of this configuration, for the message at vm_config.
   std::string register_plugin(std::shared_ptr<const Plugin> plugin);
   std::vector<std::shared_ptr<const Plugin>> take_loaded();

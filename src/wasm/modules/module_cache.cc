@@ -32,26 +32,35 @@ bool write_all(int fd, std::string_view bytes) {
 
 }  // namespace
 
-std::optional<std::string> ModuleCache::read(const Key& digest) const {
-  if (!used()) return std::nullopt;
+Result<std::optional<std::string>> ModuleCache::read(const Key& digest) const {
+  const std::optional<std::string> nothing;
+  if (!used()) return nothing;
   const std::string file = path(digest);
   struct stat info {};
   // A pipe in the place of a file would have us wait.
-  if (::lstat(file.c_str(), &info) != 0) return std::nullopt;
+  if (::lstat(file.c_str(), &info) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return nothing;
+    return tl::unexpected(failed("cannot look at", file).error());
+  }
   std::string why = "it is not a regular file";
   if (S_ISREG(info.st_mode)) {
     auto bytes = base::read_file(file, kMaxModuleBytes);
-    if (bytes && digest_key(*bytes) == digest) return std::move(*bytes);
+    if (bytes && digest_key(*bytes) == digest) return std::optional(std::move(*bytes));
+    if (!bytes && bytes.error().code == Code::kSystem)
+      return tl::unexpected(std::move(bytes.error()));
     why = bytes ? "its content has another digest" : bytes.error().detail;
   }
   WEIR_LOG(kWasm, kWarn, "a file of the module cache is not used", {{"file", file}, {"why", why}});
   ::unlink(file.c_str());
-  return std::nullopt;
+  return nothing;
 }
 
 Result<void> ModuleCache::write(const Key& digest, std::string_view bytes) const {
   std::error_code error;
-  std::filesystem::create_directories(folder_, error);  // open() says what is wrong with it
+  std::filesystem::create_directories(folder_, error);
+  if (error)
+    return fail(Code::kSystem, Side::kLocal,
+                base::concat("cannot make the folder ", folder_, ": ", error.message()));
   std::string name = folder_ + "/.new-XXXXXX";
   const int fd = ::mkostemp(name.data(), O_CLOEXEC);
   if (fd < 0) return failed("cannot make a file in", folder_);

@@ -18,8 +18,8 @@ class ModuleCache {
   explicit ModuleCache(std::string folder) : folder_(std::move(folder)) {}
   bool used() const noexcept { return !folder_.empty(); }
   std::string path(const Key& digest) const { return folder_ + "/" + digest.hex() + ".wasm"; }
-  /// Nothing: not there, or not what its name says; such a file is removed.
-  std::optional<std::string> read(const Key& digest) const;
+  /// Nothing: not there, or not what its name says; such a file is removed. Error: what is there may not be looked at.
+  Result<std::optional<std::string>> read(const Key& digest) const;
   /// Makes the folder if it has to.
   Result<void> write(const Key& digest, std::string_view bytes) const;
 

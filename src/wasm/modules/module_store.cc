@@ -27,6 +27,7 @@ class ModuleStore::Entry final : private ModuleReceiver {
   /// The last try ended before it began: nothing is in flight.
   bool lacked_cluster() const noexcept { return lacked_cluster_; }
   bool wanted = false;
+  uint64_t load = 0;  // that has asked for it last
 
  private:
   enum class State : uint8_t { kTrying, kResting, kOver };
@@ -106,17 +107,22 @@ Callouts& ModuleStore::callouts() {
   return *callouts_;
 }
 
+ModuleStore::Bytes ModuleStore::look(const Key& digest) {
+  if (const auto known = modules_.find(digest); known != modules_.end())
+    if (Bytes bytes = known->second.lock()) return bytes;
+  auto read = cache_.read(digest);
+  if (!read)
+    WEIR_LOG_EVERY_MS(10'000, kWasm, kWarn, "the module cache cannot be used",
+                      {{"why", read.error().detail}});
+  if (!read || !*read) return nullptr;
+  auto bytes = std::make_shared<const std::string>(std::move(**read));
+  modules_[digest] = bytes;
+  return bytes;
+}
+
 ModuleStore::Bytes ModuleStore::find(const Key& digest) {
   sweep();
-  Bytes bytes;
-  if (const auto known = modules_.find(digest); known != modules_.end())
-    bytes = known->second.lock();
-  if (!bytes) {
-    if (auto read = cache_.read(digest)) {
-      bytes = std::make_shared<const std::string>(std::move(*read));
-      modules_[digest] = bytes;
-    }
-  }
+  Bytes bytes = look(digest);
   const auto entry = entries_.find(digest);
   const bool negative = entry != entries_.end() && entry->second->resting();
   (bytes ? hits_ : negative ? negative_hits_ : misses_).inc();
@@ -126,18 +132,25 @@ ModuleStore::Bytes ModuleStore::find(const Key& digest) {
 
 ModuleStore::Entry& ModuleStore::entry(const std::shared_ptr<const ModuleRequest>& request) {
   auto& place = entries_[request->digest];
-  // Another address may work where this one does not; a cluster that was missing may be there now.
-  const bool same = place && !place->over() && place->request().identity == request->identity;
-  if (same && !place->lacked_cluster()) return *place;
-  const bool wanted = place && place->wanted;
-  place = std::make_unique<Entry>(*this, request);
-  place->wanted = wanted;
-  place->begin();
+  // Another address may work where this one does not, unless both stand side by side; a cluster that was missing may be there now.
+  const bool known = place && !place->over() &&
+                     (place->request().identity == request->identity || place->load == load_);
+  if (!known || place->lacked_cluster()) {
+    const bool wanted = place && place->wanted;
+    place = std::make_unique<Entry>(*this, request);
+    place->wanted = wanted;
+    place->begin();
+  }
+  place->load = load_;
   return *place;
 }
 
 std::string ModuleStore::fetch(const std::shared_ptr<const ModuleRequest>& request,
                                Arrival arrival) {
+  if (look(request->digest)) {
+    if (arrival == Arrival::kReload) announce_.schedule();
+    return "it has come meanwhile";
+  }
   Entry& entry = this->entry(request);
   if (arrival == Arrival::kReload) entry.wanted = true;
   if (entry.resting()) return base::concat("fetching it has failed: ", entry.error());
@@ -147,13 +160,21 @@ std::string ModuleStore::fetch(const std::shared_ptr<const ModuleRequest>& reque
 
 void ModuleStore::want(const std::vector<std::shared_ptr<const ModuleRequest>>& requests) {
   for (auto& [digest, entry] : entries_) entry->wanted = false;
-  // Of several addresses for one module the one that is under way goes on.
+  std::vector<std::shared_ptr<const ModuleRequest>> missing;
   for (const auto& request : requests) {
+    // It has come after the generation was read.
+    if (look(request->digest))
+      announce_.schedule();
+    else
+      missing.push_back(request);
+  }
+  // Of several addresses for one module the one that is under way goes on.
+  for (const auto& request : missing) {
     const auto known = entries_.find(request->digest);
     if (known != entries_.end() && known->second->request().identity == request->identity)
       entry(request).wanted = true;
   }
-  for (const auto& request : requests) {
+  for (const auto& request : missing) {
     const auto known = entries_.find(request->digest);
     if (known == entries_.end() || !known->second->wanted) entry(request).wanted = true;
   }

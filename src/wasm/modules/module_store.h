@@ -25,9 +25,9 @@ class ModuleStoreOwner {
 
 /// Owner: the Host. Thread: main.
 ///
-/// The configuration's reader asks with find(), and with fetch() for what it refuses to go on without. What a generation goes on
-/// without is handed over with want() when it serves, and fetched for as long as it is wanted. Plugins of one digest are one
-/// fetch: by the first one's address.
+/// The configuration's reader says begin_load(), and asks with find(), and with fetch() for what it refuses to go on without. What a
+/// generation goes on without is handed over with want() when it serves, and fetched for as long as it is wanted. Plugins of one
+/// digest are one fetch: by the first one's address.
 /// Death: stop(), while the clusters live.
 class ModuleStore {
  public:
@@ -39,13 +39,15 @@ class ModuleStore {
 
   /// False where a configuration is only checked.
   bool fetches() const noexcept { return fetches_ == Fetches::kYes; }
+  /// A configuration is read anew: it may name other addresses for what is on its way.
+  void begin_load() noexcept { ++load_; }
   /// The module, if it is here; counts a hit or a miss.
   Bytes find(const Key& digest);
   /// Begins to fetch, unless it goes on already or has failed a short while ago. Returns how it stands, for a message. kReload:
   /// it is wanted, until a generation says otherwise.
   enum class Arrival : bool { kWait, kReload };
   std::string fetch(const std::shared_ptr<const ModuleRequest>& request, Arrival arrival);
-  /// What the serving generation lacks; what is not among it is not tried any more.
+  /// What the serving generation lacks; what is not among it is not tried any more. What has come meanwhile is announced.
   void want(const std::vector<std::shared_ptr<const ModuleRequest>>& requests);
   void stop();
 
@@ -56,6 +58,7 @@ class ModuleStore {
  private:
   class Entry;
   Entry& entry(const std::shared_ptr<const ModuleRequest>& request);
+  Bytes look(const Key& digest);
   void arrived(Entry& entry, std::string bytes);
   Callouts& callouts();
   void sweep();
@@ -69,6 +72,7 @@ class ModuleStore {
   std::map<Key, std::weak_ptr<const std::string>> modules_;
   std::map<Key, Bytes> unclaimed_;  // held for the configuration that asks for them next
   std::map<Key, std::unique_ptr<Entry>> entries_;  // on their way, or failed
+  uint64_t load_ = 0;                              // the number of the load that asks
   event::EndOfTurn announce_;
   Counter &hits_, &negative_hits_, &misses_, &successes_, &failures_;
   Gauge& held_;

@@ -244,6 +244,25 @@ TEST_F(WasmRemote, AnEditMayNameAnAddressThatWorks) {
   EXPECT_TRUE(answer().has("x-allocated"));
 }
 
+TEST_F(WasmRemote, ARefusedEditDoesNotTakeItsAddressFromTheServingGeneration) {
+  Origin origin;
+  const std::string serving = remote_filter({.sha256 = first_sha_});
+  start(serving, origin.port());
+  Peer cancelled = origin.accept();
+  edit(remote_filter(
+           {.sha256 = first_sha_, .vm = "nack_on_code_cache_miss: true", .path = "/other"}),
+       origin.port());
+  proxy_->wait_for_rejection(1);
+  Peer other = origin.accept();
+  EXPECT_EQ(other.read_message().first_line(), "GET /other HTTP/1.1");
+  edit(serving, origin.port());  // nothing has changed
+  Peer again = origin.accept();
+  EXPECT_EQ(again.read_message().first_line(), "GET /module.wasm HTTP/1.1");
+  again.send(response(first_));
+  proxy_->wait_for_generation(2);
+  EXPECT_TRUE(answer().has("x-allocated"));
+}
+
 TEST_F(WasmRemote, TheClusterSaysWhetherOverTls) {
   const TestCa ca;
   AutoOrigin origin([this](const Peer::Message&) { return response(first_); });
