@@ -62,6 +62,10 @@ VmSlot::~VmSlot() {
 void VmSlot::install(std::unique_ptr<Vm> vm) {
   if (building_ > 0) --building_;
   if (retired_) return builder_.dispose(std::move(vm));
+  put(std::move(vm));
+}
+
+void VmSlot::put(std::unique_ptr<Vm> vm) {
   if (current_ || backoff_.armed()) {  // a spare that comes during a back-off waits for its end
     if (spare_) return builder_.dispose(std::move(vm));
     vm->record().set_state(VmState::kSpare);
@@ -118,7 +122,7 @@ std::unique_ptr<Vm> VmSlot::replace_dead() {
 void VmSlot::want_vm() {
   if (current_ || retired_) return;
   if (spare_) {
-    install(std::exchange(spare_, nullptr));
+    put(std::exchange(spare_, nullptr));
   } else if (building_ == 0) {
     request_build();
   }

@@ -57,7 +57,7 @@ class VmSlot {
   Vm* current() noexcept { return current_.get(); }
   const VmGroup& group() const noexcept { return *group_; }
 
-  /// A VM for this slot, the first one or a replacement.
+  /// A VM that was built for this slot, the first one or a replacement.
   void install(std::unique_ptr<Vm> vm);
   void build_failed(const std::string& why, uint64_t cost_ns);
   void count_cost(uint64_t ns) noexcept { costs_.add(owner_.loop().now(), ns); }
@@ -85,6 +85,7 @@ class VmSlot {
   }
   static void on_backoff(void* self);
   static void on_age(void* self);
+  void put(std::unique_ptr<Vm> vm);
   void take_over(std::unique_ptr<Vm> vm);
   void want_vm();
   void request_build();
@@ -103,7 +104,7 @@ class VmSlot {
   bool keep_spare_ = false;
   bool retired_ = false;
   bool recycling_ = false;
-  unsigned building_ = 0;
+  unsigned building_ = 0;  // asked for and not delivered
   unsigned failures_ = 0;  // back-offs without a quiet time between them
   MonotonicTime last_backoff_{};
   CostWindow costs_;

@@ -92,8 +92,9 @@ void WorkerVms::retire(std::unique_ptr<Vm> vm, uint64_t generation) {
 }
 
 void WorkerVms::expire(uint64_t generation) {
-  for (Retired& each : retired_)
-    if (each.generation < generation) each.vm->fail_streams();
+  // What a stream does when its VM leaves it may add another dead one.
+  for (size_t i = 0; i < retired_.size(); ++i)
+    if (retired_[i].generation < generation) retired_[i].vm->fail_streams();
   end_of_turn_.schedule();
 }
 
@@ -141,16 +142,17 @@ void WorkerVms::work() {
   sweep();
 }
 
-/// Whether nothing keeps a retired VM; asks its roots to end when its last stream has left.
-bool WorkerVms::finished(Retired& retired) {
-  Vm& vm = *retired.vm;
+/// Whether nothing keeps a retired VM; asks its roots to end when its last stream has left. Their last words may add another.
+bool WorkerVms::finished(size_t at) {
+  Vm& vm = *retired_[at].vm;
   if (vm.streams() > 0) return false;
   if (vm.dead()) return true;
-  if (retired.ending) return vm.reap_roots() || !retired.grace->armed();
-  retired.ending = true;
+  if (retired_[at].ending) return vm.reap_roots() || !retired_[at].grace->armed();
+  retired_[at].ending = true;
   if (vm.end_roots()) return true;
-  retired.grace = std::make_unique<event::Timer>(loop_, &WorkerVms::on_grace, this);
-  retired.grace->arm(kRootGrace);
+  auto grace = std::make_unique<event::Timer>(loop_, &WorkerVms::on_grace, this);
+  grace->arm(kRootGrace);
+  retired_[at].grace = std::move(grace);
   return false;
 }
 
@@ -158,7 +160,7 @@ void WorkerVms::on_grace(void* self) { static_cast<WorkerVms*>(self)->end_of_tur
 
 void WorkerVms::sweep() {
   for (size_t i = 0; i < retired_.size();) {
-    if (!finished(retired_[i])) {
+    if (!finished(i)) {
       ++i;
       continue;
     }
@@ -175,11 +177,12 @@ void WorkerVms::stop() {
     if (auto vm = slot->retire())
       retired_.push_back(Retired{std::move(vm), generation_, false, nullptr});
   slots_.clear();
-  for (Retired& each : retired_) {
-    each.vm->fail_streams();
-    if (!each.vm->dead() && !each.ending) each.vm->end_roots();
-    each.vm->release();
-    builder_.dispose(std::move(each.vm));
+  for (size_t i = 0; i < retired_.size(); ++i) {
+    Vm& vm = *retired_[i].vm;
+    vm.fail_streams();
+    if (!vm.dead() && !retired_[i].ending) vm.end_roots();
+    vm.release();
+    builder_.dispose(std::move(retired_[i].vm));
   }
   retired_.clear();
   callouts_ = std::make_unique<NoCallouts>();
@@ -208,8 +211,9 @@ void WorkerVms::take_deliveries() {
   }
   if (!arrived.empty()) end_of_turn_.schedule();
   for (Delivery& each : arrived) {
+    // A later generation may have a slot with the same key, which waits for its own builds.
     const auto found = slots_.find(each.group->key);
-    if (found == slots_.end()) {
+    if (found == slots_.end() || &found->second->group() != each.group.get()) {
       if (each.vm) builder_.dispose(std::move(each.vm));
     } else if (each.vm) {
       found->second->count_cost(each.cost_ns);

@@ -84,7 +84,7 @@ class WorkerVms final : public VmOwner, public QueueListener {
   void notify_queue(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id);
   void retire(std::unique_ptr<Vm> vm, uint64_t generation);
   void renew();
-  bool finished(Retired& retired);
+  bool finished(size_t at);
   template <typename Visitor>
   void for_each_vm(Visitor&& visit);
 
