@@ -46,6 +46,8 @@ Key VmConfig::key() const {
   put(text, limits.max_callouts);
   put(text, limits.max_callouts_per_second);
   put(text, limits.max_shared_data_bytes);
+  put(text, limits.max_shared_data_keys);
+  put(text, static_cast<uint64_t>(limits.shared_data_ttl.count()));
   put(text, limits.max_metrics);
   put(text, limits.max_queue_bytes);
   put(text, limits.max_queues);
