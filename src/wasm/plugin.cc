@@ -86,6 +86,8 @@ void Plugin::seal() {
   put(text, static_cast<uint64_t>(allowed_clusters.has_value()));
   if (allowed_clusters)
     for (const std::string& cluster : *allowed_clusters) put(text, cluster);
+  put(text, static_cast<uint64_t>(fail_on_log.size()));
+  for (const StringMatcher& one : fail_on_log) put(text, one.describe());
   key = digest_key(text);
 }
 
