@@ -79,7 +79,7 @@ struct Plugin {
   bool allow_on_headers_stop_iteration = false;
   std::optional<std::vector<std::string>> allowed_clusters;  // of callouts, sorted; none = all
   std::vector<StringMatcher> fail_on_log;  // what a guest says that has recovered from a panic
-  int64_t traffic_direction = 0;                             // 0 unspecified, 1 inbound, 2 outbound
+  int64_t traffic_direction = 0;           // 0 unspecified, 1 inbound, 2 outbound
   std::chrono::milliseconds backoff_base{1000};
   std::chrono::milliseconds backoff_max{30000};
   std::string config_path;  // where it stands in the configuration, for messages

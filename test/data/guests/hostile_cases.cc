@@ -15,11 +15,10 @@ Address value() { return kValue.address(); }
 uint32_t value_size() { return kValue.size; }
 
 // {"x", "a\r\nb: c"}
-constexpr char kSplitPairs[] = {1,   0, 0, 0,   1,    0,    0,   0,   7,   0,   0,
+constexpr char kSplitPairs[] = {1, 0,   0, 0,   1,    0,    0,   0,   7,   0,   0,
                                 0, 'x', 0, 'a', '\r', '\n', 'b', ':', ' ', 'c', 0};
 // {"x\r\ny", "a"}
-constexpr char kSplitName[] = {1, 0,   0,    0,    4,   0, 0,   0, 1,
-                               0, 0,   0,    'x',  '\r', '\n', 'y', 0, 'a', 0};
+constexpr char kSplitName[] = {1, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 'x', '\r', '\n', 'y', 0, 'a', 0};
 
 // A map block of one pair, {"a", "b"}: 4 + 8 + 2 + 2 bytes.
 constexpr char kGoodPairs[] = {1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 'a', 0, 'b', 0};
@@ -111,7 +110,8 @@ void cases_of_properties() {
          kMemory);
   expect("property.wild_size", proxy_get_property(name.address(), name.size, out(), kWild),
          kMemory);
-  for (const char* path : {"plugin_name\0\0x", "\0plugin_name\0", "a\0\0b\0\0", "\xff\xfe\0\x80 \x7f"})
+  for (const char* path :
+       {"plugin_name\0\0x", "\0plugin_name\0", "a\0\0b\0\0", "\xff\xfe\0\x80 \x7f"})
     expect("property.nuls_and_binary", proxy_get_property(address_of(path), 14, out(), out2()),
            kNotFound | kBadArgument);
   cases_of_large_properties();
@@ -148,10 +148,10 @@ void cases_of_streams() {
          proxy_send_local_response(200, 0, 0, 0, 0, address_of(kSplitPairs), sizeof(kSplitPairs),
                                    kHuge),
          kBadArgument);
-  expect("reply.split_name",
-         proxy_send_local_response(200, 0, 0, 0, 0, address_of(kSplitName), sizeof(kSplitName),
-                                   kHuge),
-         kBadArgument);
+  expect(
+      "reply.split_name",
+      proxy_send_local_response(200, 0, 0, 0, 0, address_of(kSplitName), sizeof(kSplitName), kHuge),
+      kBadArgument);
   expect("effective.unknown", proxy_set_effective_context(0x7FFFFFF0), kBadArgument);
   expect("effective.huge", proxy_set_effective_context(kHuge), kBadArgument);
   expect("effective.own", proxy_set_effective_context(self_id), kOk);

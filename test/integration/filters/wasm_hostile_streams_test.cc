@@ -91,13 +91,12 @@ TEST_P(EndlessPauseTest, EndsWithTheIdleTimeOfTheStream) {
   EXPECT_EQ(ask(other).status(), 200);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Callbacks, EndlessPauseTest,
-    ::testing::Values(PauseCase{"requestHead", "request_headers=pause", 408},
-                      PauseCase{"requestBody", "request_body=pause", 408},
-                      PauseCase{"responseHead", "response_headers=pause", 504},
-                      PauseCase{"responseBody", "response_body=pause", 504}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Callbacks, EndlessPauseTest,
+                         ::testing::Values(PauseCase{"requestHead", "request_headers=pause", 408},
+                                           PauseCase{"requestBody", "request_body=pause", 408},
+                                           PauseCase{"responseHead", "response_headers=pause", 504},
+                                           PauseCase{"responseBody", "response_body=pause", 504}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 // ---- contexts that are never given back -------------------------------------------------------------
 
@@ -136,11 +135,11 @@ TEST(HostileTicks, ManyShortOnesLeaveTheWorkerToItsStreams) {
   yaml.routes = kDirect;
   for (int i = 0; i < kVms; ++i) {
     const std::string name = i == 0 ? "slow" : "fast" + std::to_string(i);
-    yaml.filters += filter(Plugin{
-        .configuration = std::string("configure=tick|") + (i == 0 ? "10" : "1") +
-                         ";tick=metric_inc|counter|" + name + "|1",
-        .vm = "vm_id: " + name,
-        .name = name});
+    yaml.filters +=
+        filter(Plugin{.configuration = std::string("configure=tick|") + (i == 0 ? "10" : "1") +
+                                       ";tick=metric_inc|counter|" + name + "|1",
+                      .vm = "vm_id: " + name,
+                      .name = name});
   }
   TestProxy proxy(yaml.text());
   Peer client = proxy.connect();
@@ -170,8 +169,8 @@ TEST(HostilePairs, EachUndoesWhatTheOtherDoesAndTheStreamEnds) {
   const auto plugin = [](const std::string& name, const std::string& path) {
     const std::string clear = "=foreign|clear_route_cache|;";
     return filter(Plugin{
-        .configuration = "request_headers=set|:path|" + path + ";request_headers=set|x-mark|" + name +
-                         ";request_headers" + clear + "request_body" + clear +
+        .configuration = "request_headers=set|:path|" + path + ";request_headers=set|x-mark|" +
+                         name + ";request_headers" + clear + "request_body" + clear +
                          "request_body=body_append|" + name + ";response_headers" + clear +
                          "response_headers=set|x-last|" + name + ";log" + clear,
         .name = name});
@@ -198,9 +197,8 @@ TEST(HostilePairs, WhatBothAddIsBounded) {
   const auto plugin = [&big](const std::string& name) {
     std::string text;
     for (int i = 0; i < 10; ++i) text += "response_headers=add|x-" + name + "|" + big + ";";
-    return filter(Plugin{.configuration = text,
-                         .vm = "limits: {max_header_map_bytes: 8192}",
-                         .name = name});
+    return filter(
+        Plugin{.configuration = text, .vm = "limits: {max_header_map_bytes: 8192}", .name = name});
   };
   Yaml yaml;
   yaml.routes = kDirect;
@@ -256,9 +254,9 @@ TEST_F(HostileConfigurations, OneThatFitsReachesTheGuestWhole) {
 TEST_F(HostileConfigurations, BytesThatAreNoUtf8AreBytesOrAnError) {
   start();
   // "response_headers=add|x-raw|\xff\xfe!", as bytes.
-  yaml_.filters = filter(
-      Plugin{.any = "{\"@type\": type.googleapis.com/google.protobuf.BytesValue, value: "
-                    "\"cmVzcG9uc2VfaGVhZGVycz1hZGR8eC1yYXd8//4h\"}"});
+  yaml_.filters =
+      filter(Plugin{.any = "{\"@type\": type.googleapis.com/google.protobuf.BytesValue, value: "
+                           "\"cmVzcG9uc2VfaGVhZGVycz1hZGR8eC1yYXd8//4h\"}"});
   proxy_->write_config(yaml_.text());
   proxy_->wait_for_generation(2);
   EXPECT_EQ(ask(client_).header("x-raw"), "\xff\xfe!");
@@ -292,8 +290,7 @@ class HostileRouteTest : public ::testing::TestWithParam<std::string> {
         "{\"@type\": type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm, config: "
         "{name: bad, configuration: {\"@type\": type.googleapis.com/google.protobuf.StringValue, "
         "value: '" +
-        GetParam() + "'}, " + fields +
-        "}}}\n- match: {prefix: /}\n  route: {cluster: origin}\n";
+        GetParam() + "'}, " + fields + "}}}\n- match: {prefix: /}\n  route: {cluster: origin}\n";
     return yaml.text();
   }
   AutoOrigin origin_{origin_answer};
@@ -360,8 +357,7 @@ TEST(RecoveredPanics, AreFailuresWhereThePluginSaysHowTheyAreLogged) {
 
 TEST(RecoveredPanics, CountWhereverTheyAreWritten) {
   AutoOrigin origin(origin_answer);
-  TestProxy proxy(
-      yaml_with(Plugin{.plugin = "fail_on_log: [{prefix: panic}]"}, origin.port()));
+  TestProxy proxy(yaml_with(Plugin{.plugin = "fail_on_log: [{prefix: panic}]"}, origin.port()));
   Peer client = proxy.connect();
   EXPECT_EQ(ask(client, "x-do: request_headers=write_line|2|panic: here\r\n").status(), 503);
   EXPECT_EQ(ask(client, "x-do: request_headers=log|0|panic at trace\r\n").status(), 503);
@@ -372,8 +368,8 @@ TEST(RecoveredPanics, InAStartRejectTheEdit) {
   Yaml yaml;
   yaml.routes = kDirect;
   TestProxy proxy(yaml.text(), TestProxy::Options{.workers = 1, .from_file = true});
-  yaml.filters = filter(Plugin{.configuration = "configure=log|4|panic",
-                               .plugin = "fail_on_log: [{exact: panic}]"});
+  yaml.filters = filter(
+      Plugin{.configuration = "configure=log|4|panic", .plugin = "fail_on_log: [{exact: panic}]"});
   proxy.write_config(yaml.text());
   // The probe logs more than what it is told to: it is no exact match.
   proxy.wait_for_generation(2);

@@ -282,7 +282,13 @@ std::string repeated(size_t count, std::string_view piece) {
   return out;
 }
 
-enum SectionId { kTypeSection = 1, kImportSection, kFunctionSection, kTableSection, kMemorySection };
+enum SectionId {
+  kTypeSection = 1,
+  kImportSection,
+  kFunctionSection,
+  kTableSection,
+  kMemorySection
+};
 constexpr int kExportSection = 7, kCodeSection = 10, kDataSection = 11;
 const std::string kHeader("\0asm\1\0\0\0", 8);
 const std::string kOneType = section(kTypeSection, std::string("\1\x60\0\0", 4));
@@ -326,8 +332,7 @@ TEST_F(HostileModuleTest, CountsAreBoundedBeforeAnythingIsKept) {
 TEST_F(HostileModuleTest, AMillionFunctionsAreTooMany) {
   constexpr size_t kMany = 1'000'000;
   const std::string module =
-      kHeader + kOneType +
-      section(kFunctionSection, leb(kMany) + std::string(kMany, '\0')) +
+      kHeader + kOneType + section(kFunctionSection, leb(kMany) + std::string(kMany, '\0')) +
       section(kCodeSection, leb(kMany) + repeated(kMany, std::string("\2\0\x0b", 3)));
   EXPECT_NE(refusal(module).find("functions"), std::string::npos);
 }
@@ -351,8 +356,8 @@ TEST_F(HostileModuleTest, DataThatIsNotThereOrHasNoPlace) {
     return std::string("\1\0\x41", 3) + offset + "\x0b" + leb(size) + "bytes";
   };
   EXPECT_NE(refusal(kHeader + memory + section(kDataSection, data("\1", 1u << 30))), "");
-  const auto far = engine_->compile(kHeader + memory + section(kDataSection, data(leb(1u << 29), 5)),
-                                    limits_);
+  const auto far =
+      engine_->compile(kHeader + memory + section(kDataSection, data(leb(1u << 29), 5)), limits_);
   ASSERT_TRUE(far) << far.error().detail;
   auto instance = engine_->make_instance(*far, limits_);
   ASSERT_TRUE(instance);
