@@ -164,10 +164,14 @@ void read_fail_on_log(ConfigView& view, Plugin& out) {
 void read_policy(ConfigView& view, Plugin& out) {
   const size_t policy = view.enumeration(
       "failure_policy", {"UNSPECIFIED", "FAIL_RELOAD", "FAIL_CLOSED", "FAIL_OPEN"}, 0);
-  if (policy == 3) out.failure_policy = FailurePolicy::kOpen;
-  if (view.boolean("fail_open", false)) {
-    if (view.has("failure_policy")) view.error("fail_open", "cannot stand beside failure_policy");
-    out.failure_policy = FailurePolicy::kOpen;
+  // A route's may be stricter than that of its filter, too.
+  if (policy != 0) out.failure_policy = policy == 3 ? FailurePolicy::kOpen : FailurePolicy::kClosed;
+  if (view.has("fail_open")) {
+    const bool open = view.boolean("fail_open", false);
+    if (open && view.has("failure_policy"))
+      view.error("fail_open", "cannot stand beside failure_policy");
+    if (open || !view.has("failure_policy"))
+      out.failure_policy = open ? FailurePolicy::kOpen : FailurePolicy::kClosed;
   }
   const auto reload = view.message("reload_config");
   if (!reload) return;

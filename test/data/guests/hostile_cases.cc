@@ -74,7 +74,8 @@ void cases_of_large_properties() {
   constexpr uint32_t kValueBytes = 2 * 1024 * 1024;
   auto* bytes = static_cast<char*>(malloc(kValueBytes));
   const Address at = address_of(bytes);
-  for (const char fill : {'a', '\0', '\xff'}) {
+  const char fills[] = {'a', '\0', '\xff'};
+  for (const char fill : fills) {
     memset(bytes, fill, kPath);
     expect("property.64k_path", proxy_get_property(at, kPath, out(), out2()),
            kNotFound | kBadArgument);
@@ -110,9 +111,11 @@ void cases_of_properties() {
          kMemory);
   expect("property.wild_size", proxy_get_property(name.address(), name.size, out(), kWild),
          kMemory);
-  for (const char* path :
-       {"plugin_name\0\0x", "\0plugin_name\0", "a\0\0b\0\0", "\xff\xfe\0\x80 \x7f"})
-    expect("property.nuls_and_binary", proxy_get_property(address_of(path), 14, out(), out2()),
+  const char odd_paths[][14] = {"plugin_name\0\0", "\0plugin_name", "a\0\0b\0\0",
+                                "\xff\xfe\0\x80 \x7f"};
+  for (const auto& path : odd_paths)
+    expect("property.nuls_and_binary",
+           proxy_get_property(address_of(path), sizeof(path), out(), out2()),
            kNotFound | kBadArgument);
   cases_of_large_properties();
   expect("set_property.wild_path", proxy_set_property(kWild, 4, value(), value_size()), kMemory);
