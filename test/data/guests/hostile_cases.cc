@@ -111,12 +111,13 @@ void cases_of_properties() {
          kMemory);
   expect("property.wild_size", proxy_get_property(name.address(), name.size, out(), kWild),
          kMemory);
-  const char odd_paths[][14] = {"plugin_name\0\0", "\0plugin_name", "a\0\0b\0\0",
-                                "\xff\xfe\0\x80 \x7f"};
-  for (const auto& path : odd_paths)
-    expect("property.nuls_and_binary",
-           proxy_get_property(address_of(path), sizeof(path), out(), out2()),
-           kNotFound | kBadArgument);
+  const auto odd_path = [](const char* title, const char* path, uint32_t size, uint32_t allowed) {
+    expect(title, proxy_get_property(address_of(path), size, out(), out2()), allowed);
+  };
+  odd_path("property.nuls_behind", "plugin_name\0\0", 13, kOk | kNotFound);
+  odd_path("property.nul_before", "\0plugin_name", 12, kNotFound | kBadArgument);
+  odd_path("property.nuls_within", "a\0\0b\0\0", 6, kNotFound | kBadArgument);
+  odd_path("property.no_text", "\xff\xfe\0\x80 \x7f", 6, kNotFound | kBadArgument);
   cases_of_large_properties();
   expect("set_property.wild_path", proxy_set_property(kWild, 4, value(), value_size()), kMemory);
   expect("set_property.wild_value", proxy_set_property(key(), key_size(), kWild, 4), kMemory);

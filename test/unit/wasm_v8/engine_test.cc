@@ -309,7 +309,7 @@ class HostileModuleTest : public V8EngineTest {
   }
   /// Also where the module has no bodies for them, or has them in two sections.
   void expect_refused(int id, uint64_t count, const std::string& entry, std::string_view why) {
-    const std::string bare = refusal(kHeader + section(id, leb(count)));
+    const std::string bare = refusal(kHeader + section(id, leb(count + 1)));
     EXPECT_NE(bare.find(why), std::string::npos) << bare;
     const std::string half = section(id, leb(count / 2 + 1) + repeated(count / 2 + 1, entry));
     const std::string twice = refusal(kHeader + half + half);
