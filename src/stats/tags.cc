@@ -79,6 +79,15 @@ void cut_wasm_function(std::string& name, TaggedName& out) {
   cut_token(name, kAt + kFunction.size() - 1, "weir_wasm_function", out);
 }
 
+// "<group>.<vm_id>.<x>": a vm_id may have dots of its own, and what is counted has none.
+bool cut_vm_id(std::string& name, std::string_view group, TaggedName& out) {
+  const size_t end = name.rfind('.');
+  if (!name.starts_with(group) || end <= group.size()) return false;
+  out.tags.emplace_back("weir_wasm_vm_id", name.substr(group.size(), end - group.size()));
+  name.erase(group.size(), end + 1 - group.size());
+  return true;
+}
+
 void cut_prefix(std::string& name, TaggedName& out) {
   if (name.starts_with("cluster.")) {
     cut_cluster(name, out);
@@ -90,6 +99,8 @@ void cut_prefix(std::string& name, TaggedName& out) {
     cut_token(name, 17, "envoy_local_ratelimit_prefix", out);
   } else if (name.starts_with("wasm.") && name.find(kFunction, 5) != std::string::npos) {
     cut_wasm_function(name, out);
+  } else if (cut_vm_id(name, "wasm_shared_data.", out) || cut_vm_id(name, "wasm_queues.", out)) {
+    return;
   } else if (name.starts_with("vhost.")) {
     if (!cut_token(name, 6, "envoy_virtual_host", out)) return;
     if (name.compare(6, 9, "vcluster.") == 0) cut_token(name, 15, "envoy_virtual_cluster", out);

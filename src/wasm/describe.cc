@@ -1,6 +1,7 @@
 #include "wasm/describe.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <map>
 
 #include "base/json.h"
@@ -156,6 +157,42 @@ void write_plugin(base::JsonWriter& json, const stats::Store& store, std::string
   json.end_object();
 }
 
+void write_counts(base::JsonWriter& json, const stats::Store& store, std::string_view vm_id,
+                  std::string (*stat)(std::string_view vm_id, std::string_view name),
+                  std::initializer_list<std::string_view> names) {
+  for (const std::string_view name : names)
+    json.key(name).number(store.counter_value(stat(vm_id, name)));
+}
+
+/// What guests keep for each other, by vm_id, with its limits. Counts are since the process started.
+void write_shared(base::JsonWriter& json, const Services& services) {
+  json.key("shared_data").begin_array();
+  services.shared_data.for_each([&json, &services](std::string_view vm_id,
+                                                   const SharedStore& shared) {
+    const SharedStore::Size size = shared.size();
+    const SharedDataLimits limits = shared.limits();
+    json.begin_object().key("vm_id").text(vm_id);
+    json.key("keys").number(uint64_t{size.keys}).key("bytes").number(uint64_t{size.bytes});
+    json.key("max_bytes").number(limits.max_bytes).key("max_keys").number(limits.max_keys);
+    json.key("ttl_ms").number(static_cast<int64_t>(limits.ttl.count()));
+    write_counts(
+        json, services.store, vm_id, &shared_data_stat,
+        {"reads", "hits", "misses", "writes", "cas_conflicts", "evicted", "expired", "refused"});
+    json.end_object();
+  });
+  json.end_array().key("shared_queues").begin_array();
+  services.queues.for_each([&json, &services](std::string_view vm_id, const SharedQueues::Use& use,
+                                              const QueueLimits& limits) {
+    json.begin_object().key("vm_id").text(vm_id).key("queues").number(use.queues);
+    json.key("length").number(uint64_t{use.items}).key("bytes").number(uint64_t{use.bytes});
+    json.key("max_bytes").number(limits.max_bytes).key("max_queues").number(limits.max_queues);
+    write_counts(json, services.store, vm_id, &queue_stat,
+                 {"enqueued", "dequeued", "dropped", "refused"});
+    json.end_object();
+  });
+  json.end_array();
+}
+
 }  // namespace
 
 std::string describe(const Services& services) {
@@ -187,9 +224,9 @@ std::string describe(const Services& services) {
     json.begin_object().key("generation").number(generation);
     json.key("vms").number(totals.vms).key("streams").number(totals.streams).end_object();
   }
-  json.end_array()
-      .key("shared_data_stores")
-      .number(static_cast<uint64_t>(services.shared_data.size()));
+  json.end_array();
+  write_shared(json, services);
+  json.key("shared_data_stores").number(static_cast<uint64_t>(services.shared_data.size()));
   json.key("watchdog_interruptions").number(services.watchdog.terminations()).end_object();
   return out;
 }

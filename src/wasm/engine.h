@@ -126,6 +126,7 @@ struct EngineLimits {
   uint64_t max_heap_bytes = 64 * 1024 * 1024;  // the isolate's heap
   uint32_t max_table_elements = 1000000;
   uint64_t max_module_bytes = 64 * 1024 * 1024;
+  uint32_t max_functions = 200'000;  // imported ones too
 };
 
 /// Thread: compile and make_instance on the engine thread only.
@@ -143,7 +144,7 @@ class Engine {
 };
 
 /// The shared module's only symbol: `extern "C" weir::wasm::Engine* weir_wasm_engine(uint32_t abi)`; null for another abi.
-inline constexpr uint32_t kEngineAbi = 3;
+inline constexpr uint32_t kEngineAbi = 4;
 using EngineEntry = Engine* (*)(uint32_t abi);
 inline constexpr const char* kEngineSymbol = "weir_wasm_engine";
 

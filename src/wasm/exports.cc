@@ -138,6 +138,10 @@ Result<Exports> resolve_exports(const Module& module, const Instance& instance,
     return fail(Code::kConfig, Side::kLocal,
                 "the module exports neither proxy_on_memory_allocate nor malloc");
   }
+  const auto& exports = module.exports();
+  if (std::none_of(exports.begin(), exports.end(),
+                   [](const ExportInfo& info) { return info.kind == ImportInfo::Kind::kMemory; }))
+    return fail(Code::kConfig, Side::kLocal, "the module exports no memory");
   return out;
 }
 

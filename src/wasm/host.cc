@@ -51,12 +51,16 @@ Key group_key(const std::vector<std::shared_ptr<const Plugin>>& plugins) {
   return digest_key(text);
 }
 
+std::string milliseconds(std::chrono::milliseconds duration) {
+  return base::concat(duration.count(), "ms");
+}
+
 /// What counts for all VMs of a vm_id has to be said alike by its plugins. Empty: it is.
 std::string unequal_limits(const Plugin& one, const Plugin& other) {
   if (one.vm.vm_id != other.vm.vm_id) return {};
   // What waits for its module has the limits of before; it is compared when the module is there.
   if (one.vm.awaited || other.vm.awaited) return {};
-  const auto compare = [&one, &other](std::string_view field, uint64_t here, uint64_t there) {
+  const auto compare = [&one, &other](std::string_view field, const auto& here, const auto& there) {
     return here == there
                ? std::string()
                : base::concat("limits.", field, " is ", here, " here and ", there,
@@ -66,6 +70,9 @@ std::string unequal_limits(const Plugin& one, const Plugin& other) {
   const Limits &here = one.vm.limits, &there = other.vm.limits;
   for (std::string text :
        {compare("max_shared_data_bytes", here.max_shared_data_bytes, there.max_shared_data_bytes),
+        compare("max_shared_data_keys", here.max_shared_data_keys, there.max_shared_data_keys),
+        compare("shared_data_ttl", milliseconds(here.shared_data_ttl),
+                milliseconds(there.shared_data_ttl)),
         compare("max_queue_bytes", here.max_queue_bytes, there.max_queue_bytes),
         compare("max_queues", here.max_queues, there.max_queues)})
     if (!text.empty()) return text;
@@ -311,8 +318,11 @@ void Host::commit(uint64_t generation) {
   private_->places = std::move(found->second->places);
   private_->serving = found->second->observer;
   std::vector<SharedStores::Use> uses;
-  for (const auto& group : private_->current)
-    uses.push_back(private_->services.shared_data.use(group->vm().vm_id));
+  for (const auto& group : private_->current) {
+    const SharedDataLimits limits = group->vm().limits.of_shared_data();
+    uses.push_back(private_->services.shared_data.use(group->vm().vm_id, limits));
+    uses.back()->limit(limits);
+  }
   private_->shared_data = std::move(uses);
 }
 
@@ -369,7 +379,12 @@ std::shared_ptr<const Plugin> Host::serving(const Plugin& plugin) const {
 
 WorkerVms& Host::vms(unsigned worker) noexcept { return *private_->workers[worker]; }
 
-void Host::publish_gauges() { private_->services.stats.publish(private_->services.records); }
+void Host::publish_gauges() {
+  Services& services = private_->services;
+  services.stats.publish(services.records);
+  services.shared_data.publish(Clock::now());
+  services.queues.publish();
+}
 
 std::string Host::describe_json() const { return describe(private_->services); }
 

@@ -13,6 +13,13 @@ struct QueueLimits {
   uint32_t max_queues = 1024;
 };
 
+/// Of the shared data of one vm_id.
+struct SharedDataLimits {
+  uint64_t max_bytes = 16ull * 1024 * 1024;  // keys and values
+  uint64_t max_keys = 0;                     // 0 = as many as the bytes suggest
+  std::chrono::milliseconds ttl{0};          // since the last write; 0 = for ever
+};
+
 inline constexpr size_t kMaxHeaderMapBytes = 256 * 1024;  // unless the configuration says another
 
 struct Limits {
@@ -25,6 +32,8 @@ struct Limits {
   uint32_t max_callouts = 64;                            // in flight, per VM
   uint32_t max_callouts_per_second = 0;                  // started, per VM; 0 = none
   uint64_t max_shared_data_bytes = 16ull * 1024 * 1024;  // keys and values of one vm_id
+  uint64_t max_shared_data_keys = 0;                     // likewise; 0 = as the bytes suggest
+  std::chrono::milliseconds shared_data_ttl{0};          // likewise; since the last write; 0 = none
   uint32_t max_metrics = 1000;                           // of one plugin, in the process
   uint64_t max_queue_bytes = 16ull * 1024 * 1024;        // in the shared queues of one vm_id
   uint32_t max_queues = 1024;                            // of one vm_id
@@ -34,6 +43,9 @@ struct Limits {
   uint32_t max_streams = 0;  // in the VM at once; 0 = none
   uint32_t max_cpu_percent = 0;  // of the worker, over a second; 0 = none
   QueueLimits of_queues() const noexcept { return {max_queue_bytes, max_queues}; }
+  SharedDataLimits of_shared_data() const noexcept {
+    return {max_shared_data_bytes, max_shared_data_keys, shared_data_ttl};
+  }
   bool operator==(const Limits&) const = default;
 };
 

@@ -23,6 +23,11 @@ void read_limits(ConfigView& vm, Limits& out) {
   read("max_callouts", out.max_callouts, 0, kMany);
   read("max_callouts_per_second", out.max_callouts_per_second, 0, kMany);
   read("max_shared_data_bytes", out.max_shared_data_bytes, 0, kTiB);
+  read("max_shared_data_keys", out.max_shared_data_keys, 0, kMany);
+  const auto ttl = view->duration("shared_data_ttl", out.shared_data_ttl);
+  out.shared_data_ttl = std::chrono::duration_cast<std::chrono::milliseconds>(ttl);
+  if (ttl.count() != 0 && out.shared_data_ttl.count() == 0)
+    view->error("shared_data_ttl", "must be 0s or at least 1ms");
   read("max_metrics", out.max_metrics, 0, kMany);
   read("max_queue_bytes", out.max_queue_bytes, 0, kTiB);
   read("max_queues", out.max_queues, 0, kMany);

@@ -46,6 +46,8 @@ Key VmConfig::key() const {
   put(text, limits.max_callouts);
   put(text, limits.max_callouts_per_second);
   put(text, limits.max_shared_data_bytes);
+  put(text, limits.max_shared_data_keys);
+  put(text, static_cast<uint64_t>(limits.shared_data_ttl.count()));
   put(text, limits.max_metrics);
   put(text, limits.max_queue_bytes);
   put(text, limits.max_queues);
@@ -84,6 +86,8 @@ void Plugin::seal() {
   put(text, static_cast<uint64_t>(allowed_clusters.has_value()));
   if (allowed_clusters)
     for (const std::string& cluster : *allowed_clusters) put(text, cluster);
+  put(text, static_cast<uint64_t>(fail_on_log.size()));
+  for (const StringMatcher& one : fail_on_log) put(text, one.describe());
   key = digest_key(text);
 }
 

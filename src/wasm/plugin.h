@@ -14,6 +14,7 @@
 #include <vector>
 #include <weir/config_view.h>
 #include <weir/host_functions.h>
+#include <weir/matchers.h>
 
 #include "wasm/exports.h"
 #include "wasm/import_table.h"
@@ -77,11 +78,16 @@ struct Plugin {
   FailurePolicy failure_policy = FailurePolicy::kClosed;
   bool allow_on_headers_stop_iteration = false;
   std::optional<std::vector<std::string>> allowed_clusters;  // of callouts, sorted; none = all
-  int64_t traffic_direction = 0;                             // 0 unspecified, 1 inbound, 2 outbound
+  std::vector<StringMatcher> fail_on_log;  // what a guest says that has recovered from a panic
+  int64_t traffic_direction = 0;           // 0 unspecified, 1 inbound, 2 outbound
   std::chrono::milliseconds backoff_base{1000};
   std::chrono::milliseconds backoff_max{30000};
   std::string config_path;  // where it stands in the configuration, for messages
 
+  bool fails_on(std::string_view log_line) const {
+    return std::any_of(fail_on_log.begin(), fail_on_log.end(),
+                       [log_line](const StringMatcher& one) { return one.matches(log_line); });
+  }
   bool may_call(std::string_view cluster) const {
     return !allowed_clusters ||
            std::binary_search(allowed_clusters->begin(), allowed_clusters->end(), cluster);

@@ -153,13 +153,25 @@ void read_clusters(ConfigView& view, Plugin& out) {
   std::sort(out.allowed_clusters->begin(), out.allowed_clusters->end());
 }
 
+/// weir's own.
+void read_fail_on_log(ConfigView& view, Plugin& out) {
+  if (!view.has("fail_on_log")) return;
+  out.fail_on_log.clear();
+  for (const auto& one : view.messages("fail_on_log"))
+    out.fail_on_log.push_back(StringMatcher::read(*one));
+}
+
 void read_policy(ConfigView& view, Plugin& out) {
   const size_t policy = view.enumeration(
       "failure_policy", {"UNSPECIFIED", "FAIL_RELOAD", "FAIL_CLOSED", "FAIL_OPEN"}, 0);
-  if (policy == 3) out.failure_policy = FailurePolicy::kOpen;
-  if (view.boolean("fail_open", false)) {
-    if (view.has("failure_policy")) view.error("fail_open", "cannot stand beside failure_policy");
-    out.failure_policy = FailurePolicy::kOpen;
+  // A route's may be stricter than that of its filter, too.
+  if (policy != 0) out.failure_policy = policy == 3 ? FailurePolicy::kOpen : FailurePolicy::kClosed;
+  if (view.has("fail_open")) {
+    const bool open = view.boolean("fail_open", false);
+    if (open && view.has("failure_policy"))
+      view.error("fail_open", "cannot stand beside failure_policy");
+    if (open || !view.has("failure_policy"))
+      out.failure_policy = open ? FailurePolicy::kOpen : FailurePolicy::kClosed;
   }
   const auto reload = view.message("reload_config");
   if (!reload) return;
@@ -188,6 +200,7 @@ std::shared_ptr<const Plugin> read_route_plugin(ConfigView& view, const Plugin& 
   if (view.has("root_id")) plugin->root_id = view.text("root_id");
   if (view.has("configuration")) plugin->configuration = read_any(view, "configuration");
   read_policy(view, *plugin);
+  read_fail_on_log(view, *plugin);
   read_clusters(view, *plugin);
   plugin->allow_on_headers_stop_iteration =
       view.boolean("allow_on_headers_stop_iteration", base.allow_on_headers_stop_iteration);
@@ -207,6 +220,7 @@ std::shared_ptr<const Plugin> read_plugin(ConfigView& view, std::string_view tra
   read_vm(view, plugin->vm, host);
   plugin->configuration = read_any(view, "configuration");
   read_policy(view, *plugin);
+  read_fail_on_log(view, *plugin);
   read_capabilities(view, plugin->vm);
   read_clusters(view, *plugin);
   plugin->vm.privacy = Privacy::read(view);

@@ -7,12 +7,12 @@ namespace weir::wasm {
 uint32_t SharedQueues::add(std::string_view vm_id, std::string_view name, QueueListener* listener,
                            uint64_t vm_serial, uint32_t root_id, QueueLimits limits) {
   const std::lock_guard lock(mutex_);
-  Share& share = shares_[std::string(vm_id)];
+  Share& share = shares_.try_emplace(std::string(vm_id), stats_, vm_id).first->second;
   share.limits = limits;
   auto found = ids_.find({std::string(vm_id), std::string(name)});
   if (found == ids_.end()) {
-    if (ids_.size() >= kMaxQueues || share.queues >= limits.max_queues) return 0;
-    ++share.queues;
+    if (ids_.size() >= kMaxQueues || share.use.queues >= limits.max_queues) return 0;
+    ++share.use.queues;
     const auto id = static_cast<uint32_t>(ids_.size() + 1);
     found = ids_.emplace(std::pair(std::string(vm_id), std::string(name)), id).first;
   }
@@ -39,22 +39,28 @@ Status SharedQueues::enqueue(uint32_t id, std::string_view value, bool& dropped)
   auto found = queues_.find(id);
   if (found == queues_.end()) return Status::kNotFound;
   Queue& queue = found->second;
-  if (value.size() > kMaxBytes) {
+  Share& share = *queue.share;
+  const auto refuse = [&share, &dropped] {
     dropped = true;
+    share.stats.refused.inc();
     return Status::kOk;
-  }
-  const auto full = [&queue, &value] {
+  };
+  if (value.size() > kMaxBytes) return refuse();
+  const auto full = [&queue, &share, &value] {
     return queue.items.size() >= kMaxItems || queue.bytes + value.size() > kMaxBytes ||
-           queue.share->bytes + value.size() > queue.share->limits.max_bytes;
+           share.use.bytes + value.size() > share.limits.max_bytes;
   };
   while (full()) {
+    if (queue.items.empty()) return refuse();
     dropped = true;
-    if (queue.items.empty()) return Status::kOk;
+    share.stats.dropped.inc();
     queue.take_front();
   }
   queue.items.emplace_back(value);
   queue.bytes += value.size();
-  queue.share->bytes += value.size();
+  share.use.bytes += value.size();
+  ++share.use.items;
+  share.stats.enqueued.inc();
   if (queue.listener != nullptr) queue.listener->on_queue_item(queue.vm_serial, queue.root_id, id);
   return Status::kOk;
 }
@@ -66,6 +72,7 @@ Status SharedQueues::dequeue(uint32_t id, std::string& value) {
   Queue& queue = found->second;
   if (queue.items.empty()) return Status::kEmpty;
   value = queue.take_front();
+  queue.share->stats.dequeued.inc();
   return Status::kOk;
 }
 
@@ -73,6 +80,14 @@ void SharedQueues::forget(uint64_t vm_serial) {
   const std::lock_guard lock(mutex_);
   for (auto& [id, queue] : queues_)
     if (queue.vm_serial == vm_serial) queue.listener = nullptr;
+}
+
+void SharedQueues::publish() {
+  const std::lock_guard lock(mutex_);
+  for (auto& [vm_id, share] : shares_) {
+    share.stats.length.set(static_cast<int64_t>(share.use.items));
+    share.stats.bytes.set(static_cast<int64_t>(share.use.bytes));
+  }
 }
 
 uint32_t CanaryQueues::add(std::string_view name) {

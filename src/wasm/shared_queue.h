@@ -13,6 +13,7 @@
 
 #include "wasm/enums.h"
 #include "wasm/limits.h"
+#include "wasm/shared_stats.h"
 
 namespace weir::wasm {
 
@@ -30,6 +31,13 @@ class SharedQueues {
   static constexpr size_t kMaxItems = 1024;
   static constexpr size_t kMaxBytes = 4 * 1024 * 1024;
   static constexpr size_t kMaxQueues = 1024;
+  struct Use {  // of one vm_id
+    uint32_t queues = 0;
+    size_t items = 0;
+    size_t bytes = 0;
+  };
+
+  explicit SharedQueues(stats::Store& stats) : stats_(stats) {}
 
   /// Makes the queue or takes over its notification; items that wait are announced again. 0 when there are too many queues.
   /// `limits` hold for the vm_id from now on.
@@ -41,11 +49,20 @@ class SharedQueues {
   Status dequeue(uint32_t id, std::string& value);
   /// The VM is gone: nobody is told of its queues' items until somebody registers.
   void forget(uint64_t vm_serial);
+  /// Brings the gauges up to date.
+  void publish();
+  /// By vm_id, with what it uses of its limits.
+  template <typename Visitor>
+  void for_each(Visitor&& visit) const {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [vm_id, share] : shares_) visit(vm_id, share.use, share.limits);
+  }
 
  private:
   struct Share {  // of one vm_id
-    size_t bytes = 0;
-    uint32_t queues = 0;
+    Share(stats::Store& to, std::string_view vm_id) : stats(to, vm_id) {}
+    QueueStats stats;
+    Use use;
     QueueLimits limits;
   };
   struct Queue {
@@ -53,7 +70,8 @@ class SharedQueues {
       std::string item = std::move(items.front());
       items.pop_front();
       bytes -= item.size();
-      share->bytes -= item.size();
+      share->use.bytes -= item.size();
+      --share->use.items;
       return item;
     }
     std::deque<std::string> items;
@@ -63,6 +81,7 @@ class SharedQueues {
     uint64_t vm_serial = 0;
     uint32_t root_id = 0;
   };
+  stats::Store& stats_;
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, uint32_t> ids_;
   std::map<uint32_t, Queue> queues_;

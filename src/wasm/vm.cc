@@ -16,8 +16,9 @@ Vm::Vm(std::shared_ptr<const VmGroup> group, Services& services, Role role, unsi
   record_.worker = worker;
   record_.on_main = group_->runs_on() == RunsOn::kMain;
   budget_ns_ = static_cast<uint64_t>(vm_config().limits.start_timeout.count());
-  shared_data_ = services.shared_data.use(vm_config().vm_id);
-  if (canary()) canary_data_ = std::make_unique<SharedStore>();
+  const SharedDataLimits shared = vm_config().limits.of_shared_data();
+  shared_data_ = services.shared_data.use(vm_config().vm_id, shared);
+  if (canary()) canary_data_ = std::make_unique<SharedStore>(shared);
   services.stats.created.inc();
   services.stats.active.inc();
   services.stats.vm_count.inc();

@@ -106,7 +106,7 @@ class Vm {
   Status give(std::string_view bytes, Value pointer_at, Value size_at);
   /// As give(), for `size` bytes that the caller writes to the returned place. Null: the status says why, or size is 0.
   char* give_room(size_t size, Value pointer_at, Value size_at, Status& status);
-  /// Notes a log line of the guest, under the rate limit.
+  /// Notes a log line of the guest, under the rate limit. A line that the plugin fails on ends the call.
   void log(uint32_t level, std::string_view text);
   void count_limit(LimitKind kind);
   void count_limit(LimitKind kind, Context& context);  // outside of guest calls too
@@ -213,6 +213,8 @@ class Vm {
   void note_memory(size_t bytes, Context& context, const ExportFunction& function);
   const ExportFunction* running_function() noexcept;
   uint32_t allocate(size_t size);
+  void write_guest_log(uint32_t level, std::string_view text);
+  void doom(std::string why);
 
   const std::shared_ptr<const VmGroup> group_;
   Services& services_;

@@ -12,6 +12,7 @@ namespace weir::wasm {
 namespace {
 
 constexpr uint64_t kPageBytes = 64 * 1024;
+constexpr size_t kMaxDoomText = 1024;
 
 int64_t coarse_second() noexcept {
   timespec time{};
@@ -208,6 +209,19 @@ const Plugin& Vm::speaker() const noexcept {
 }
 
 void Vm::log(uint32_t level, std::string_view text) {
+  write_guest_log(level, text);
+  if (speaker().fails_on(text)) doom(base::concat("it logged: ", text.substr(0, kMaxDoomText)));
+}
+
+/// The call ends as if the guest had trapped where it is.
+void Vm::doom(std::string why) {
+  doomed_ = true;
+  doom_ = CallEnd::kTrap;
+  death_ = std::move(why);
+  instance_->request_exit();
+}
+
+void Vm::write_guest_log(uint32_t level, std::string_view text) {
   const auto wanted = static_cast<base::Level>(level);
   if (!base::log_enabled(base::Component::kWasm, wanted)) return;
   const int64_t second = coarse_second();

@@ -27,7 +27,12 @@ struct Services {
   CustomMetrics metrics;
   Watchdog watchdog;
   Services(stats::Store& to, unsigned watch_cells)
-      : store(to), stats(to, watch_cells), metrics(to), watchdog(watch_cells) {}
+      : store(to),
+        stats(to, watch_cells),
+        shared_data(to),
+        queues(to),
+        metrics(to),
+        watchdog(watch_cells) {}
 };
 
 /// The plugins of one VM key in one generation. Immutable once prepared; shared by the workers' slots and their VMs.

@@ -6,9 +6,10 @@ namespace weir::wasm::abi {
 Status get_shared_data(Vm& vm, const Value* args) {
   const auto key = vm.memory().view(args[0], args[1]);
   if (!key || !vm.memory().contains(u32(args[4]), 4)) return Status::kInvalidMemoryAccess;
+  const auto now = std::chrono::steady_clock::now();
   std::optional<SharedStore::Item> item;
-  if (vm.canary()) item = vm.canary_data()->get(*key);
-  if (!item) item = vm.shared_data().get(*key);
+  if (vm.canary()) item = vm.canary_data()->get(*key, now);
+  if (!item) item = vm.shared_data().get(*key, now);
   if (!item) return Status::kNotFound;
   const Status status = vm.give(item->value, args[2], args[3]);
   if (status != Status::kOk) return status;
@@ -21,16 +22,16 @@ Status set_shared_data(Vm& vm, const Value* args) {
   const auto value = vm.memory().view(args[2], args[3]);
   if (!key || !value) return Status::kInvalidMemoryAccess;
   const auto cas = u32(args[4]);
-  const uint64_t limit = vm.vm_config().limits.max_shared_data_bytes;
+  const auto now = std::chrono::steady_clock::now();
   bool evicted = false;
   if (vm.canary()) {
     // What a canary writes is seen by it alone.
-    const auto real = vm.shared_data().get(*key);
-    if (cas != 0 && real && !vm.canary_data()->get(*key) && real->cas != cas)
+    const auto real = vm.shared_data().get(*key, now);
+    if (cas != 0 && real && !vm.canary_data()->get(*key, now) && real->cas != cas)
       return Status::kCasMismatch;
-    return vm.canary_data()->set(*key, *value, real && real->cas == cas ? 0 : cas, limit, evicted);
+    return vm.canary_data()->set(*key, *value, real && real->cas == cas ? 0 : cas, now, evicted);
   }
-  const Status status = vm.shared_data().set(*key, *value, cas, limit, evicted);
+  const Status status = vm.shared_data().set(*key, *value, cas, now, evicted);
   if (evicted) vm.count_limit(LimitKind::kSharedData);
   return status;
 }

@@ -10,6 +10,11 @@ namespace {
 constexpr uint64_t kPageSize = 64 * 1024;
 constexpr uint64_t kMaxPages = 65536;  // a 32-bit memory's
 constexpr uint8_t kLimitHasMax = 1;
+// The engine's own; read here first, where each costs more than the byte or two that it has in the module.
+constexpr uint64_t kMaxTypes = 1'000'000;
+constexpr uint64_t kMaxImports = 100'000;
+constexpr uint64_t kMaxExports = 100'000;
+constexpr uint64_t kMaxParams = 1000;
 constexpr uint8_t kLimitShared = 2;
 constexpr uint8_t kLimit64 = 4;
 
@@ -130,14 +135,14 @@ class Walker {
         outcome = imports(reader);
         break;
       case kFunctions:
-        functions(reader);
+        outcome = functions(reader);
         break;
       case kTables:
         return tables(reader);
       case kMemories:
         return memories(reader);
       case kExports:
-        exports(reader);
+        outcome = exports(reader);
         break;
       default:
         break;
@@ -148,13 +153,23 @@ class Walker {
     return {};
   }
 
+  /// Sections may come twice: what is there already counts.
+  static Result<void> check_count(std::string_view what, uint64_t known, uint64_t more,
+                                  uint64_t most) {
+    if (more <= most && known <= most - more) return {};
+    return fail(Code::kConfig, Side::kLocal,
+                "the module has more than " + std::to_string(most) + " " + std::string(what));
+  }
+
   Result<void> types(Reader& reader) {
     const uint64_t count = reader.leb();
+    WEIR_CHECKED(check_count("types", types_.size(), count, kMaxTypes));
     for (uint64_t i = 0; i < count && reader.ok(); ++i) {
       if (reader.byte() != 0x60) return malformed("a type that is not a function");
       Signature signature;
       for (auto* list : {&signature.params, &signature.results}) {
         const uint64_t size = reader.leb();
+        WEIR_CHECKED(check_count("parameters", 0, size, kMaxParams));
         for (uint64_t k = 0; k < size && reader.ok(); ++k)
           list->push_back(value_type(reader.byte()));
       }
@@ -169,6 +184,7 @@ class Walker {
 
   Result<void> imports(Reader& reader) {
     const uint64_t count = reader.leb();
+    WEIR_CHECKED(check_count("imports", binary_.imports.size(), count, kMaxImports));
     for (uint64_t i = 0; i < count && reader.ok(); ++i) {
       ImportInfo import;
       import.module = std::string(reader.name());
@@ -184,9 +200,11 @@ class Walker {
     return {};
   }
 
-  void functions(Reader& reader) {
+  Result<void> functions(Reader& reader) {
     const uint64_t count = reader.leb();
+    WEIR_CHECKED(check_count("functions", function_types_.size(), count, limits_.max_functions));
     for (uint64_t i = 0; i < count && reader.ok(); ++i) function_types_.push_back(reader.leb());
+    return {};
   }
 
   Result<void> tables(Reader& reader) {
@@ -234,8 +252,9 @@ class Walker {
     return {};
   }
 
-  void exports(Reader& reader) {
+  Result<void> exports(Reader& reader) {
     const uint64_t count = reader.leb();
+    WEIR_CHECKED(check_count("exports", binary_.exports.size(), count, kMaxExports));
     for (uint64_t i = 0; i < count && reader.ok(); ++i) {
       ExportInfo info;
       info.name = std::string(reader.name());
@@ -247,6 +266,7 @@ class Walker {
         info.signature = type(function_types_[index]);
       binary_.exports.push_back(std::move(info));
     }
+    return {};
   }
 
   /// The binary's kinds are function, table, memory, global.

@@ -14,6 +14,12 @@ uint32_t key_size() { return kKey.size; }
 Address value() { return kValue.address(); }
 uint32_t value_size() { return kValue.size; }
 
+// {"x", "a\r\nb: c"}
+constexpr char kSplitPairs[] = {1, 0,   0, 0,   1,    0,    0,   0,   7,   0,   0,
+                                0, 'x', 0, 'a', '\r', '\n', 'b', ':', ' ', 'c', 0};
+// {"x\r\ny", "a"}
+constexpr char kSplitName[] = {1, 0, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 'x', '\r', '\n', 'y', 0, 'a', 0};
+
 // A map block of one pair, {"a", "b"}: 4 + 8 + 2 + 2 bytes.
 constexpr char kGoodPairs[] = {1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 'a', 0, 'b', 0};
 
@@ -61,6 +67,35 @@ void cases_of_log() {
   expect("time.unaligned", proxy_get_current_time_nanoseconds(address_of(scratch + 1)), kOk);
 }
 
+namespace {
+
+void cases_of_large_properties() {
+  constexpr uint32_t kPath = 64 * 1024;
+  constexpr uint32_t kValueBytes = 2 * 1024 * 1024;
+  auto* bytes = static_cast<char*>(malloc(kValueBytes));
+  const Address at = address_of(bytes);
+  const char fills[] = {'a', '\0', '\xff'};
+  for (const char fill : fills) {
+    memset(bytes, fill, kPath);
+    expect("property.64k_path", proxy_get_property(at, kPath, out(), out2()),
+           kNotFound | kBadArgument);
+    expect("set_property.64k_path", proxy_set_property(at, kPath, value(), value_size()),
+           kBadArgument);
+  }
+  memset(bytes, 'v', kValueBytes);
+  expect("set_property.2m_value", proxy_set_property(key(), key_size(), at, kValueBytes),
+         kBadArgument);
+  free(bytes);
+  // A path is bytes: what was stored under it is found under it.
+  const char binary[] = "\xff\0\x80\r\n\0\0x";
+  const Address path = address_of(binary);
+  expect("set_property.binary", proxy_set_property(path, 8, value(), value_size()), kOk);
+  expect("property.binary", proxy_get_property(path, 8, out(), out2()), kOk);
+  expect("property.binary_cut", proxy_get_property(path, 4, out(), out2()), kNotFound);
+}
+
+}  // namespace
+
 void cases_of_properties() {
   if (!wants("properties")) return;
   const Text name = "plugin_name";
@@ -76,6 +111,14 @@ void cases_of_properties() {
          kMemory);
   expect("property.wild_size", proxy_get_property(name.address(), name.size, out(), kWild),
          kMemory);
+  const auto odd_path = [](const char* title, const char* path, uint32_t size, uint32_t allowed) {
+    expect(title, proxy_get_property(address_of(path), size, out(), out2()), allowed);
+  };
+  odd_path("property.nuls_behind", "plugin_name\0\0", 13, kOk | kNotFound);
+  odd_path("property.nul_before", "\0plugin_name", 12, kNotFound | kBadArgument);
+  odd_path("property.nuls_within", "a\0\0b\0\0", 6, kNotFound | kBadArgument);
+  odd_path("property.no_text", "\xff\xfe\0\x80 \x7f", 6, kNotFound | kBadArgument);
+  cases_of_large_properties();
   expect("set_property.wild_path", proxy_set_property(kWild, 4, value(), value_size()), kMemory);
   expect("set_property.wild_value", proxy_set_property(key(), key_size(), kWild, 4), kMemory);
   expect("foreign.unknown", proxy_call_foreign_function(key(), key_size(), 0, 0, out(), out2()),
@@ -105,6 +148,14 @@ void cases_of_streams() {
     expect(title.text(), proxy_send_local_response(200, 0, 0, 0, 0, address_of(block), size, kHuge),
            kBadArgument);
   });
+  expect("reply.split_value",
+         proxy_send_local_response(200, 0, 0, 0, 0, address_of(kSplitPairs), sizeof(kSplitPairs),
+                                   kHuge),
+         kBadArgument);
+  expect(
+      "reply.split_name",
+      proxy_send_local_response(200, 0, 0, 0, 0, address_of(kSplitName), sizeof(kSplitName), kHuge),
+      kBadArgument);
   expect("effective.unknown", proxy_set_effective_context(0x7FFFFFF0), kBadArgument);
   expect("effective.huge", proxy_set_effective_context(kHuge), kBadArgument);
   expect("effective.own", proxy_set_effective_context(self_id), kOk);

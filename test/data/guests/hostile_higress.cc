@@ -76,7 +76,8 @@ void cases_of_higress() {
          kBadArgument);
   expect("inject.endless_varint",
          foreign(injection, "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"), kBadArgument);
-  expect("inject.wire_type", foreign(injection, "\x0D\x01\x02\x03\x04"), kBadArgument);
+  expect("inject.other_type", foreign(injection, "\x0D\x01\x02\x03\x04"), kOk);
+  expect("inject.wire_type", foreign(injection, "\x0B\x01\x02\x03\x04"), kBadArgument);
   expect("cycle.size", foreign("set_global_max_requests_per_io_cycle", "abc"), kBadArgument);
   expect("limit.empty", set("set_decoder_buffer_limit", ""), kBadArgument);
   expect("limit.negative", set("set_encoder_buffer_limit", "-1"), kBadArgument);

@@ -205,6 +205,13 @@ bool act_on_stream(Call& call, const Action& action) {
   } else if (action.name == "reply_and_continue") {
     reply(action, action.a, action.b, action.c);
     call.result = 0;
+  } else if (action.name == "reply_fill") {
+    const uint32_t size = action.b.number();
+    auto* bytes = static_cast<char*>(malloc(size + 1));
+    memset(bytes, 'x', size);
+    reply(action, action.a, Text(bytes, size), {});
+    free(bytes);
+    call.result = 1;
   } else if (action.name == "reply_twice") {
     reply(action, "201", "first", {});
     reply(action, "202", "second", {});

@@ -93,9 +93,12 @@ bool act_on_wasi(Call& call, const Action& action) {
     __wasi_size_t size = 99;
     const auto error = __wasi_args_sizes_get(&count, &size);
     report_errno(call, action, error, count + size);
-  } else if (action.name == "write") {
+  } else if (action.name == "write" || action.name == "write_line") {
     // write|fd|text
-    const __wasi_ciovec_t vector{reinterpret_cast<const uint8_t*>(action.b.data), action.b.size};
+    Builder<1024> text;
+    text.add(action.b);
+    if (action.name == "write_line") text.add('\n');
+    const __wasi_ciovec_t vector{reinterpret_cast<const uint8_t*>(text.bytes), text.size};
     __wasi_size_t written = 0;
     const auto error =
         __wasi_fd_write(static_cast<__wasi_fd_t>(action.a.number(1)), &vector, 1, &written);

@@ -251,11 +251,15 @@ TEST_P(RefusedModuleTest, IsARejectedEdit) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Modules, RefusedModuleTest,
-    ::testing::Values(std::pair{"start_trap", "start"}, std::pair{"start_loop", "start"},
-                      std::pair{"init_trap", "p"}, std::pair{"vm_start_false", "vm_start"},
-                      std::pair{"configure_false", "configure"},
-                      std::pair{"unknown_import", "import"}, std::pair{"no_marker", "abi"},
-                      std::pair{"no_allocator", "malloc"}, std::pair{"memory_hog", "memory"}),
+    ::testing::Values(
+        std::pair{"start_trap", "start"}, std::pair{"start_loop", "start"},
+        std::pair{"start_exit1", "exit"}, std::pair{"init_trap", "p"},
+        std::pair{"init_loop", "_initialize"}, std::pair{"vm_start_false", "vm_start"},
+        std::pair{"wrong_import_type", "import"}, std::pair{"import_memory", "import"},
+        std::pair{"no_memory", "memory"}, std::pair{"bad_callback_type", "proxy_on_"},
+        std::pair{"marker_is_global", "abi"}, std::pair{"configure_false", "configure"},
+        std::pair{"unknown_import", "import"}, std::pair{"no_marker", "abi"},
+        std::pair{"no_allocator", "malloc"}, std::pair{"memory_hog", "memory"}),
     [](const auto& info) { return info.param.first; });
 
 class AcceptedModuleTest : public ::testing::TestWithParam<std::string> {};

@@ -124,6 +124,36 @@ TEST(WasmQuota, HeaderMapsAreBoundedByTheConfiguration) {
   EXPECT_EQ(proxy.counter("wasm.p.limit.headers"), 1u);
 }
 
+// ---- shared data ------------------------------------------------------------------------------------
+
+TEST(WasmQuota, SharedDataIsForgottenAfterItsTime) {
+  TestProxy proxy(yaml_with(Plugin{
+      .vm = "vm_id: old\n        limits: {shared_data_ttl: 0.02s, max_shared_data_keys: 2}"}));
+  Peer client = proxy.connect();
+  ask(client,
+      "x-do: request_headers=shared_set|a|1;request_headers=shared_set|b|2;"
+      "request_headers=shared_set|c|3\r\n");
+  EXPECT_EQ(proxy.counter("wasm_shared_data.old.evicted"), 1u);
+  proxy.wait_for("the end of their time", [&client] {
+    const std::string text =
+        ask(client, "x-do: request_headers=shared_get|b;request_headers=shared_get|c\r\n").head;
+    return text.find("shared_get=ok") == std::string::npos;
+  });
+  EXPECT_EQ(proxy.counter("wasm_shared_data.old.expired"), 2u);
+  EXPECT_EQ(proxy.counter("wasm_shared_data.old.writes"), 3u);
+  EXPECT_EQ(
+      proxy.counter("wasm_shared_data.old.reads"),
+      proxy.counter("wasm_shared_data.old.hits") + proxy.counter("wasm_shared_data.old.misses"));
+  const std::string page = proxy.admin("/wasm");
+  EXPECT_NE(page.find("\"vm_id\":\"old\",\"keys\":0,\"bytes\":0,\"max_bytes\":16777216,"
+                      "\"max_keys\":2,\"ttl_ms\":20,"),
+            std::string::npos)
+      << page;
+  const std::string metrics = proxy.admin("/stats/prometheus");
+  EXPECT_NE(metrics.find("envoy_wasm_shared_data_expired{weir_wasm_vm_id=\"old\"} 2"),
+            std::string::npos);
+}
+
 TEST(WasmQuota, QueuesAreBoundedByTheConfiguration) {
   TestProxy proxy(yaml_with(
       Plugin{.vm = "vm_id: quota_queues\n        limits: {max_queues: 1, max_queue_bytes: 10}"}));
@@ -136,6 +166,12 @@ TEST(WasmQuota, QueuesAreBoundedByTheConfiguration) {
           .header("x-probe");
   EXPECT_EQ(proxy.counter("wasm.p.limit.queue"), 2u)
       << "one queue too many, one item that had to go";
+  for (const char* counted : {"enqueued", "dropped", "dequeued"})
+    EXPECT_EQ(proxy.counter(std::string("wasm_queues.quota_queues.") + counted),
+              std::string_view(counted) == "enqueued" ? 2u : 1u)
+        << counted;
+  EXPECT_NE(proxy.admin("/wasm").find("\"vm_id\":\"quota_queues\",\"queues\":1,\"length\":0"),
+            std::string::npos);
 }
 
 TEST(WasmQuota, LimitsOfOneVmIdHaveToBeEqual) {
@@ -143,14 +179,18 @@ TEST(WasmQuota, LimitsOfOneVmIdHaveToBeEqual) {
   yaml.routes = kDirect;
   TestProxy proxy(yaml.text(), TestProxy::Options{.workers = 1, .from_file = true});
   uint64_t rejections = 0;
-  for (const char* limit : {"max_shared_data_bytes", "max_queue_bytes", "max_queues"}) {
+  for (const char* limit : {"max_shared_data_bytes", "max_shared_data_keys", "shared_data_ttl",
+                            "max_queue_bytes", "max_queues"}) {
+    const bool is_time = std::string_view(limit) == "shared_data_ttl";
     yaml.filters = filter(Plugin{.vm = "vm_id: v", .name = "one"}) +
-                   filter(Plugin{.vm = std::string("vm_id: v\n        limits: {") + limit + ": 5}",
+                   filter(Plugin{.vm = std::string("vm_id: v\n        limits: {") + limit + ": " +
+                                       (is_time ? "0.005s}" : "5}"),
                                  .name = "two"});
     proxy.write_config(yaml.text());
     proxy.wait_for_rejection(++rejections);
     const std::string page = proxy.admin("/reload");
-    EXPECT_NE(page.find(std::string("vm_config: limits.") + limit + " is 5 here and "),
+    EXPECT_NE(page.find(std::string("vm_config: limits.") + limit + " is 5" +
+                        (is_time ? "ms" : "") + " here and "),
               std::string::npos)
         << page;
     EXPECT_NE(page.find("for the plugin"), std::string::npos) << page;
@@ -168,8 +208,9 @@ TEST(WasmQuota, BadValuesAreErrors) {
   yaml.routes = kDirect;
   TestProxy proxy(yaml.text(), TestProxy::Options{.workers = 1, .from_file = true});
   uint64_t rejections = 0;
-  for (const char* limit : {"max_cpu_percent: 101", "max_header_map_bytes: 10", "max_streams: -1",
-                            "max_body_bytes: x", "max_requests: 1"}) {
+  for (const char* limit :
+       {"max_cpu_percent: 101", "max_header_map_bytes: 10", "max_streams: -1", "max_body_bytes: x",
+        "max_requests: 1", "max_shared_data_keys: -1", "shared_data_ttl: 0.0001s"}) {
     yaml.filters = filter(Plugin{.vm = std::string("limits: {") + limit + "}"});
     proxy.write_config(yaml.text());
     proxy.wait_for_rejection(++rejections);

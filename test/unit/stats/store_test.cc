@@ -256,6 +256,9 @@ TEST(Tags, AreEnvoys) {
             "envoy_vhost_vcluster_upstream_rq envoy_response_code=404 envoy_virtual_host=v "
             "envoy_virtual_cluster=c");
   EXPECT_EQ(tagged("wasm.envoy.wasm.runtime.v8.active"), "envoy_wasm_envoy_wasm_runtime_v8_active");
+  EXPECT_EQ(tagged("wasm_shared_data.my.id.cas_conflicts"),
+            "envoy_wasm_shared_data_cas_conflicts weir_wasm_vm_id=my.id");
+  EXPECT_EQ(tagged("wasm_queues.q.length"), "envoy_wasm_queues_length weir_wasm_vm_id=q");
   EXPECT_EQ(tagged("wasmcustom.9lives-x"), "_9lives_x");
   EXPECT_EQ(tagged("http.in"), "envoy_http_in");
   EXPECT_EQ(tagged("x_rq_1xy"), "envoy_x_rq_1xy");

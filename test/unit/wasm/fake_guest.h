@@ -27,6 +27,10 @@ class FakeModule final : public Module {
     imports_.push_back({std::move(module), std::move(name), kind, signature(params)});
     return *this;
   }
+  FakeModule& memory() {
+    exports_.push_back({"memory", ImportInfo::Kind::kMemory, {}});
+    return *this;
+  }
   FakeModule& function(std::string name, std::string_view params) {
     exports_.push_back({std::move(name), ImportInfo::Kind::kFunction, signature(params)});
     return *this;
@@ -126,7 +130,8 @@ class FakeGuest final : public VmOwner, public QueueListener {
           if (code_) code_();
           return CallResult{result, 1};
         }) {
-    module_->function("proxy_abi_version_0_2_1", "")
+    module_->memory()
+        .function("proxy_abi_version_0_2_1", "")
         .function("malloc", "i>i")
         .function("proxy_on_request_headers", "iii>i")
         .function("proxy_on_redis_call_response", "iiii")

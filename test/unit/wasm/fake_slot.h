@@ -16,7 +16,8 @@ class FakeWorker final : public VmOwner, public VmBuilder, public QueueListener 
  public:
   explicit FakeWorker(Plugin plugin)
       : engine_([this](std::string_view, std::span<const Value>) { return next_call; }) {
-    module_->function("proxy_abi_version_0_2_1", "")
+    module_->memory()
+        .function("proxy_abi_version_0_2_1", "")
         .function("malloc", "i>i")
         .function("proxy_on_request_headers", "iii>i");
     plugin.seal();

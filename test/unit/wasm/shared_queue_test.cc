@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "base/strings.h"
+
 namespace weir::wasm {
 namespace {
 
@@ -31,7 +33,11 @@ class SharedQueuesTest : public ::testing::Test {
     queues_.dequeue(id, value);
     return value;
   }
-  SharedQueues queues_;
+  uint64_t count(std::string_view name) const {
+    return stats_.counter_value(base::concat("wasm_queues.vm.", name));
+  }
+  stats::Store stats_{1};
+  SharedQueues queues_{stats_};
   Listener listener_;
 };
 
@@ -149,8 +155,21 @@ TEST_F(SharedQueuesTest, TheLastToRegisterIsTold) {
   EXPECT_EQ(take(id), "early") << "items outlive VMs";
 }
 
+TEST_F(SharedQueuesTest, TheirUseIsCountedByVmId) {
+  const uint32_t id = queues_.add("vm", "q", nullptr, 0, 0, {10, 8});
+  const uint32_t other = queues_.add("", "q", nullptr, 0, 0);
+  put(other, "elsewhere");
+  for (const char* item : {"1234", "1234", "123", "12345678901"}) put(id, item);
+  EXPECT_EQ(take(id), "1234");
+  EXPECT_EQ(count("enqueued"), 3u);
+  EXPECT_EQ(count("dropped"), 2u) << "the first for the third, the second for the fourth";
+  EXPECT_EQ(count("refused"), 1u);
+  EXPECT_EQ(count("dequeued"), 0u);
+}
+
 TEST(CanaryQueues, HaveIdsOfTheirOwn) {
-  SharedQueues queues;
+  stats::Store stats(1);
+  SharedQueues queues(stats);
   CanaryQueues canary;
   EXPECT_EQ(canary.resolve("q"), std::nullopt);
   const uint32_t id = canary.add("q");

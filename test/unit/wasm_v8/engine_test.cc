@@ -1,6 +1,8 @@
 // Exercises libweir_v8.so through its only symbol, on a module of a few instructions.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
 #include <thread>
 
 #include "wasm/engine.h"
@@ -260,6 +262,119 @@ TEST_F(V8EngineTest, EveryTruncationIsAnError) {
     if (!module) continue;
     EXPECT_TRUE((*module)->exports().empty() || size > 200) << size;
   }
+}
+
+// ---- modules that mean harm -------------------------------------------------------------------------
+
+std::string leb(uint64_t value) {
+  std::string out;
+  for (; value >= 0x80; value >>= 7) out += static_cast<char>(0x80 | (value & 0x7f));
+  return out + static_cast<char>(value);
+}
+
+std::string section(int id, const std::string& body) {
+  return static_cast<char>(id) + leb(body.size()) + body;
+}
+
+std::string repeated(size_t count, std::string_view piece) {
+  std::string out;
+  for (size_t i = 0; i < count; ++i) out += piece;
+  return out;
+}
+
+enum SectionId {
+  kTypeSection = 1,
+  kImportSection,
+  kFunctionSection,
+  kTableSection,
+  kMemorySection
+};
+constexpr int kExportSection = 7, kCodeSection = 10, kDataSection = 11;
+const std::string kHeader("\0asm\1\0\0\0", 8);
+const std::string kOneType = section(kTypeSection, std::string("\1\x60\0\0", 4));
+
+/// One function with the instructions, which has no parameters and no results.
+std::string module_of(const std::string& instructions) {
+  const std::string body = std::string("\0", 1) + instructions + "\x0b";
+  return kHeader + kOneType + section(kFunctionSection, std::string("\1\0", 2)) +
+         section(kCodeSection, "\1" + leb(body.size()) + body);
+}
+
+class HostileModuleTest : public V8EngineTest {
+ protected:
+  /// Why it is refused; empty: it is not.
+  std::string refusal(const std::string& module) {
+    const auto compiled = engine_->compile(module, limits_);
+    return compiled ? std::string() : compiled.error().detail;
+  }
+  /// Also where the module has no bodies for them, or has them in two sections.
+  void expect_refused(int id, uint64_t count, const std::string& entry, std::string_view why) {
+    const std::string bare = refusal(kHeader + section(id, leb(count + 1)));
+    EXPECT_NE(bare.find(why), std::string::npos) << bare;
+    const std::string half = section(id, leb(count / 2 + 1) + repeated(count / 2 + 1, entry));
+    const std::string twice = refusal(kHeader + half + half);
+    EXPECT_NE(twice.find(why), std::string::npos) << twice;
+  }
+};
+
+TEST_F(HostileModuleTest, CountsAreBoundedBeforeAnythingIsKept) {
+  expect_refused(kTypeSection, 1'000'000, std::string("\x60\0\0", 3), "1000000 types");
+  expect_refused(kImportSection, 100'000, std::string("\0\0\0\0", 4), "100000 imports");
+  expect_refused(kFunctionSection, limits_.max_functions, std::string("\0", 1), "functions");
+  expect_refused(kExportSection, 100'000, std::string("\0\0\0", 3), "100000 exports");
+  for (const uint64_t count : {uint64_t{UINT32_MAX}, uint64_t{UINT64_MAX}})
+    for (const int id : {1, 2, 3, 7})
+      EXPECT_NE(refusal(kHeader + section(id, leb(count))), "") << id;
+  const std::string wide = "\1\x60" + leb(UINT32_MAX);
+  EXPECT_NE(refusal(kHeader + section(kTypeSection, wide)).find("parameters"), std::string::npos);
+}
+
+TEST_F(HostileModuleTest, AMillionFunctionsAreTooMany) {
+  constexpr size_t kMany = 1'000'000;
+  const std::string module =
+      kHeader + kOneType + section(kFunctionSection, leb(kMany) + std::string(kMany, '\0')) +
+      section(kCodeSection, leb(kMany) + repeated(kMany, std::string("\2\0\x0b", 3)));
+  EXPECT_NE(refusal(module).find("functions"), std::string::npos);
+}
+
+TEST_F(HostileModuleTest, TablesAndMemoriesOfAllThereIs) {
+  const std::string table = std::string("\1\x70\0", 3) + leb(UINT32_MAX);
+  EXPECT_NE(refusal(kHeader + section(kTableSection, table)).find("table"), std::string::npos);
+  const std::string memory = std::string("\1\0", 2) + leb(65536);
+  EXPECT_NE(refusal(kHeader + section(kMemorySection, memory)).find("memory"), std::string::npos);
+}
+
+TEST_F(HostileModuleTest, LargerThanTheLimit) {
+  std::string module = kHeader;
+  module.resize(limits_.max_module_bytes + 1);
+  EXPECT_NE(refusal(module).find("larger than"), std::string::npos);
+}
+
+TEST_F(HostileModuleTest, DataThatIsNotThereOrHasNoPlace) {
+  const std::string memory = section(kMemorySection, std::string("\1\0\1", 3));
+  const auto data = [](const std::string& offset, uint64_t size) {
+    return std::string("\1\0\x41", 3) + offset + "\x0b" + leb(size) + "bytes";
+  };
+  EXPECT_NE(refusal(kHeader + memory + section(kDataSection, data("\1", 1u << 30))), "");
+  const auto far =
+      engine_->compile(kHeader + memory + section(kDataSection, data(leb(1u << 29), 5)), limits_);
+  ASSERT_TRUE(far) << far.error().detail;
+  auto instance = engine_->make_instance(*far, limits_);
+  ASSERT_TRUE(instance);
+  (*instance)->adopt_on_this_thread();
+  EXPECT_FALSE((*instance)->instantiate({}));
+}
+
+// Whether it takes them is the engine's matter; that it lives is ours.
+TEST_F(HostileModuleTest, DeepBlocksAndWideBranchesAreSurvived) {
+  constexpr size_t kDeep = 200'000;
+  refusal(module_of(repeated(kDeep, "\x02\x40") + std::string(kDeep, '\x0b')));
+  for (const size_t targets : {size_t{60'000}, size_t{70'000}, size_t{UINT32_MAX}}) {
+    const size_t written = std::min<size_t>(targets, 70'000);
+    refusal(module_of("\x02\x40" + std::string("\x41\0\x0e", 3) + leb(targets) +
+                      std::string(written + 1, '\0') + "\x0b"));
+  }
+  EXPECT_EQ(call("add", {2, 3}).value, 5u);
 }
 
 }  // namespace
