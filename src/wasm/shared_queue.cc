@@ -45,7 +45,8 @@ Status SharedQueues::enqueue(uint32_t id, std::string_view value, bool& dropped)
     share.stats.refused.inc();
     return Status::kOk;
   };
-  if (value.size() > kMaxBytes) return refuse();
+  // What would not fit into an empty queue does not empty it.
+  if (value.size() > std::min<uint64_t>(kMaxBytes, share.limits.max_bytes)) return refuse();
   const auto full = [&queue, &share, &value] {
     return queue.items.size() >= kMaxItems || queue.bytes + value.size() > kMaxBytes ||
            share.use.bytes + value.size() > share.limits.max_bytes;
