@@ -202,7 +202,8 @@ void WasmFilter::apply_effects() {
 /// Lets go of what the guest held. It is no longer this filter's to change.
 void WasmFilter::resume(DirectionState& direction) {
   const bool is_request = &direction == &request;
-  const Buffer* held = is_request ? callbacks->held_request_body() : callbacks->held_response_body();
+  const Buffer* held =
+      is_request ? callbacks->held_request_body() : callbacks->held_response_body();
   if (std::exchange(direction.unseen, false)) {
     pass_head(direction);  // what is held comes to the guest yet, and counts then
   } else if (held != nullptr && !pass_body(direction, held->size())) {
@@ -332,8 +333,7 @@ void WasmFilter::on_wait_over() {
   const Flow flow = begin(*head, request.ended ? EndStream::kYes : EndStream::kNo);
   if (flow == Flow::kContinue) callbacks->continue_request();
   // The whole message has waited; now the head alone does.
-  if (flow == Flow::kPauseHead)
-    static_cast<stream::SlotCallbacks*>(callbacks)->show_request_body();
+  if (flow == Flow::kPauseHead) static_cast<stream::SlotCallbacks*>(callbacks)->show_request_body();
 }
 
 Flow WasmFilter::begin(RequestHead& head, EndStream end) {

@@ -90,16 +90,12 @@ TEST(WasmPause, ContinueInABodyCallbackThatDropsItIsHeard) {
 TEST(WasmPause, AChunkBeyondTheLimitIsNotShown) {
   AutoOrigin origin(&echo);
   TestProxy proxy(yaml_with(Plugin{.vm = "limits: {max_body_bytes: 100}"}, origin.port()));
-  const auto begin = [&proxy](Peer& client, uint64_t calls) {
-    client.send(
-        "POST / HTTP/1.1\r\nHost: a\r\nx-do: request_body=metric_inc|counter|calls|1;"
-        "request_body=pause_until_end\r\ncontent-length: 120\r\n\r\n" +
-        std::string(60, 'x'));
-    proxy.wait_for("the first chunk",
-                   [&] { return proxy.counter("wasmcustom.calls") == calls; });
-  };
   Peer client = proxy.connect();
-  begin(client, 1);
+  client.send(
+      "POST / HTTP/1.1\r\nHost: a\r\nx-do: request_body=metric_inc|counter|calls|1;"
+      "request_body=pause_until_end\r\ncontent-length: 120\r\n\r\n" +
+      std::string(60, 'x'));
+  proxy.wait_for("the first chunk", [&] { return proxy.counter("wasmcustom.calls") == 1; });
   client.send(std::string(60, 'x'));
   EXPECT_EQ(client.read_message().status(), 413);
   EXPECT_EQ(proxy.counter("wasmcustom.calls"), 1u);
@@ -107,9 +103,8 @@ TEST(WasmPause, AChunkBeyondTheLimitIsNotShown) {
 }
 
 TEST(WasmPause, AChunkBeyondTheLimitThatGoesOnIsShown) {
-  AutoOrigin origin([](const Peer::Message& request) {
-    return response(std::to_string(request.body.size()));
-  });
+  AutoOrigin origin(
+      [](const Peer::Message& request) { return response(std::to_string(request.body.size())); });
   TestProxy proxy(yaml_with(Plugin{.vm = "limits: {max_body_bytes: 100}"}, origin.port()));
   Peer client = proxy.connect();
   EXPECT_EQ(post(client, "request_body=metric_inc|counter|calls|1", std::string(500, 'x')).body,
@@ -119,12 +114,20 @@ TEST(WasmPause, AChunkBeyondTheLimitThatGoesOnIsShown) {
 
 // ---- a head alone -----------------------------------------------------------------------------------
 
-TEST(WasmPause, AHeadThatWaitedForItsVmGetsTheBodyAllTheSame) {
+struct HeadAlone {
+  const char* guest;
+  const char* plugin;
+};
+void PrintTo(const HeadAlone& each, std::ostream* out) { *out << each.guest; }
+class HeadAloneTest : public ::testing::TestWithParam<HeadAlone> {};
+
+TEST_P(HeadAloneTest, GetsTheBodyAlsoWhereItWaitedForItsVm) {
   AutoOrigin origin(&echo);
   // The start takes a while, so that the requests behind the trap wait for it.
-  TestProxy proxy(yaml_with(Plugin{.vm_configuration = "vm_start=burn|300",
+  TestProxy proxy(yaml_with(Plugin{.guest = GetParam().guest,
+                                   .vm_configuration = "vm_start=burn|300",
                                    .vm = "limits: {start_timeout: 10s}",
-                                   .plugin = "allow_on_headers_stop_iteration: true"},
+                                   .plugin = GetParam().plugin},
                             origin.port()));
   Peer held = proxy.connect();
   Peer passing = proxy.connect();
@@ -136,13 +139,18 @@ TEST(WasmPause, AHeadThatWaitedForItsVmGetsTheBodyAllTheSame) {
             "request_headers=pause;request_body=pause_until_end;request_body=body_replace|BODY"
             "\r\n\r\nbody");
   passing.send(begin + "request_body=body_replace|BODY\r\n\r\nbody");
-  bare.send(
-      "GET / HTTP/1.1\r\nHost: a\r\nx-do: request_headers=pause_until_tick|10\r\n\r\n");
+  bare.send("GET / HTTP/1.1\r\nHost: a\r\nx-do: request_headers=pause_until_tick|10\r\n\r\n");
   EXPECT_EQ(held.read_message().body, "BODY");
   EXPECT_EQ(passing.read_message().body, "BODY");
   EXPECT_EQ(bare.read_message().status(), 200);
   EXPECT_EQ(proxy.counter("wasm.p.failed_streams"), 1u);
 }
+
+INSTANTIATE_TEST_SUITE_P(Guests, HeadAloneTest,
+                         ::testing::Values(HeadAlone{"probe",
+                                                     "allow_on_headers_stop_iteration: true"},
+                                           HeadAlone{"probe_higress", ""}),
+                         [](const auto& info) { return std::string(info.param.guest); });
 
 // ---- the end ----------------------------------------------------------------------------------------
 
@@ -168,7 +176,8 @@ TEST(WasmPause, TrailersOfAStreamThatEndedWhileTheyWerePausedAreNotToBeChanged) 
   });
   Peer client = proxy.connect();
   client.send(
-      "GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nx-do: response_trailers=metric_inc|counter|paused|1;"
+      "GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nx-do: "
+      "response_trailers=metric_inc|counter|paused|1;"
       "response_trailers=pause;log=add@3|x-late|1\r\n\r\n");
   Peer upstream = origin.accept();
   upstream.read_head();

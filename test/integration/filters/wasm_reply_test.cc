@@ -59,10 +59,9 @@ TEST(WasmReply, OfTheGuestThatHoldsAnAnswerOfItsOwnLetsItGo) {
   AutoOrigin origin([](const Peer::Message&) { return response("verdict"); });
   TestProxy proxy(yaml_with(Plugin{}, origin.port()));
   Peer client = proxy.connect();
-  const Peer::Message answer =
-      ask(client,
-          "x-do: request_headers=reply|401|first;"
-          "response_headers=reply_from_call|origin|/check|5000\r\n");
+  const Peer::Message answer = ask(client,
+                                   "x-do: request_headers=reply|401|first;"
+                                   "response_headers=reply_from_call|origin|/check|5000\r\n");
   EXPECT_EQ(answer.status(), 401);
   EXPECT_EQ(answer.body, "first");
 }
