@@ -94,8 +94,8 @@ class FilterCallbacks {
   virtual HeaderMap& add_request_trailers() = 0;
   virtual HeaderMap& add_response_trailers() = 0;
 
-  /// Answers the request; passes the response callbacks of the filters entered so far. After the response
-  /// head has gone out the stream is reset instead. The second call of a stream is ignored.
+  /// Answers the request; passes the response callbacks of the filters entered so far. After the response head has gone out the
+  /// stream is reset instead. While one answer is on its way, only the filter that has it in hand can put another in its place.
   virtual void reply(LocalReply reply) = 0;
   /// Aborts the stream visibly to both sides.
   virtual void reset(std::string_view details) = 0;

@@ -418,6 +418,7 @@ void HttpStream::on_idle_timeout() {
   runtime_->stats().rq_idle_timeout.inc();
   exchange_.info.set_flag(ResponseFlag::kStreamIdleTimeout);
   if (!chain_.active()) begin_chain(0);
+  note_activity();  // a filter may hold this answer too: until it lets go or the next time-out
   chain_.reply(stream::stream_idle_reply(state_of(*this)));
 }
 

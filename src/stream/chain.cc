@@ -17,7 +17,7 @@ void FilterChain::Lane::clear() noexcept {
   stop = Stop::kNone;
   entered = in_callback = releasing = head_waiting = head_end = body_end = false;
   trailers_waiting = trailers_added = at_end = end_passed = holds_sender = continue_due = false;
-  injected = end_due = false;
+  injected = end_due = show_due = false;
 }
 
 // ---- one filter's callbacks ----------------------------------------------------------------------------------------
@@ -47,7 +47,9 @@ HeaderMap& FilterChain::Slot::add_response_trailers() {
 }
 
 void FilterChain::Slot::reply(LocalReply answer) {
-  if (chain->ended_ || chain->done_ || chain->replied_ || chain->reply_due_) return;
+  // An answer that is on its way goes on without those who do not have it in hand.
+  const bool in_hand = response.in_callback || response.stop != Stop::kNone;
+  if (chain->ended_ || chain->done_ || chain->reply_due_ || (chain->replied_ && !in_hand)) return;
   chain->reply_due_ = std::move(answer);
   chain->schedule();
 }
@@ -187,7 +189,7 @@ HeaderMap* FilterChain::request_trailers() noexcept {
 }
 
 void FilterChain::reply(LocalReply answer) {
-  if (done_ || replied_) return;
+  if (done_) return;  // a filter may hold the answer that there is: nothing else would end its wait
   Turn turn(*this);
   reply_due_ = std::move(answer);
   do_reply();
@@ -303,7 +305,7 @@ void FilterChain::do_reply() {
   if (!reply_due_) return;
   LocalReply answer = std::move(*reply_due_);
   reply_due_.reset();
-  if (replied_ || done_) return;
+  if (done_) return;
   StreamInfo& info = exchange_->info;
   info.response_code_details_static = answer.details;
   info.response_code_details_text = base::replace_all(answer.details_text, " ", "_");
@@ -313,8 +315,7 @@ void FilterChain::do_reply() {
     host_->abort_response(info.response_code_details());
     return finish();
   }
-  replied_ = true;
-  if (terminal_ != nullptr) terminal_->on_local_reply();
+  if (!std::exchange(replied_, true) && terminal_ != nullptr) terminal_->on_local_reply();
   kill<Direction::kResponse>();
   exchange_->response.clear();
   exchange_->response_trailers.clear();

@@ -137,6 +137,7 @@ class FilterChain final : public TerminalCallbacks {
     bool continue_due = false;
     bool injected = false;  // `passed` goes even before the head was to go on
     bool end_due = false;   // the message ends with `passed`
+    bool show_due = false;  // kAll becomes kHead
     void clear() noexcept;
   };
   class Slot;
@@ -192,6 +193,8 @@ class FilterChain final : public TerminalCallbacks {
   template <Direction D>
   void pass_body(int index, Buffer&& data);
   void inject_body(int index, Buffer&& data, EndStream end);  // of the response
+  void show_body(int index);                                  // of the request
+  void show_held(int index);
   template <Direction D>
   bool flush_passed(int index);
   template <Direction D>
@@ -199,7 +202,7 @@ class FilterChain final : public TerminalCallbacks {
   template <Direction D>
   void run_due(int index);
   template <Direction D>
-  void fix_length(Lane& lane);
+  void fix_length(Lane& lane, Stop stop);
   template <Direction D>
   void check_limit(int index, bool watermark);
   template <Direction D>

@@ -31,7 +31,7 @@ void FilterChain::release(int index) {
     here.head_waiting = false;
     if (clock_.on()) [[unlikely]]
       slots_[static_cast<size_t>(index)].time.let_go();
-    fix_length<D>(here);
+    fix_length<D>(here, stop);
     const bool alone =
         here.head_end && here.held.empty() && !here.body_end && !here.trailers_waiting;
     if (alone) here.end_passed = true;
@@ -55,7 +55,7 @@ void FilterChain::release(int index) {
 
 /// Sets content-length right where the whole body is known, or takes it away where a filter changed the body.
 template <Direction D>
-void FilterChain::fix_length(Lane& here) {
+void FilterChain::fix_length(Lane& here, Stop stop) {
   const Length& length = D == Direction::kRequest ? request_length_ : response_length_;
   HeaderMap& map = headers<D>();
   const auto declared = map.get(HeaderId::kContentLength);
@@ -70,6 +70,8 @@ void FilterChain::fix_length(Lane& here) {
     return;
   }
   if (!declared) return;
+  const bool untouched = !length.changed && here.held.size() == here.received;
+  if (stop == Stop::kAll && untouched) return;  // the filter may have announced what it makes of it
   if (whole && !here.held.empty()) {
     if (base::parse_u64(*declared) != here.held.size())
       map.set(HeaderId::kContentLength, std::to_string(here.held.size()));
@@ -95,7 +97,7 @@ void FilterChain::check_limit(int index, bool watermark) {
     return;
   }
   if (size <= limit) return;
-  if (reply_due_ || replied_ || reset_due_) return;
+  if (reply_due_ || reset_due_) return;
   LocalReply reply;
   if (D == Direction::kRequest) {
     reply.status = 413;
@@ -199,6 +201,31 @@ void FilterChain::inject_body(int index, Buffer&& data, EndStream end) {
   schedule();
 }
 
+void FilterChain::show_body(int index) {
+  if (ended_ || done_) return;
+  lane<Direction::kRequest>(index).show_due = true;
+  schedule();
+}
+
+/// Has what waits behind a head that goes on waiting pass the filter.
+void FilterChain::show_held(int index) {
+  Lane& here = lane<Direction::kRequest>(index);
+  if (here.stop != Stop::kAll || !here.head_waiting) return;
+  const uint32_t started = request_epoch_;
+  here.stop = Stop::kHead;
+  hold_sender<Direction::kRequest>(here, false);
+  const bool trailers = std::exchange(here.trailers_waiting, false);
+  if (!here.held.empty() || here.body_end) {
+    Buffer data = std::move(here.held);
+    here.received -= data.size();  // what arrives here counts, and this did already
+    const bool end = std::exchange(here.body_end, false);
+    run_body<Direction::kRequest>(index, data, end ? EndStream::kYes : EndStream::kNo);
+    data.clear();
+    if (request_epoch_ != started) return;
+  }
+  if (trailers) run_trailers<Direction::kRequest>(index);
+}
+
 /// Sends what pass_body() and inject_body() have left. False: the direction is over for who called.
 template <Direction D>
 bool FilterChain::flush_passed(int index) {
@@ -248,6 +275,11 @@ void FilterChain::run_due(int index) {
   if (!here.passed.empty() || here.end_due) {
     if (!flush_passed<D>(index)) return;
     check_limit<D>(index, true);  // the filter may have taken it from what it holds
+  }
+  if constexpr (D == Direction::kRequest) {
+    if (std::exchange(here.show_due, false)) [[unlikely]]
+      show_held(index);
+    if (done_) return;
   }
   if (!here.added.empty()) {
     Buffer data = std::move(here.added);

@@ -7,10 +7,11 @@
 #include <utility>
 
 #include "stream/chain.h"
+#include "stream/slot_callbacks.h"
 
 namespace weir::stream {
 
-class FilterChain::Slot final : public FilterCallbacks {
+class FilterChain::Slot final : public SlotCallbacks {
  public:
   StreamInfo& stream_info() noexcept override { return chain->exchange_->info; }
   RequestHead* request_head() noexcept override { return &chain->exchange_->request; }
@@ -19,6 +20,7 @@ class FilterChain::Slot final : public FilterCallbacks {
   HeaderMap* response_trailers() noexcept override;
   void continue_request() override { chain->continue_from<Direction::kRequest>(index); }
   void continue_response() override { chain->continue_from<Direction::kResponse>(index); }
+  void show_request_body() override { chain->show_body(index); }
   Buffer* held_request_body() noexcept override {
     return request.held.empty() ? nullptr : &request.held;
   }

@@ -5,6 +5,7 @@
 #include "base/block_pool.h"
 #include "base/check.h"
 #include "base/strings.h"
+#include "stream/slot_callbacks.h"
 #include "wasm/header_access.h"
 #include "wasm/worker_vms.h"
 
@@ -150,7 +151,8 @@ void WasmFilter::on_vm_gone() {
 
 void WasmFilter::send_reply() {
   const std::unique_ptr<LocalReply> answer = std::move(reply);
-  if (std::exchange(replied, true)) return;
+  // The first one counts; a further one ends the guest's hold on it, as an answer ends every pause.
+  if (std::exchange(replied, true)) return resume(response);
   callbacks->reply(std::move(*answer));
 }
 
@@ -159,12 +161,15 @@ Flow WasmFilter::effects_of_callback(DirectionState& direction, Flow flow) {
   if (!has_effects()) [[likely]]
     return flow;
   if (std::exchange(clear_route, false)) callbacks->clear_route_cache();
-  if (reply && !replied) {
-    send_reply();
+  if (reply) {
     request.resume = response.resume = false;
+    if (replied) {  // it is ignored, and so is what the callback returned with it
+      reply.reset();
+      return Flow::kContinue;
+    }
+    send_reply();
     return Flow::kReplied;
   }
-  reply.reset();
   if (std::exchange(reset_wanted, false)) {
     replied = true;
     callbacks->reset("wasm_close_stream");
@@ -172,7 +177,10 @@ Flow WasmFilter::effects_of_callback(DirectionState& direction, Flow flow) {
   }
   DirectionState& other = &direction == &request ? response : request;
   if (std::exchange(other.resume, false)) resume(other);
-  if (std::exchange(direction.resume, false) && flow != Flow::kDrop) flow = Flow::kContinue;
+  if (std::exchange(direction.resume, false)) {
+    if (flow != Flow::kDrop) return Flow::kContinue;
+    go_on(direction);  // with what is left
+  }
   return flow;
 }
 
@@ -194,10 +202,19 @@ void WasmFilter::apply_effects() {
 /// Lets go of what the guest held. It is no longer this filter's to change.
 void WasmFilter::resume(DirectionState& direction) {
   const bool is_request = &direction == &request;
-  Buffer* held = is_request ? callbacks->held_request_body() : callbacks->held_response_body();
-  if (held != nullptr && !pass_body(direction, held->size())) return;
-  direction.head_open = direction.trailers_open = false;
-  if (is_request) {
+  const Buffer* held =
+      is_request ? callbacks->held_request_body() : callbacks->held_response_body();
+  if (std::exchange(direction.unseen, false)) {
+    pass_head(direction);  // what is held comes to the guest yet, and counts then
+  } else if (held != nullptr && !pass_body(direction, held->size())) {
+    return;
+  }
+  go_on(direction);
+}
+
+void WasmFilter::go_on(DirectionState& direction) {
+  direction.head_open = direction.trailers_open = direction.buffering = false;
+  if (&direction == &request) {
     callbacks->continue_request();
   } else {
     callbacks->continue_response();
@@ -286,6 +303,7 @@ Flow WasmFilter::run_headers(const ExportFunction& callback, DirectionState& dir
   }
   flow = outcome.ok ? effects_of_callback(direction, flow) : failed(direction);
   in_callback = false;
+  direction.unseen = flow == Flow::kPauseAll || (flow == Flow::kPauseHead && direction.ended);
   if ((flow == Flow::kContinue || direction.injected) && state_ == State::kActive) {
     pass_head(direction);
     direction.head_open = false;
@@ -298,9 +316,7 @@ Flow WasmFilter::on_request_head(RequestHead& head, EndStream end) {
     choose_plugin();
     if (vm_ != nullptr && vm_->dead()) leave();
     if (vm_ == nullptr && !refused_) take_vm();
-    // A head that has waited is held with its body: a plugin that wants the body of a paused head gets its policy instead.
-    const bool may_wait = vm_ == nullptr && !refused_ && !plugin_->allow_on_headers_stop_iteration;
-    if (may_wait && vms_.await(*plugin_, *this)) {
+    if (vm_ == nullptr && !refused_ && vms_.await(*plugin_, *this)) {
       state_ = State::kWaiting;
       request.ended = end == EndStream::kYes;
       return Flow::kPauseAll;
@@ -316,6 +332,8 @@ void WasmFilter::on_wait_over() {
   take_vm();
   const Flow flow = begin(*head, request.ended ? EndStream::kYes : EndStream::kNo);
   if (flow == Flow::kContinue) callbacks->continue_request();
+  // The whole message has waited; now the head alone does.
+  if (flow == Flow::kPauseHead) static_cast<stream::SlotCallbacks*>(callbacks)->show_request_body();
 }
 
 Flow WasmFilter::begin(RequestHead& head, EndStream end) {
@@ -338,6 +356,7 @@ Flow WasmFilter::on_response_head(ResponseHead& head, EndStream end) {
 Flow WasmFilter::run_body(const ExportFunction& callback, DirectionState& direction, Buffer& data,
                           EndStream end) {
   if (state_ != State::kActive) return inactive(direction);
+  if (direction.buffering && overflows(direction, data.size())) return Flow::kBuffer;
   Flow flow = Flow::kContinue;
   direction.ended = end == EndStream::kYes;
   if (id != 0 && callback) {
@@ -352,7 +371,8 @@ Flow WasmFilter::run_body(const ExportFunction& callback, DirectionState& direct
                                                                         : Flow::kContinue)
                       : failed(direction);
     in_callback = false;
-    if (flow == Flow::kBuffer) check_held(data.size());
+    direction.buffering = flow == Flow::kBuffer;
+    if (direction.buffering) overflows(direction, data.size());
   }
   if (flow != Flow::kContinue || state_ != State::kActive) return flow;
   if (!pass_body(direction, data.size())) return Flow::kReplied;
@@ -360,10 +380,13 @@ Flow WasmFilter::run_body(const ExportFunction& callback, DirectionState& direct
   return flow;
 }
 
-/// The chain answers 413 or 500 for what is held beyond the limit.
-void WasmFilter::check_held(size_t bytes) {
+/// The chain answers 413 or 500 for what is held beyond a limit; the guest is not called for what goes beyond it.
+bool WasmFilter::overflows(const DirectionState& direction, size_t bytes) {
   const uint64_t limit = plugin_->vm.limits.max_body_bytes;
-  if (limit != 0 && bytes > limit && vm_ != nullptr) vm_->count_limit(LimitKind::kBody, *this);
+  const bool over = limit != 0 && bytes > limit;
+  if (over && vm_ != nullptr) vm_->count_limit(LimitKind::kBody, *this);
+  const auto way = &direction == &request ? Direction::kRequest : Direction::kResponse;
+  return over || bytes > callbacks->buffer_limit(way);
 }
 
 Flow WasmFilter::on_request_body(Buffer& data, EndStream end) {
@@ -420,7 +443,8 @@ void WasmFilter::on_stream_end(const StreamInfo&) noexcept {
   }
   if ((state_ == State::kActive || state_ == State::kNew) && vm_ != nullptr) {
     in_callback = logging = true;
-    request.head_open = response.head_open = false;
+    for (DirectionState* direction : {&request, &response})
+      direction->head_open = direction->trailers_open = false;
     // A stream that was answered before it came here is known to the guest for its log alone.
     const bool known = enter();
     const Value args[] = {id};

@@ -62,10 +62,11 @@ class WasmFilter final : public HttpFilter, public StreamContext {
                            size_t count);
   Flow run_body(const ExportFunction& callback, DirectionState& direction, Buffer& data,
                 EndStream end);
-  void check_held(size_t bytes);
+  bool overflows(const DirectionState& direction, size_t bytes);
   Flow run_trailers(const ExportFunction& callback, DirectionState& direction, size_t count);
   Flow effects_of_callback(DirectionState& direction, Flow flow);
   void resume(DirectionState& direction);
+  void go_on(DirectionState& direction);
   HeaderMap* headers_of(const DirectionState& direction) noexcept;
   void pass_head(DirectionState& direction);
   bool pass_body(DirectionState& direction, size_t size);

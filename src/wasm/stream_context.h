@@ -23,6 +23,8 @@ struct DirectionState {
   bool body_end = false;       // in the body callback that carries the end: trailers may be made
   bool resume = false;         // continue_stream was called
   bool ended = false;          // the last byte came here
+  bool unseen = false;         // the head is paused, and nothing behind it was shown to the guest
+  bool buffering = false;      // the guest has the body held without back-pressure
   bool body_changed = false;   // the guest changed the body or its announced length
   bool length_dropped =
       false;  // content-length was removed because the body changed; restored when the size is known

@@ -112,8 +112,8 @@ Status send_local_response(Vm& vm, const Value* args) {
   if (!pairs || status < 200 || status > 599 || !copy_headers(vm, *pairs, *reply))
     return Status::kBadArgument;
   StreamContext* stream = vm.stream();
-  // Without a stream, after its answer or while it is logged there is nobody to answer; no host calls that an error.
-  if (stream == nullptr || stream->replied || stream->logging || stream->reply) return Status::kOk;
+  // Without a stream, after an answer or while it is logged there is nobody to answer; no host calls that an error.
+  if (stream == nullptr || stream->logging || stream->reply) return Status::kOk;
   reply->status = static_cast<int>(status);
   reply->body = *body;
   reply->details_text = *details;

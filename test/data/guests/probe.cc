@@ -3,7 +3,6 @@
 // `x-probe`.
 #include "probe.h"
 
-WEIR_EXPORT(proxy_abi_version_0_2_1) void probe_abi_version() {}
 WEIR_EXPORT(malloc) void* probe_malloc(uint32_t size) { return malloc(size); }
 
 namespace {
