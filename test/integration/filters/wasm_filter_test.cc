@@ -264,6 +264,36 @@ TEST_P(AcceptedModuleTest, Serves) {
   Peer client = proxy.connect();
   EXPECT_EQ(ask(client).status(), 200);
 }
+/// What writes to the request's head, and the route that it leads to.
+class RerouteTest : public ::testing::TestWithParam<std::pair<std::string, std::string>> {};
+
+TEST_P(RerouteTest, WritesToTheHeadMatchTheRouteAnew) {
+  const auto route = [](const std::string& match, const std::string& body) {
+    return "- match: {" + match +
+           "}\n  direct_response: {status: 200, body: {inline_string: " + body + "}}\n";
+  };
+  Yaml yaml;
+  yaml.filters = filter(Plugin{.configuration = "request_headers=prop|xds/route_name"});
+  yaml.routes = route("prefix: /elsewhere", "path") +
+                route("prefix: /, headers: [{name: x-to, string_match: {exact: a}}]", "header") +
+                route("prefix: /, headers: [{name: x-from, present_match: true}]", "from") +
+                route("prefix: /", "none");
+  TestProxy proxy(yaml.text());
+  Peer client = proxy.connect();
+  EXPECT_EQ(ask(client, "x-from: 1\r\n").body, "from");
+  EXPECT_EQ(ask(client, "x-from: 1\r\nx-do: request_headers=" + GetParam().first + "\r\n").body,
+            GetParam().second);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Writes, RerouteTest,
+    ::testing::Values(std::pair{"set|x-to|a", "header"}, std::pair{"add|x-to|a", "header"},
+                      std::pair{"set|:path|/elsewhere", "path"}, std::pair{"remove|x-from", "none"},
+                      std::pair{"set_pairs|x-to:a", "header"},
+                      std::pair{"set_prop|clear_route_cache|off;request_headers=set|x-to|a",
+                                "from"},
+                      std::pair{"set|x-to|a;request_headers=pause_until_tick", "header"},
+                      std::pair{"get|x-to", "from"}));
+
 INSTANTIATE_TEST_SUITE_P(Modules, AcceptedModuleTest,
                          ::testing::Values("pass", "two_param_headers", "void_callbacks",
                                            "start_exit0", "start_order", "allocator_names",
