@@ -168,7 +168,8 @@ Status HeaderAccess::change(Change how, std::string_view name, std::string_view 
 
 Status HeaderAccess::remove(std::string_view name) {
   const LowerName lower(name);
-  if (is_pseudo(lower.text())) return Status::kBadArgument;  // a head without it cannot be sent
+  // Without effect: a head cannot be sent without those that it has. A refusal would trap Rust guests.
+  if (is_pseudo(lower.text())) return Status::kOk;
   // A guest that changes a body has to be able to take its length away, seen or not.
   if (veil_ && lower.text() != "content-length") [[unlikely]]
     return replace_private(lower.text(), {});

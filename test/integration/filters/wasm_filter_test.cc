@@ -80,6 +80,8 @@ INSTANTIATE_TEST_SUITE_P(
         ProbeCase{"missing", "request_headers=get|x-none", "request_headers.get=status:1"},
         ProbeCase{"path", "request_headers=get|:path", "request_headers.get=ok:/p?q=1"},
         ProbeCase{"requestInResponse", "response_headers=get@0|x-a", "response_headers.get=ok:1"},
+        ProbeCase{"removeWhatThereCannotBe", "response_headers=remove|:path",
+                  "response_headers.remove=ok"},
         ProbeCase{"property", "request_headers=prop|request/url_path",
                   "request_headers.prop=ok:/p"},
         ProbeCase{"trailingNul", "request_headers=prop_nul|request/method", "ok:GET"},
@@ -198,6 +200,34 @@ TEST(WasmFilter, LocalReplyFirstOneCounts) {
   const Peer::Message answer = ask(client, "x-do: request_headers=reply_twice\r\n");
   EXPECT_EQ(answer.status(), 201);
   EXPECT_EQ(answer.body, "first");
+}
+
+TEST(WasmFilter, LocalReplyIsSentWhateverItsNumbersAndFields) {
+  TestProxy proxy(yaml_with(Plugin{}));
+  for (const auto& [number, status] :
+       {std::pair{"600", 600}, std::pair{"999", 999}, std::pair{"1000", 500}, std::pair{"199", 500},
+        std::pair{"0", 500}}) {
+    Peer client = proxy.connect();
+    const Peer::Message answer = ask(client, std::string("x-do: request_headers=reply|") + number +
+                                                 "|text|x-a:1,a b:2,:c:3\r\n");
+    EXPECT_EQ(answer.status(), status) << number;
+    EXPECT_EQ(answer.body, "text");
+    EXPECT_EQ(answer.header("x-a"), "1");
+    EXPECT_EQ(answer.head.find("a b"), std::string::npos) << answer.head;
+    EXPECT_EQ(answer.head.find(":c"), std::string::npos) << answer.head;
+  }
+}
+
+TEST(WasmFilter, FieldsOfOneNameAreReadAsOneWhereThatIsWanted) {
+  for (const auto& [field, expected] :
+       {std::pair{"", "get=ok:1\r\n"},
+        std::pair{"join_header_values: true", "get=ok:1,%202\r\n"}}) {
+    TestProxy proxy(yaml_with(Plugin{.plugin = field}));
+    Peer client = proxy.connect();
+    const Peer::Message answer =
+        ask(client, "x-do: request_headers=get|x-a\r\nx-a: 1\r\nx-a: 2\r\n");
+    EXPECT_NE(answer.head.find(expected), std::string::npos) << answer.head;
+  }
 }
 
 TEST(WasmFilter, PauseUntilTickResumes) {

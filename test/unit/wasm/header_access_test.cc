@@ -114,8 +114,16 @@ TEST_F(HeaderAccessTest, StatusIsAFinalOne) {
 }
 
 TEST_F(HeaderAccessTest, PseudoHeadersStay) {
-  for (const char* name : {":path", ":status", "Host"})
-    EXPECT_EQ(request().remove(name), Status::kBadArgument) << name;
+  const std::string path(*request().get(":path"));
+  const std::string authority(*request().get("host"));
+  for (const char* name : {":path", ":status", "Host", ":x"}) {
+    EXPECT_EQ(request().remove(name), Status::kOk) << name;
+    EXPECT_EQ(response().remove(name), Status::kOk) << name;
+    EXPECT_EQ(trailers().remove(name), Status::kOk) << name;
+  }
+  EXPECT_EQ(request().get(":path"), path);
+  EXPECT_EQ(request().get("host"), authority);
+  EXPECT_EQ(response().get(":status"), "204");
   EXPECT_EQ(request().remove("X-A"), Status::kOk);
   EXPECT_TRUE(request_.headers.empty());
 }
