@@ -198,6 +198,12 @@ constexpr Entry kWasi[] = {
     {"proc_exit", "i", &wasi<abi::proc_exit>},
     {"proc_raise", "i", &wasi_answer<Errno::kNosys>},
 };
+/// Where the namespace of 2019, "wasi_unstable", has other records in the guest's memory.
+constexpr Entry kWasi2019[] = {
+    {"fd_filestat_get", "ii", &wasi<abi::fd_filestat_get_2019>},
+    {"poll_oneoff", "iiii", &wasi<abi::poll_oneoff_2019>},
+};
+
 
 bool same_params(const std::vector<ValueType>& params, std::string_view expected) {
   if (params.size() != expected.size()) return false;
@@ -238,15 +244,19 @@ bool is_wasi(std::string_view module) {
 }
 
 HostFunction find(const ImportInfo& import, bool& name_known) {
-  const std::span<const Entry> table =
-      is_wasi(import.module) ? std::span<const Entry>(kWasi) : kEnv;
-  for (const Entry& entry : table) {
-    if (entry.name != import.name) continue;
-    name_known = true;
-    if (same_params(import.signature.params, entry.params) && import.signature.results.size() <= 1)
-      return entry.function;
-  }
-  return nullptr;
+  const auto find_in = [&import, &name_known](std::span<const Entry> table) -> HostFunction {
+    for (const Entry& entry : table) {
+      if (entry.name != import.name) continue;
+      name_known = true;
+      if (same_params(import.signature.params, entry.params) &&
+          import.signature.results.size() <= 1)
+        return entry.function;
+    }
+    return nullptr;
+  };
+  if (import.module == "wasi_unstable")
+    if (const HostFunction of_2019 = find_in(kWasi2019)) return of_2019;
+  return find_in(is_wasi(import.module) ? std::span<const Entry>(kWasi) : kEnv);
 }
 
 }  // namespace

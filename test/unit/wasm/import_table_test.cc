@@ -36,6 +36,17 @@ TEST(ImportTable, OneFunctionPerSlotInOrder) {
 
 TEST(ImportTable, FunctionsOfSeveralVersionsAreToldByTheirArity) {
   FakeModule module;
+TEST(ImportTable, RecordsOf2019HaveFunctionsOfTheirOwn) {
+  for (const auto& [name, params] :
+       {std::pair{"fd_filestat_get", "ii>i"}, std::pair{"poll_oneoff", "iiii>i"}}) {
+    FakeModule module;
+    module.import("wasi_snapshot_preview1", name, params).import("wasi_unstable", name, params);
+    auto linked = link_imports(module, {});
+    ASSERT_TRUE(linked) << linked.error().detail;
+    EXPECT_NE((*linked)[0], (*linked)[1]) << name;
+  }
+}
+
   module.import("env", "proxy_grpc_call", "iiiiiiiiiiii>i")
       .import("env", "proxy_grpc_call", "iiiiiiiiii>i");
   auto linked = link_imports(module, {});
