@@ -47,7 +47,6 @@ template <Errno E>
 Value wasi_answer(void*, const Value*, size_t) noexcept {
   return answer(E);
 }
-Value refused(void*, const Value*, size_t) noexcept { return answer(Status::kInternalFailure); }
 Value unimplemented(void*, const Value*, size_t) noexcept { return answer(Status::kUnimplemented); }
 Value nothing(void*, const Value*, size_t) noexcept { return 0; }
 
@@ -198,12 +197,12 @@ constexpr Entry kWasi[] = {
     {"proc_exit", "i", &wasi<abi::proc_exit>},
     {"proc_raise", "i", &wasi_answer<Errno::kNosys>},
 };
+
 /// Where the namespace of 2019, "wasi_unstable", has other records in the guest's memory.
 constexpr Entry kWasi2019[] = {
     {"fd_filestat_get", "ii", &wasi<abi::fd_filestat_get_2019>},
     {"poll_oneoff", "iiii", &wasi<abi::poll_oneoff_2019>},
 };
-
 
 bool same_params(const std::vector<ValueType>& params, std::string_view expected) {
   if (params.size() != expected.size()) return false;
@@ -278,7 +277,7 @@ Result<std::vector<HostFunction>> link_imports(const Module& module,
                      why);
   };
   for (const ImportInfo& import : module.imports()) {
-    functions.push_back(&refused);
+    functions.push_back(&refuse_proxy);
     if (import.kind != ImportInfo::Kind::kFunction) {
       problem(import, "(not a function)");
       continue;
@@ -301,9 +300,7 @@ Result<std::vector<HostFunction>> link_imports(const Module& module,
     const bool allowed = capabilities.empty() || (!is_proxy && !is_wasi(import.module)) ||
                          std::binary_search(capabilities.begin(), capabilities.end(), import.name);
     if (function != nullptr) {
-      functions.back() = allowed    ? function
-                         : is_proxy ? &refused
-                                    : &wasi_answer<Errno::kNotcapable>;
+      functions.back() = allowed ? function : is_proxy ? &refuse_proxy : &refuse_wasi;
     } else if (is_wasi(import.module) && !name_known && import.signature.results.size() <= 1) {
       // Runtimes list functions that they never call.
       functions.back() = &wasi_answer<Errno::kNosys>;

@@ -223,7 +223,7 @@ class Vm {
   VmRecord& record_;
   const Role role_;
   Phase phase_ = Phase::kInitializing;
-  std::vector<EmbedderBinding> embedded_;  // what the instance's imports refer to
+  std::vector<ImportBinding> bindings_;  // what the instance's imports refer to
   std::unique_ptr<Instance> instance_;
   Exports exports_;
   JointFunction begin_stream_, end_stream_;
