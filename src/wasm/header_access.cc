@@ -1,6 +1,7 @@
 #include "wasm/header_access.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/strings.h"
 #include "http/rules.h"
@@ -59,6 +60,28 @@ std::optional<std::string_view> HeaderAccess::get(std::string_view name) {
   if (veil_) [[unlikely]]
     return get_private(lower.text());
   return is_pseudo(lower.text()) ? find_pseudo(lower.text()) : map_->get(lower.text());
+}
+
+std::optional<std::string> HeaderAccess::get_joined(std::string_view name) {
+  const LowerName lower(name);
+  const auto first = get(name);
+  if (!first) return std::nullopt;
+  if (is_pseudo(lower.text()) || lower.text() == "set-cookie") return std::string(*first);
+  std::string text;
+  bool more = false;
+  const auto add = [&text, &more, &lower](std::string_view value) {
+    if (std::exchange(more, true)) text += lower.text() == "cookie" ? "; " : ", ";
+    text += value;
+  };
+  if (veil_) [[unlikely]] {
+    look();
+    for (const Seen& one : veil_->seen)
+      if (one.name == lower.text()) add(one.text());
+  } else {
+    for (const HeaderMap::Entry& entry : *map_)
+      if (entry.name == lower.text()) add(entry.value);
+  }
+  return text;
 }
 
 std::optional<std::string_view> HeaderAccess::find_pseudo(std::string_view lower) {

@@ -128,8 +128,13 @@ Status get_header(Vm& vm, const Value* args) {
   HeaderAccess map;
   const Status status = resolve(vm, args[0], false, map);
   if (status != Status::kOk) return status;
-  const auto value = map ? map.get(*name) : std::nullopt;
-  if (value) return vm.give(*value, args[3], args[4]);
+  if (vm.root().plugin().join_header_values) [[unlikely]] {
+    const auto values = map ? map.get_joined(*name) : std::nullopt;
+    if (values) return vm.give(*values, args[3], args[4]);
+  } else {
+    const auto value = map ? map.get(*name) : std::nullopt;
+    if (value) return vm.give(*value, args[3], args[4]);
+  }
   // 0.1.0 cannot tell a missing field from an empty one.
   if (vm.exports().version == AbiVersion::k010) return vm.give({}, args[3], args[4]);
   return Status::kNotFound;

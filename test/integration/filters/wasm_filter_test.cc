@@ -264,36 +264,6 @@ TEST(WasmFilter, BodiesAreChangedWithRightFraming) {
   EXPECT_EQ(client.read_message().status(), 200);
 }
 
-class RefusedModuleTest : public ::testing::TestWithParam<std::pair<std::string, std::string>> {};
-
-TEST_P(RefusedModuleTest, IsARejectedEdit) {
-  Yaml yaml;
-  yaml.routes = kDirect;
-  TestProxy proxy(yaml.text(), TestProxy::Options{.workers = 1, .from_file = true});
-  Peer client = proxy.connect();
-  EXPECT_EQ(ask(client).status(), 200);
-  yaml.filters = filter(Plugin{.guest = GetParam().first, .vm = "limits: {start_timeout: 0.2s}"});
-  proxy.write_config(yaml.text());
-  proxy.wait_for_rejection(1);
-  EXPECT_EQ(ask(client).status(), 200);
-  const std::string reload = proxy.admin("/reload");
-  EXPECT_NE(reload.find(GetParam().second), std::string::npos) << reload;
-}
-INSTANTIATE_TEST_SUITE_P(
-    Modules, RefusedModuleTest,
-    ::testing::Values(std::pair{"start_trap", "start"}, std::pair{"start_loop", "start"},
-                      std::pair{"init_trap", "p"}, std::pair{"vm_start_false", "vm_start"},
-                      std::pair{"configure_false", "configure"},
-                      std::pair{"unknown_import", "import"}, std::pair{"no_marker", "abi"},
-                      std::pair{"no_allocator", "malloc"}, std::pair{"memory_hog", "memory"}),
-    [](const auto& info) { return info.param.first; });
-
-class AcceptedModuleTest : public ::testing::TestWithParam<std::string> {};
-TEST_P(AcceptedModuleTest, Serves) {
-  TestProxy proxy(yaml_with(Plugin{.guest = GetParam()}));
-  Peer client = proxy.connect();
-  EXPECT_EQ(ask(client).status(), 200);
-}
 /// What writes to the request's head, and the route that it leads to.
 class RerouteTest : public ::testing::TestWithParam<std::pair<std::string, std::string>> {};
 
@@ -324,6 +294,36 @@ INSTANTIATE_TEST_SUITE_P(
                       std::pair{"set|x-to|a;request_headers=pause_until_tick", "header"},
                       std::pair{"get|x-to", "from"}));
 
+class RefusedModuleTest : public ::testing::TestWithParam<std::pair<std::string, std::string>> {};
+
+TEST_P(RefusedModuleTest, IsARejectedEdit) {
+  Yaml yaml;
+  yaml.routes = kDirect;
+  TestProxy proxy(yaml.text(), TestProxy::Options{.workers = 1, .from_file = true});
+  Peer client = proxy.connect();
+  EXPECT_EQ(ask(client).status(), 200);
+  yaml.filters = filter(Plugin{.guest = GetParam().first, .vm = "limits: {start_timeout: 0.2s}"});
+  proxy.write_config(yaml.text());
+  proxy.wait_for_rejection(1);
+  EXPECT_EQ(ask(client).status(), 200);
+  const std::string reload = proxy.admin("/reload");
+  EXPECT_NE(reload.find(GetParam().second), std::string::npos) << reload;
+}
+INSTANTIATE_TEST_SUITE_P(
+    Modules, RefusedModuleTest,
+    ::testing::Values(std::pair{"start_trap", "start"}, std::pair{"start_loop", "start"},
+                      std::pair{"init_trap", "p"}, std::pair{"vm_start_false", "vm_start"},
+                      std::pair{"configure_false", "configure"},
+                      std::pair{"unknown_import", "import"}, std::pair{"no_marker", "abi"},
+                      std::pair{"no_allocator", "malloc"}, std::pair{"memory_hog", "memory"}),
+    [](const auto& info) { return info.param.first; });
+
+class AcceptedModuleTest : public ::testing::TestWithParam<std::string> {};
+TEST_P(AcceptedModuleTest, Serves) {
+  TestProxy proxy(yaml_with(Plugin{.guest = GetParam()}));
+  Peer client = proxy.connect();
+  EXPECT_EQ(ask(client).status(), 200);
+}
 INSTANTIATE_TEST_SUITE_P(Modules, AcceptedModuleTest,
                          ::testing::Values("pass", "two_param_headers", "void_callbacks",
                                            "start_exit0", "start_order", "allocator_names",

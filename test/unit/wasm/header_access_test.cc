@@ -128,6 +128,25 @@ TEST_F(HeaderAccessTest, PseudoHeadersStay) {
   EXPECT_TRUE(request_.headers.empty());
 }
 
+TEST_F(HeaderAccessTest, ValuesOfOneNameAreJoined) {
+  request_.headers.add("x-b", "1");
+  request_.headers.add("x-c", "other");
+  request_.headers.add("x-b", "");
+  request_.headers.add("x-b", "2, 3");
+  for (const char* name : {"cookie", "set-cookie"}) {
+    request_.headers.add(name, "a=1");
+    request_.headers.add(name, "b=2");
+  }
+  EXPECT_EQ(request().get("x-b"), "1");
+  EXPECT_EQ(request().get_joined("X-B"), "1, , 2, 3");
+  EXPECT_EQ(request().get_joined("x-c"), "other");
+  EXPECT_EQ(request().get_joined("cookie"), "a=1; b=2");
+  EXPECT_EQ(request().get_joined("set-cookie"), "a=1");
+  EXPECT_EQ(request().get_joined(":method"), request().get(":method"));
+  EXPECT_EQ(request().get_joined("host"), request().get(":authority"));
+  EXPECT_FALSE(request().get_joined("x-none"));
+}
+
 TEST_F(HeaderAccessTest, FieldsThatNoMessageMayCarryAreRefused) {
   for (const char* name : {"", "a b", "a:b", "a\r\nb", "\xc3\xa4"})
     EXPECT_EQ(request().change(Change::kAdd, name, "v"), Status::kBadArgument) << name;
