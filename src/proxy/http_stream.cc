@@ -209,7 +209,11 @@ const stream::RouteRef* HttpStream::match_route() {
     random_drawn_ = true;
   }
   StreamInfo& info = exchange_.info;
-  route_ = hcm().routes == nullptr ? nullptr : hcm().routes->match(exchange_.request, random_);
+  const router::Route* found =
+      hcm().routes == nullptr ? nullptr : hcm().routes->match(exchange_.request, random_);
+  // Most changes of a head lead to the same route again.
+  if (found != nullptr && found == route_) return route_;
+  route_ = found;
   if (route_ == nullptr) {
     info.route_name = info.virtual_host_name = {};
     return nullptr;

@@ -1,6 +1,5 @@
 #include "wasm/embedder.h"
 
-#include "base/strings.h"
 #include "wasm/property.h"
 #include "wasm/vm.h"
 
@@ -36,30 +35,12 @@ class VmCall final : public GuestCall {
 }  // namespace
 
 Value call_embedder(void* data, const Value* args, size_t count) noexcept {
-  const auto& [vm, import] = *static_cast<EmbedderBinding*>(data);
-  vm->note_host_call();
-  if (vm->restricted()) [[unlikely]]
+  const auto& binding = *static_cast<const ImportBinding*>(data);
+  binding.vm->note_host_call();
+  if (binding.vm->restricted()) [[unlikely]]
     return static_cast<Value>(Status::kInternalFailure);
-  VmCall call(*vm);
-  return import->function(import->data, call, {args, count});
-}
-
-std::vector<Binding> bind_imports(Vm& vm, std::vector<EmbedderBinding>& embedded) {
-  const auto& functions = vm.group().imports;
-  const auto& infos = vm.group().module->imports();
-  std::vector<Binding> out;
-  out.reserve(functions.size());
-  embedded.reserve(functions.size());  // its elements keep their place
-  for (size_t i = 0; i < functions.size(); ++i) {
-    void* data = &vm;
-    if (functions[i] == &call_embedder) {
-      const std::string name = base::concat(infos[i].module, ".", infos[i].name);
-      data = &embedded.emplace_back(
-          EmbedderBinding{&vm, vm.vm_config().host_functions->find_import(name)});
-    }
-    out.push_back(Binding{functions[i], data});
-  }
-  return out;
+  VmCall call(*binding.vm);
+  return binding.import->function(binding.import->data, call, {args, count});
 }
 
 Status call_embedder_foreign(Vm& vm, const HostFunctions::Foreign& foreign,

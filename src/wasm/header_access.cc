@@ -1,6 +1,7 @@
 #include "wasm/header_access.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/lower.h"
 #include "base/strings.h"
@@ -60,6 +61,28 @@ std::optional<std::string_view> HeaderAccess::get(std::string_view name) {
   if (veil_) [[unlikely]]
     return get_private(lower.text());
   return is_pseudo(lower.text()) ? find_pseudo(lower.text()) : map_->get(lower.text());
+}
+
+std::optional<std::string> HeaderAccess::get_joined(std::string_view name) {
+  const LowerName lower(name);
+  const auto first = get(name);
+  if (!first) return std::nullopt;
+  if (is_pseudo(lower.text()) || lower.text() == "set-cookie") return std::string(*first);
+  std::string text;
+  bool more = false;
+  const auto add = [&text, &more, &lower](std::string_view value) {
+    if (std::exchange(more, true)) text += lower.text() == "cookie" ? "; " : ", ";
+    text += value;
+  };
+  if (veil_) [[unlikely]] {
+    look();
+    for (const Seen& one : veil_->seen)
+      if (one.name == lower.text()) add(one.text());
+  } else {
+    for (const HeaderMap::Entry& entry : *map_)
+      if (entry.name == lower.text()) add(entry.value);
+  }
+  return text;
 }
 
 std::optional<std::string_view> HeaderAccess::find_pseudo(std::string_view lower) {
@@ -169,7 +192,8 @@ Status HeaderAccess::change(Change how, std::string_view name, std::string_view 
 
 Status HeaderAccess::remove(std::string_view name) {
   const LowerName lower(name);
-  if (is_pseudo(lower.text())) return Status::kBadArgument;  // a head without it cannot be sent
+  // Without effect: a head cannot be sent without those that it has. A refusal would trap Rust guests.
+  if (is_pseudo(lower.text())) return Status::kOk;
   // A guest that changes a body has to be able to take its length away, seen or not.
   if (veil_ && lower.text() != "content-length") [[unlikely]]
     return replace_private(lower.text(), {});

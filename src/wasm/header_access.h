@@ -58,6 +58,9 @@ class HeaderAccess {
 
   /// `name` in any case. The text may be this object's own, until the next call.
   std::optional<std::string_view> get(std::string_view name);
+  /// The values of all fields of the name, with ", " between them (cookies: "; "). Of set-cookie, whose values have commas, the
+  /// first.
+  std::optional<std::string> get_joined(std::string_view name);
   /// Number of entries and bytes of their names and values.
   void measure(size_t& count, size_t& bytes);
   void write_pairs(PairsWriter& writer);

@@ -47,7 +47,6 @@ template <Errno E>
 Value wasi_answer(void*, const Value*, size_t) noexcept {
   return answer(E);
 }
-Value refused(void*, const Value*, size_t) noexcept { return answer(Status::kInternalFailure); }
 Value unimplemented(void*, const Value*, size_t) noexcept { return answer(Status::kUnimplemented); }
 Value nothing(void*, const Value*, size_t) noexcept { return 0; }
 
@@ -199,6 +198,12 @@ constexpr Entry kWasi[] = {
     {"proc_raise", "i", &wasi_answer<Errno::kNosys>},
 };
 
+/// Where the namespace of 2019, "wasi_unstable", has other records in the guest's memory.
+constexpr Entry kWasi2019[] = {
+    {"fd_filestat_get", "ii", &wasi<abi::fd_filestat_get_2019>},
+    {"poll_oneoff", "iiii", &wasi<abi::poll_oneoff_2019>},
+};
+
 bool same_params(const std::vector<ValueType>& params, std::string_view expected) {
   if (params.size() != expected.size()) return false;
   for (size_t i = 0; i < params.size(); ++i)
@@ -238,15 +243,19 @@ bool is_wasi(std::string_view module) {
 }
 
 HostFunction find(const ImportInfo& import, bool& name_known) {
-  const std::span<const Entry> table =
-      is_wasi(import.module) ? std::span<const Entry>(kWasi) : kEnv;
-  for (const Entry& entry : table) {
-    if (entry.name != import.name) continue;
-    name_known = true;
-    if (same_params(import.signature.params, entry.params) && import.signature.results.size() <= 1)
-      return entry.function;
-  }
-  return nullptr;
+  const auto find_in = [&import, &name_known](std::span<const Entry> table) -> HostFunction {
+    for (const Entry& entry : table) {
+      if (entry.name != import.name) continue;
+      name_known = true;
+      if (same_params(import.signature.params, entry.params) &&
+          import.signature.results.size() <= 1)
+        return entry.function;
+    }
+    return nullptr;
+  };
+  if (import.module == "wasi_unstable")
+    if (const HostFunction of_2019 = find_in(kWasi2019)) return of_2019;
+  return find_in(is_wasi(import.module) ? std::span<const Entry>(kWasi) : kEnv);
 }
 
 }  // namespace
@@ -268,7 +277,7 @@ Result<std::vector<HostFunction>> link_imports(const Module& module,
                      why);
   };
   for (const ImportInfo& import : module.imports()) {
-    functions.push_back(&refused);
+    functions.push_back(&refuse_proxy);
     if (import.kind != ImportInfo::Kind::kFunction) {
       problem(import, "(not a function)");
       continue;
@@ -291,9 +300,7 @@ Result<std::vector<HostFunction>> link_imports(const Module& module,
     const bool allowed = capabilities.empty() || (!is_proxy && !is_wasi(import.module)) ||
                          std::binary_search(capabilities.begin(), capabilities.end(), import.name);
     if (function != nullptr) {
-      functions.back() = allowed    ? function
-                         : is_proxy ? &refused
-                                    : &wasi_answer<Errno::kNotcapable>;
+      functions.back() = allowed ? function : is_proxy ? &refuse_proxy : &refuse_wasi;
     } else if (is_wasi(import.module) && !name_known && import.signature.results.size() <= 1) {
       // Runtimes list functions that they never call.
       functions.back() = &wasi_answer<Errno::kNosys>;

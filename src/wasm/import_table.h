@@ -18,7 +18,7 @@ enum class UnknownImports : bool { kRefused, kUnimplemented };
 /// One function per import slot of the module, in its order. Names and arities of every ABI version are offered to every
 /// module, whatever its marker. Error: all imports that cannot be served, in one text. With an allow-list, what
 /// is not on it answers InternalFailure (proxy_*) or ENOTCAPABLE (WASI). Each function gets the Vm as its data, but
-/// call_embedder() a binding (see embedder.h).
+/// call_embedder() and those that refuse an ImportBinding.
 Result<std::vector<HostFunction>> link_imports(const Module& module,
                                                const std::vector<std::string>& capabilities,
                                                UnknownImports unknown = UnknownImports::kRefused,

@@ -77,6 +77,7 @@ struct Plugin {
   bool of_route = false;  // it is what a route makes of the filter's plugin
   FailurePolicy failure_policy = FailurePolicy::kClosed;
   bool allow_on_headers_stop_iteration = false;
+  bool join_header_values = false;  // a read of one header has the values of all fields of the name
   std::optional<std::vector<std::string>> allowed_clusters;  // of callouts, sorted; none = all
   std::vector<StringMatcher> fail_on_log;  // what a guest says that has recovered from a panic
   int64_t traffic_direction = 0;           // 0 unspecified, 1 inbound, 2 outbound

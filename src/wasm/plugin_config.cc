@@ -204,6 +204,7 @@ std::shared_ptr<const Plugin> read_route_plugin(ConfigView& view, const Plugin& 
   read_clusters(view, *plugin);
   plugin->allow_on_headers_stop_iteration =
       view.boolean("allow_on_headers_stop_iteration", base.allow_on_headers_stop_iteration);
+  plugin->join_header_values = view.boolean("join_header_values", base.join_header_values);
   if (view.failed()) return nullptr;
   plugin->seal();
   return std::shared_ptr<const Plugin>(std::move(plugin));
@@ -225,6 +226,7 @@ std::shared_ptr<const Plugin> read_plugin(ConfigView& view, std::string_view tra
   read_clusters(view, *plugin);
   plugin->vm.privacy = Privacy::read(view);
   plugin->allow_on_headers_stop_iteration = view.boolean("allow_on_headers_stop_iteration", false);
+  plugin->join_header_values = view.boolean("join_header_values", false);  // weir's own
   plugin->traffic_direction = traffic_direction == "INBOUND"    ? 1
                               : traffic_direction == "OUTBOUND" ? 2
                                                                 : 0;

@@ -85,6 +85,12 @@ void PluginStats::release(unsigned worker) {
   quarantined.set(static_cast<int64_t>(quarantines_.size()));
 }
 
+bool PluginStats::is_new_refusal(std::string_view function, uint64_t generation) {
+  const std::lock_guard lock(mutex_);
+  const auto [told, fresh] = refusals_.try_emplace(std::string(function), generation);
+  return std::exchange(told->second, generation) != generation || fresh;
+}
+
 std::map<unsigned, QuarantineNote> PluginStats::quarantines() const {
   const std::lock_guard lock(mutex_);
   return quarantines_;

@@ -68,6 +68,8 @@ struct PluginStats {
   void quarantine(unsigned worker, QuarantineNote note);
   void release(unsigned worker);
   std::map<unsigned, QuarantineNote> quarantines() const;  // by worker
+  /// Whether the log has not yet told that VMs of this generation are refused this function. Thread-safe.
+  bool is_new_refusal(std::string_view function, uint64_t generation);
   Counter& calls;      // brought up to date by HostStats::publish()
   Counter& traps;      // guest calls that ended in a trap or an exit
   Counter& timeouts;   // guest calls that the watchdog ended
@@ -96,6 +98,7 @@ struct PluginStats {
   mutable std::mutex mutex_;  // guards what follows
   std::optional<GuestFailure> last_failure_;
   std::map<unsigned, QuarantineNote> quarantines_;
+  std::map<std::string, uint64_t, std::less<>> refusals_;  // the generation that was told last
 };
 
 /// One plugin inside one VM. Written by the VM's thread alone.

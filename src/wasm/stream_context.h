@@ -64,8 +64,9 @@ class StreamContext : public LeafContext {
   FilterCallbacks* callbacks = nullptr;
   DirectionState request, response;
   bool clear_route = false;
-  bool keep_route = false;  // Higress: writes to the request's head leave the route as it is
-  bool replied = false;     // an answer was given or the stream reset; later ones are ignored
+  bool keep_route =
+      false;  // the guest wants it: writes to the request's head leave the route as it is
+  bool replied = false;  // an answer was given or the stream reset; later ones are ignored
   bool reset_wanted = false;
   std::unique_ptr<LocalReply> reply;
 

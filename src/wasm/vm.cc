@@ -68,7 +68,7 @@ Result<void> Vm::instantiate() {
   if (!made) return fail_start(std::move(made.error().detail));
   instance_ = std::move(*made);
   instance_->adopt_on_this_thread();
-  const std::vector<Binding> bindings = bind_imports(*this, embedded_);
+  const std::vector<Binding> bindings = bind_imports(*this, bindings_);
   // A start section may loop as any other code.
   current_ = &own_;
   const uint64_t sequence = cell_->next();

@@ -99,6 +99,10 @@ class Vm {
                ? static_cast<ConnectionContext*>(&context())
                : nullptr;
   }
+  /// In proxy_on_configure of this root.
+  bool configuring(const RootContext& root) const noexcept {
+    return running_ == &exports_.configure && current_ == &root;
+  }
   void note_host_call() noexcept { ++host_calls_; }
   /// True while the module's own start or the guest's allocator runs: only log, clocks and inert WASI are served then.
   bool restricted() const noexcept { return allocating_ || phase_ == Phase::kInitializing; }
@@ -221,7 +225,7 @@ class Vm {
   VmRecord& record_;
   const Role role_;
   Phase phase_ = Phase::kInitializing;
-  std::vector<EmbedderBinding> embedded_;  // what the instance's imports refer to
+  std::vector<ImportBinding> bindings_;  // what the instance's imports refer to
   std::unique_ptr<Instance> instance_;
   Exports exports_;
   JointFunction begin_stream_, end_stream_;

@@ -78,8 +78,6 @@ Status get_upstream_hosts(Vm& vm, const Value* args);
 Status set_upstream_override_host(Vm& vm, const Value* args);
 /// Properties whose setting means something else than to keep them; false: it is none of those.
 bool set_special_property(Vm& vm, std::string_view path, std::string_view value, Status& status);
-/// The guest has written to a head: Higress then matches the route anew, if that was not turned off.
-void note_head_change(Vm& vm, Value map);
 Status foreign_get_log_level(Vm& vm, std::string_view argument, std::string& result);
 Status foreign_inject(Vm& vm, std::string_view argument, std::string& result);
 Status foreign_max_requests_per_cycle(Vm& vm, std::string_view argument, std::string& result);

@@ -143,9 +143,10 @@ Status set_buffer(Vm& vm, const Value* args) {
 }
 
 Status get_configuration(Vm& vm, const Value* args) {
-  // 0.1.0: the plugin's, and the VM's while that is all there is.
-  const std::string& plugin = vm.root().plugin().configuration;
-  return vm.give(plugin.empty() ? vm.vm_config().configuration : plugin, args[0], args[1]);
+  // Of the plugin that is being configured; else there is but the VM's.
+  const RootContext& root = vm.root();
+  return vm.give(vm.configuring(root) ? root.plugin().configuration : vm.vm_config().configuration,
+                 args[0], args[1]);
 }
 
 }  // namespace weir::wasm::abi

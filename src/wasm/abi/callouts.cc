@@ -1,4 +1,5 @@
 // Callouts: HTTP requests on the guest's own account.
+#include <algorithm>
 #include <utility>
 
 #include "base/strings.h"
@@ -19,13 +20,20 @@ bool valid_pseudo(std::string_view name, std::string_view value) {
          value.find(' ') == std::string_view::npos;
 }
 
-/// Lower-cases and checks; leaves out what frames the message, which is the codec's.
+/// Lower-cases and checks; leaves out what frames the message, which is the codec's. "host" is ":authority" where there is none.
 bool copy_fields(const PairViews& pairs, bool head, Fields& out) {
   unsigned required = 0;
+  const bool has_authority = std::any_of(pairs.begin(), pairs.end(), [](const auto& pair) {
+    return base::iequals(pair.first, ":authority");
+  });
   for (const auto& [name, value] : pairs) {
     std::string lower = base::lower(name);
     if (head && (lower == "host" || (!lower.empty() && lower[0] == ':'))) {
       if (!valid_pseudo(lower, value)) return false;
+      if (lower == "host") {
+        if (has_authority) continue;
+        lower = ":authority";
+      }
       if (lower == ":method") required |= 1;
       if (lower == ":path") required |= 2;
       if (lower == ":authority") required |= 4;

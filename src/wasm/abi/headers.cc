@@ -100,6 +100,13 @@ Status resolve_writable(Vm& vm, Value number, HeaderAccess& out) {
   return out && out.writable() ? Status::kOk : Status::kBadArgument;
 }
 
+/// Routes are matched by the request's head: whoever asks for the route next gets a fresh match, once for all changes till then.
+void note_change(Vm& vm, Value map) {
+  if (static_cast<MapType>(u32(map)) != MapType::kRequestHeaders) return;
+  const StreamContext* stream = vm.stream();
+  if (stream != nullptr && !stream->keep_route) clear_route_cache(vm, nullptr);
+}
+
 Status change(Vm& vm, const Value* args, HeaderAccess::Change how) {
   const auto name = vm.memory().view(args[1], args[2]);
   const auto value = vm.memory().view(args[3], args[4]);
@@ -108,7 +115,7 @@ Status change(Vm& vm, const Value* args, HeaderAccess::Change how) {
   HeaderAccess map;
   Status status = resolve_writable(vm, args[0], map);
   if (status == Status::kOk) status = map.change(how, *name, *value);
-  if (status == Status::kOk) note_head_change(vm, args[0]);
+  if (status == Status::kOk) note_change(vm, args[0]);
   count_limits(vm, map);
   return status;
 }
@@ -121,8 +128,13 @@ Status get_header(Vm& vm, const Value* args) {
   HeaderAccess map;
   const Status status = resolve(vm, args[0], false, map);
   if (status != Status::kOk) return status;
-  const auto value = map ? map.get(*name) : std::nullopt;
-  if (value) return vm.give(*value, args[3], args[4]);
+  if (vm.root().plugin().join_header_values) [[unlikely]] {
+    const auto values = map ? map.get_joined(*name) : std::nullopt;
+    if (values) return vm.give(*values, args[3], args[4]);
+  } else {
+    const auto value = map ? map.get(*name) : std::nullopt;
+    if (value) return vm.give(*value, args[3], args[4]);
+  }
   // 0.1.0 cannot tell a missing field from an empty one.
   if (vm.exports().version == AbiVersion::k010) return vm.give({}, args[3], args[4]);
   return Status::kNotFound;
@@ -143,7 +155,7 @@ Status remove_header(Vm& vm, const Value* args) {
   HeaderAccess map;
   Status status = resolve_writable(vm, args[0], map);
   if (status == Status::kOk) status = map.remove(*name);
-  if (status == Status::kOk) note_head_change(vm, args[0]);
+  if (status == Status::kOk) note_change(vm, args[0]);
   count_limits(vm, map);
   return status;
 }
@@ -174,7 +186,7 @@ Status set_header_pairs(Vm& vm, const Value* args) {
   HeaderAccess map;
   Status status = resolve_writable(vm, args[0], map);
   if (status == Status::kOk) status = map.set_all(*pairs);
-  if (status == Status::kOk) note_head_change(vm, args[0]);
+  if (status == Status::kOk) note_change(vm, args[0]);
   count_limits(vm, map);
   return status;
 }

@@ -102,14 +102,6 @@ bool set_special_property(Vm& vm, std::string_view path, std::string_view value,
   return true;
 }
 
-void note_head_change(Vm& vm, Value map) {
-  if (vm.exports().version != AbiVersion::kHigress ||
-      static_cast<MapType>(u32(map)) != MapType::kRequestHeaders)
-    return;
-  StreamContext* stream = live_stream(vm);
-  if (stream != nullptr && !stream->keep_route) clear_route_cache(vm, nullptr);
-}
-
 Status foreign_get_log_level(Vm&, std::string_view, std::string& result) {
   const auto level = static_cast<uint32_t>(base::log_level(base::Component::kWasm));
   result = {static_cast<char>(std::min<uint32_t>(level, 5)), '\0', '\0', '\0'};

@@ -3,6 +3,7 @@
 #include <cctype>
 #include <utility>
 
+#include "base/log.h"
 #include "base/strings.h"
 #include "http/rules.h"
 #include "wasm/abi/abi.h"
@@ -58,16 +59,21 @@ void copy_header(Vm& vm, std::string_view name, std::string_view value, LocalRep
   for (std::string& each : written.values) reply.headers.emplace_back(lower, std::move(each));
 }
 
-bool copy_headers(Vm& vm, const PairViews& pairs, LocalReply& reply) {
+/// What no message may carry is left out: SDKs trap on every status but Ok.
+void copy_headers(Vm& vm, const PairViews& pairs, LocalReply& reply) {
   for (const auto& [name, value] : pairs) {
-    if (!name.empty() && name[0] == ':') {
-      if (name == ":status") continue;
-      return false;
+    if (http::valid_header_name(name) && http::valid_header_value(value)) {
+      copy_header(vm, name, value, reply);
+    } else if (name != ":status") {
+      WEIR_LOG_EVERY_MS(1000, kWasm, kWarn, "a field of a guest's reply is left out",
+                        {{"plugin", vm.root().plugin().label()}});
     }
-    if (!http::valid_header_name(name) || !http::valid_header_value(value)) return false;
-    copy_header(vm, name, value, reply);
   }
-  return true;
+}
+
+/// A number that no response can have is the guest's mistake, which must not look like a success.
+int reply_status(uint32_t wanted) noexcept {
+  return wanted >= 200 && wanted <= 999 ? static_cast<int>(wanted) : 500;
 }
 
 }  // namespace
@@ -107,14 +113,13 @@ Status send_local_response(Vm& vm, const Value* args) {
   const auto headers = memory.view(args[5], args[6]);
   if (!details || !body || !headers) return Status::kInvalidMemoryAccess;
   const auto pairs = decode_pairs(*headers);
-  auto reply = std::make_unique<LocalReply>();
-  const uint32_t status = u32(args[0]);
-  if (!pairs || status < 200 || status > 599 || !copy_headers(vm, *pairs, *reply))
-    return Status::kBadArgument;
+  if (!pairs) return Status::kBadArgument;
   StreamContext* stream = vm.stream();
   // Without a stream, after an answer or while it is logged there is nobody to answer; no host calls that an error.
   if (stream == nullptr || stream->logging || stream->reply) return Status::kOk;
-  reply->status = static_cast<int>(status);
+  auto reply = std::make_unique<LocalReply>();
+  reply->status = reply_status(u32(args[0]));
+  copy_headers(vm, *pairs, *reply);
   reply->body = *body;
   reply->details_text = *details;
   std::replace_if(

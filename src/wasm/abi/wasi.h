@@ -12,6 +12,7 @@ Errno fd_close(Vm& vm, const Value* args);
 Errno fd_seek(Vm& vm, const Value* args);
 Errno fd_fdstat_get(Vm& vm, const Value* args);
 Errno fd_filestat_get(Vm& vm, const Value* args);
+Errno fd_filestat_get_2019(Vm& vm, const Value* args);  // the record of wasi_unstable
 Errno fd_readdir(Vm& vm, const Value* args);
 Errno fd_renumber(Vm& vm, const Value* args);
 Errno environ_sizes_get(Vm& vm, const Value* args);
@@ -21,6 +22,7 @@ Errno clock_time_get(Vm& vm, const Value* args);
 Errno clock_res_get(Vm& vm, const Value* args);
 Errno random_get(Vm& vm, const Value* args);
 Errno poll_oneoff(Vm& vm, const Value* args);
+Errno poll_oneoff_2019(Vm& vm, const Value* args);  // likewise
 Errno path_readlink(Vm& vm, const Value* args);
 Errno standard_only(Vm& vm, const Value* args);  // 0 for descriptors 0..2, EBADF for others
 Errno proc_exit(Vm& vm, const Value* args);

@@ -28,17 +28,26 @@ void check(const char* name, bool good) {
   if (!good) failed.add(name).add(',');
 }
 
+bool configuration_is(const char* expected) {
+  const char* value = nullptr;
+  uint32_t size = 0;
+  return proxy_get_configuration(address_of(&value), address_of(&size)) == 0 &&
+         Text(value, size) == Text(expected);
+}
+
 }  // namespace
 
 WEIR_EXPORT(proxy_abi_version_0_1_0) void marker() {}
 WEIR_EXPORT(malloc) void* allocate(size_t size) { return ::malloc(size); }
 WEIR_EXPORT(proxy_on_context_create) void on_context_create(uint32_t, uint32_t) {}
 
+WEIR_EXPORT(proxy_on_vm_start) uint32_t on_vm_start(uint32_t, uint32_t expected) {
+  check("get_configuration at start", expected == 2 && configuration_is("vm"));
+  return 1;
+}
+
 WEIR_EXPORT(proxy_on_configure) uint32_t on_configure(uint32_t, uint32_t expected) {
-  const char* value = nullptr;
-  uint32_t size = 0;
-  check("get_configuration", proxy_get_configuration(address_of(&value), address_of(&size)) == 0 &&
-                                 size == expected && Text(value, size) == Text("early"));
+  check("get_configuration", expected == 5 && configuration_is("early"));
   check("pthread_equal", pthread_equal(7, 7) == 1 && pthread_equal(7, 8) == 0);
   notify_growth(0);
   return 1;
@@ -46,6 +55,7 @@ WEIR_EXPORT(proxy_on_configure) uint32_t on_configure(uint32_t, uint32_t expecte
 
 // Asks to go on, and stops: it goes on.
 WEIR_EXPORT(proxy_on_request_headers) uint32_t on_request_headers(uint32_t, uint32_t) {
+  check("get_configuration later", configuration_is("vm"));
   check("clear_route_cache", proxy_clear_route_cache() == 0);
   check("continue_request", proxy_continue_request() == 0);
   const Text name = "nowhere";

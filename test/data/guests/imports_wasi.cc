@@ -85,6 +85,7 @@ struct Vector {
 alignas(8) char room[512];
 const Address kRoom = address_of(room);
 const Text kPath = "file";
+constexpr uint32_t kLarge = 200'000;
 
 void check_descriptors(Checks& check) {
   static const char kLine[] = "a line\n";
@@ -153,6 +154,12 @@ void check_process(Checks& check) {
   uint32_t zeros = 0;
   for (int i = 0; i < 64; ++i) zeros += room[i] == 0;
   check("randomness", zeros < 16, 1);
+  auto* large = static_cast<char*>(calloc(kLarge, 1));
+  check("random_get of much", call_random_get(address_of(large), kLarge), kOk);
+  zeros = 0;
+  for (uint32_t i = kLarge - 64; i < kLarge; ++i) zeros += large[i] == 0;
+  check("randomness at the end", zeros < 16, 1);
+  free(large);
   check("sched_yield", call_sched_yield(), kOk);
   check("poll_oneoff", call_poll_oneoff(kRoom, kRoom + 128, 1, kRoom + 256), kOk);
   check("proc_raise", call_proc_raise(6), kNosys);

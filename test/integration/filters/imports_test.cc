@@ -27,8 +27,9 @@ TEST(WasmImports, EveryFunctionOfWasiAnswers) {
 
 TEST(WasmImports, AModuleOfTheFirstAbi) {
   AutoOrigin origin([](const Peer::Message&) { return response("origin"); });
-  TestProxy proxy(
-      yaml_with(Plugin{.guest = "imports_early", .configuration = "early"}, origin.port()));
+  TestProxy proxy(yaml_with(
+      Plugin{.guest = "imports_early", .configuration = "early", .vm_configuration = "vm"},
+      origin.port()));
   Peer client = proxy.connect();
   const Peer::Message answer = ask(client);
   EXPECT_EQ(answer.body, "origin");

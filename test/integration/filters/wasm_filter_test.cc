@@ -80,6 +80,8 @@ INSTANTIATE_TEST_SUITE_P(
         ProbeCase{"missing", "request_headers=get|x-none", "request_headers.get=status:1"},
         ProbeCase{"path", "request_headers=get|:path", "request_headers.get=ok:/p?q=1"},
         ProbeCase{"requestInResponse", "response_headers=get@0|x-a", "response_headers.get=ok:1"},
+        ProbeCase{"removeWhatThereCannotBe", "response_headers=remove|:path",
+                  "response_headers.remove=ok"},
         ProbeCase{"property", "request_headers=prop|request/url_path",
                   "request_headers.prop=ok:/p"},
         ProbeCase{"trailingNul", "request_headers=prop_nul|request/method", "ok:GET"},
@@ -200,6 +202,34 @@ TEST(WasmFilter, LocalReplyFirstOneCounts) {
   EXPECT_EQ(answer.body, "first");
 }
 
+TEST(WasmFilter, LocalReplyIsSentWhateverItsNumbersAndFields) {
+  TestProxy proxy(yaml_with(Plugin{}));
+  for (const auto& [number, status] :
+       {std::pair{"600", 600}, std::pair{"999", 999}, std::pair{"1000", 500}, std::pair{"199", 500},
+        std::pair{"0", 500}}) {
+    Peer client = proxy.connect();
+    const Peer::Message answer = ask(client, std::string("x-do: request_headers=reply|") + number +
+                                                 "|text|x-a:1,a b:2,:c:3\r\n");
+    EXPECT_EQ(answer.status(), status) << number;
+    EXPECT_EQ(answer.body, "text");
+    EXPECT_EQ(answer.header("x-a"), "1");
+    EXPECT_EQ(answer.head.find("a b"), std::string::npos) << answer.head;
+    EXPECT_EQ(answer.head.find(":c"), std::string::npos) << answer.head;
+  }
+}
+
+TEST(WasmFilter, FieldsOfOneNameAreReadAsOneWhereThatIsWanted) {
+  for (const auto& [field, expected] :
+       {std::pair{"", "get=ok:1\r\n"},
+        std::pair{"join_header_values: true", "get=ok:1,%202\r\n"}}) {
+    TestProxy proxy(yaml_with(Plugin{.plugin = field}));
+    Peer client = proxy.connect();
+    const Peer::Message answer =
+        ask(client, "x-do: request_headers=get|x-a\r\nx-a: 1\r\nx-a: 2\r\n");
+    EXPECT_NE(answer.head.find(expected), std::string::npos) << answer.head;
+  }
+}
+
 TEST(WasmFilter, PauseUntilTickResumes) {
   TestProxy proxy(yaml_with(Plugin{}));
   Peer client = proxy.connect();
@@ -233,6 +263,36 @@ TEST(WasmFilter, BodiesAreChangedWithRightFraming) {
       "response_body=body_replace|new\r\n\r\n");
   EXPECT_EQ(client.read_message().status(), 200);
 }
+
+/// What writes to the request's head, and the route that it leads to.
+class RerouteTest : public ::testing::TestWithParam<std::pair<std::string, std::string>> {};
+
+TEST_P(RerouteTest, WritesToTheHeadMatchTheRouteAnew) {
+  const auto route = [](const std::string& match, const std::string& body) {
+    return "- match: {" + match +
+           "}\n  direct_response: {status: 200, body: {inline_string: " + body + "}}\n";
+  };
+  Yaml yaml;
+  yaml.filters = filter(Plugin{.configuration = "request_headers=prop|xds/route_name"});
+  yaml.routes = route("prefix: /elsewhere", "path") +
+                route("prefix: /, headers: [{name: x-to, string_match: {exact: a}}]", "header") +
+                route("prefix: /, headers: [{name: x-from, present_match: true}]", "from") +
+                route("prefix: /", "none");
+  TestProxy proxy(yaml.text());
+  Peer client = proxy.connect();
+  EXPECT_EQ(ask(client, "x-from: 1\r\n").body, "from");
+  EXPECT_EQ(ask(client, "x-from: 1\r\nx-do: request_headers=" + GetParam().first + "\r\n").body,
+            GetParam().second);
+}
+INSTANTIATE_TEST_SUITE_P(
+    Writes, RerouteTest,
+    ::testing::Values(std::pair{"set|x-to|a", "header"}, std::pair{"add|x-to|a", "header"},
+                      std::pair{"set|:path|/elsewhere", "path"}, std::pair{"remove|x-from", "none"},
+                      std::pair{"set_pairs|x-to:a", "header"},
+                      std::pair{"set_prop|clear_route_cache|off;request_headers=set|x-to|a",
+                                "from"},
+                      std::pair{"set|x-to|a;request_headers=pause_until_tick", "header"},
+                      std::pair{"get|x-to", "from"}));
 
 class RefusedModuleTest : public ::testing::TestWithParam<std::pair<std::string, std::string>> {};
 

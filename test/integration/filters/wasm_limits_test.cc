@@ -124,6 +124,25 @@ TEST(WasmCapabilities, HoldInTheVmAndInThePlugin) {
   }
 }
 
+std::atomic<int> refusals{0};
+
+TEST(WasmCapabilities, ARefusedFunctionIsNamedOnce) {
+  TestProxy proxy(yaml_with(Plugin{.vm = kAllButSharedData}));
+  proxy.admin("/logging?wasm=warning", "POST");
+  refusals = 0;
+  base::set_log_output([](std::string_view line) {
+    if (line.find("plugin=p function=proxy_set_shared_data") != std::string_view::npos)
+      refusals += 1;
+    if (line.find("plugin=p function=clock_time_get") != std::string_view::npos) refusals += 100;
+  });
+  for (int i = 0; i < 3; ++i) {
+    const std::string head = probe(proxy, "request_headers=shared_set|a|b;request_headers=clock|0");
+    EXPECT_TRUE(says(head, "clock=errno:76")) << head;
+  }
+  base::set_log_output(nullptr);
+  EXPECT_EQ(refusals, 101);
+}
+
 TEST(WasmCapabilities, InBothPlacesAreAnError) {
   Yaml yaml;
   yaml.routes = kDirect;

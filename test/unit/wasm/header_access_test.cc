@@ -114,10 +114,37 @@ TEST_F(HeaderAccessTest, StatusIsAFinalOne) {
 }
 
 TEST_F(HeaderAccessTest, PseudoHeadersStay) {
-  for (const char* name : {":path", ":status", "Host"})
-    EXPECT_EQ(request().remove(name), Status::kBadArgument) << name;
+  const std::string path(*request().get(":path"));
+  const std::string authority(*request().get("host"));
+  for (const char* name : {":path", ":status", "Host", ":x"}) {
+    EXPECT_EQ(request().remove(name), Status::kOk) << name;
+    EXPECT_EQ(response().remove(name), Status::kOk) << name;
+    EXPECT_EQ(trailers().remove(name), Status::kOk) << name;
+  }
+  EXPECT_EQ(request().get(":path"), path);
+  EXPECT_EQ(request().get("host"), authority);
+  EXPECT_EQ(response().get(":status"), "204");
   EXPECT_EQ(request().remove("X-A"), Status::kOk);
   EXPECT_TRUE(request_.headers.empty());
+}
+
+TEST_F(HeaderAccessTest, ValuesOfOneNameAreJoined) {
+  request_.headers.add("x-b", "1");
+  request_.headers.add("x-c", "other");
+  request_.headers.add("x-b", "");
+  request_.headers.add("x-b", "2, 3");
+  for (const char* name : {"cookie", "set-cookie"}) {
+    request_.headers.add(name, "a=1");
+    request_.headers.add(name, "b=2");
+  }
+  EXPECT_EQ(request().get("x-b"), "1");
+  EXPECT_EQ(request().get_joined("X-B"), "1, , 2, 3");
+  EXPECT_EQ(request().get_joined("x-c"), "other");
+  EXPECT_EQ(request().get_joined("cookie"), "a=1; b=2");
+  EXPECT_EQ(request().get_joined("set-cookie"), "a=1");
+  EXPECT_EQ(request().get_joined(":method"), request().get(":method"));
+  EXPECT_EQ(request().get_joined("host"), request().get(":authority"));
+  EXPECT_FALSE(request().get_joined("x-none"));
 }
 
 TEST_F(HeaderAccessTest, FieldsThatNoMessageMayCarryAreRefused) {
