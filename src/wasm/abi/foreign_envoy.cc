@@ -6,7 +6,7 @@
 #include "wasm/abi/foreign.h"
 #include "wasm/filter_state.h"
 #include "wasm/private_property.h"
-#include "wasm/struct_value.h"
+#include "wasm/property.h"
 #include "wasm/wire_reader.h"
 
 namespace weir::wasm::abi {
