@@ -113,6 +113,85 @@ TEST(Foreign, StateOfTheConnectionOutlivesTheStream) {
   });
 }
 
+std::string token(uint32_t number) { return {reinterpret_cast<const char*>(&number), 4}; }
+
+TEST(Foreign, ExpressionsAreMadeEvaluatedAndDeleted) {
+  FakeGuest guest;
+  guest.callbacks.request.set_path("/p");
+  guest.callbacks.request.headers.add("x-a", "1");
+  guest.in_stream([&] {
+    const Answer made = foreign(guest, "expr_create", "request.path + request.headers['x-a']");
+    EXPECT_EQ(made.status, Status::kOk);
+    EXPECT_EQ(made.result, token(0));
+    EXPECT_EQ(foreign(guest, "expr_create", "1 == 1").result, token(1));
+    EXPECT_EQ(foreign(guest, "expr_evaluate", token(0)).result, "/p1");
+    EXPECT_EQ(foreign(guest, "expr_evaluate", token(1)).result, "\1");
+    guest.callbacks.request.set_path("/q");
+    EXPECT_EQ(foreign(guest, "expr_evaluate", token(0)).result, "/q1") << "anew each time";
+    EXPECT_EQ(foreign(guest, "expr_delete", token(0)).status, Status::kOk);
+    EXPECT_EQ(foreign(guest, "expr_evaluate", token(0)).status, Status::kNotFound);
+    EXPECT_EQ(foreign(guest, "expr_delete", token(0)).status, Status::kOk);
+    EXPECT_EQ(foreign(guest, "expr_create", "1").result, token(2)) << "no token comes twice";
+  });
+}
+
+TEST(Foreign, ExpressionsThatAreWrong) {
+  FakeGuest guest;
+  guest.in_stream([&] {
+    EXPECT_EQ(foreign(guest, "expr_create", "1 +").status, Status::kBadArgument);
+    EXPECT_EQ(foreign(guest, "expr_create", "").status, Status::kBadArgument);
+    for (const char* name : {"expr_evaluate", "expr_delete"})
+      for (const std::string bad : {"", "abc", "abcde"})
+        EXPECT_EQ(foreign(guest, name, bad).status, Status::kBadArgument) << name;
+    EXPECT_EQ(foreign(guest, "expr_evaluate", token(7)).status, Status::kNotFound);
+    const auto evaluate = [&guest](std::string_view source) {
+      return foreign(guest, "expr_evaluate", foreign(guest, "expr_create", source).result).status;
+    };
+    EXPECT_EQ(evaluate("request.other"), Status::kInternalFailure);
+    EXPECT_EQ(evaluate("1 / 0"), Status::kInternalFailure);
+    EXPECT_EQ(evaluate("1 / 0 + request.size"), Status::kInternalFailure);
+    EXPECT_EQ(evaluate("null"), Status::kSerializationFailure);
+  });
+}
+
+TEST(Foreign, ExpressionsAreBounded) {
+  FakeGuest guest;
+  guest.in_root([&] {
+    for (size_t i = 0; i < Expressions::kMaxCount; ++i)
+      EXPECT_EQ(foreign(guest, "expr_create", "1").status, Status::kOk);
+    EXPECT_EQ(foreign(guest, "expr_create", "1").status, Status::kBadArgument);
+    EXPECT_EQ(foreign(guest, "expr_delete", token(3)).status, Status::kOk);
+    EXPECT_EQ(foreign(guest, "expr_create", "1").status, Status::kOk);
+    Expressions all;
+    const std::string large = "1" + std::string(16 * 1024 - 1, ' ');
+    for (size_t i = 0; i < Expressions::kMaxBytes / large.size(); ++i) EXPECT_TRUE(all.add(large));
+    EXPECT_FALSE(all.add("1"));
+    all.remove(0);
+    EXPECT_TRUE(all.add("1"));
+  });
+}
+
+TEST(Foreign, ExpressionsSeeWhatTheGuestMaySee) {
+  Plugin plugin;
+  plugin.vm.privacy =
+      privacy({{"request_headers", hide({"x-secret"})}, {"properties", mask({"request.method"})}});
+  FakeGuest guest(std::move(plugin));
+  guest.callbacks.request.set_method("GET");
+  guest.callbacks.request.headers.add("x-secret", "s");
+  guest.in_stream([&] {
+    const auto value = [&guest](std::string_view source) {
+      const Answer made = foreign(guest, "expr_create", source);
+      return foreign(guest, "expr_evaluate", made.result);
+    };
+    EXPECT_EQ(value("request.headers['x-secret']").status, Status::kInternalFailure);
+    EXPECT_EQ(value("'x-secret' in request.headers || has(request.headers['x-secret'].a)").result,
+              std::string(1, '\0'));
+    EXPECT_EQ(value("request.headers.exists(k, k == 'x-secret')").result, std::string(1, '\0'));
+    EXPECT_EQ(value("request.method").result, "***");
+    EXPECT_EQ(value("request.method == 'GET'").result, std::string(1, '\0'));
+  });
+}
+
 TEST(Foreign, HiddenStateIsNotOverwritten) {
   Plugin plugin;
   plugin.vm.privacy = privacy({{"properties", hide({"filter_state.secret"})}});
