@@ -156,6 +156,43 @@ TEST(Foreign, ExpressionsThatAreWrong) {
   });
 }
 
+TEST(Foreign, AttributesOfExpressionsHaveTheirTypes) {
+  FakeGuest guest({}, {"n", "c", R"({"a":{"b":[1,true,"t",null]}})", {}, {}, {}});
+  StreamInfo& info = guest.callbacks.stream_info();
+  info.connection_id = 5;
+  info.bytes_received = 7;
+  info.start_time = SystemTime(std::chrono::seconds(9));
+  info.start = MonotonicTime(std::chrono::seconds(1));
+  info.end = MonotonicTime(std::chrono::seconds(3));
+  info.set_filter_state("wasm.plain", "p");
+  info.set_filter_state("wasm.text", "t");
+  guest.callbacks.request.set_path("/p");
+  guest.callbacks.request.headers.add("x-a", "1");
+  guest.in_stream([&] {
+    if (guest.vm->restricted()) return;  // its allocator
+    foreign(guest, "declare_property", field(1, "text") + field(3, 1));
+    for (const char* holds :
+         {"connection.id + 1u == 6u", "request.size + 1 == 8", "request.time == timestamp(9)",
+          "request.duration == duration('2s')", "!connection.mtls", "plain == b'p'",
+          "text + '' == 't'", "filter_state['wasm.plain'] == b'p'",
+          "request.headers['x-a'] + '' == '1'",
+          "request.headers.exists(name, name == 'x-a' && request.headers[name] == '1')",
+          "node.metadata.a.b.exists(x, x == 't')", "node.metadata.a.b[0] + 0.5 == 1.5",
+          "node.metadata.a.b[1]", "node.metadata.a.b[3] == null",
+          "node.metadata['a'].b.size() == 4",
+          "!has(request.path.more) && !has(node.id.more) && !has(xds.cluster_name.more)"}) {
+      const Answer made = foreign(guest, "expr_create", holds);
+      EXPECT_EQ(foreign(guest, "expr_evaluate", made.result).result, "\1") << holds;
+    }
+    const Answer tree = foreign(guest, "expr_create", "true ? node.metadata.a : null");
+    std::string message;
+    EXPECT_EQ(
+        read_property(*guest.vm, PropertyPath(std::string_view("node\0metadata\0a", 15)), message),
+        Status::kOk);
+    EXPECT_EQ(foreign(guest, "expr_evaluate", tree.result).result, message);
+  });
+}
+
 TEST(Foreign, ExpressionsAreBounded) {
   FakeGuest guest;
   guest.in_root([&] {
