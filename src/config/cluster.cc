@@ -442,6 +442,7 @@ std::shared_ptr<const ClusterOptions> read_cluster(View& cluster, Loading& loadi
   read_circuit_breakers(cluster, *out);
   read_original_dst(cluster, *out);
   refuse_later(cluster);
+  out->metadata = read_metadata(cluster);
   read_hosts(cluster, loading, *out);
   return out;
 }

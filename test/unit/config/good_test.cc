@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "fixture.h"
+#include "router/route_table.h"
 
 namespace weir::config::test {
 namespace {
