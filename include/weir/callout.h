@@ -88,6 +88,19 @@ struct ClusterHosts {
   size_t healthy = 0;
 };
 
+class Metadata;
+
+/// What the configuration says of a cluster and of one of its hosts.
+struct ClusterFacts {
+  std::shared_ptr<const Metadata> metadata;  // null: none
+  size_t hosts = 0;
+  struct Host {
+    std::shared_ptr<const Metadata> metadata, locality_metadata;
+    std::string region, zone, sub_zone;
+  };
+  std::optional<Host> host;  // none: the cluster does not have it
+};
+
 /// Starts callouts on the calling worker. Errors: kNoCluster (unknown cluster), kOverflow, kNoHealthyHost.
 /// A timeout is delivered as a response with status 504, a failed connect as 503, as Envoy's client does;
 /// a reset or an oversized answer as an Error.
@@ -102,6 +115,11 @@ class Callouts {
   /// Where the hosts of a cluster are ("ip:port"), as its load balancer sees them now.
   virtual std::vector<std::string> host_addresses(std::string_view cluster) const {
     return static_cast<void>(cluster), std::vector<std::string>();
+  }
+  /// Nothing of an unknown cluster. `host` is an address ("ip:port").
+  virtual std::optional<ClusterFacts> cluster_facts(std::string_view cluster,
+                                                    std::string_view host) const {
+    return static_cast<void>(cluster), static_cast<void>(host), std::nullopt;
   }
   virtual Result<std::unique_ptr<Callout>> start(CalloutRequest request,
                                                  CalloutHandler& handler) = 0;

@@ -62,6 +62,8 @@ class TlsInfo {
   virtual bool session_reused() const noexcept = 0;
 };
 
+class Metadata;
+
 /// What few connections have.
 struct ConnectionExtras {
   std::vector<std::string> application_protocols;  // ALPN offered, or what http_inspector has found
@@ -72,6 +74,7 @@ struct ConnectionExtras {
       filter_state;  // of the connection, shared by its streams
   /// TLVs of the client's PROXY protocol header that upstreams may be told, as on the wire; below 64 KiB.
   std::string proxy_tlvs;
+  std::shared_ptr<const Metadata> listener_metadata;  // null: the configuration has none
 };
 
 /// Owner: the connection's session. Thread: its loop's. Listener filters fill it, network filters read it and may write filter

@@ -12,6 +12,8 @@
 
 namespace weir {
 
+class Metadata;
+
 /// Envoy's response flags; the bit is also the value of the `response.flags` property.
 enum class ResponseFlag : uint8_t {
   kFailedLocalHealthCheck,            // LH
@@ -67,6 +69,7 @@ struct StreamInfo {
   SystemTime start_time{};
   MonotonicTime start{};
   MonotonicTime request_end{};        // last byte of the request read; zero if not yet
+  MonotonicTime upstream_begin{};     // the router asked for a connection; zero if not yet
   MonotonicTime upstream_first_tx{};  // first byte written to the upstream
   MonotonicTime upstream_first_rx{};  // first byte of the response read
   MonotonicTime upstream_last_rx{};
@@ -87,6 +90,8 @@ struct StreamInfo {
   std::string_view upstream_cluster;  // name; empty before a route is matched
   std::string_view route_name;
   std::string_view virtual_host_name;
+  const Metadata* route_metadata = nullptr;  // null: the configuration has none
+  const Metadata* virtual_host_metadata = nullptr;
   std::string_view listener_name;
   std::string_view filter_chain_name;
   std::string_view upstream_protocol;

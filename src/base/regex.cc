@@ -8,7 +8,18 @@
 namespace weir::base {
 
 Result<Regex> Regex::compile(std::string_view pattern, int max_program_size) {
+  return compile(pattern, max_program_size, re2::RE2::Options::kDefaultMaxMem);
+}
+
+Result<Regex> Regex::compile_small(std::string_view pattern) {
+  constexpr int kMaxProgram = 500;
+  constexpr int64_t kMaxMemory = 256 * 1024;
+  return compile(pattern, kMaxProgram, kMaxMemory);
+}
+
+Result<Regex> Regex::compile(std::string_view pattern, int max_program_size, int64_t max_memory) {
   re2::RE2::Options options;
+  options.set_max_mem(max_memory);
   options.set_log_errors(false);
   auto re =
       std::make_shared<const re2::RE2>(re2::StringPiece(pattern.data(), pattern.size()), options);
@@ -35,6 +46,8 @@ std::optional<Regex> Regex::read(ConfigView& parent, std::string_view field) {
   matcher->error("regex", regex.error().detail);
   return std::nullopt;
 }
+
+int Regex::program_size() const { return re_->ProgramSize(); }
 
 bool Regex::full_match(std::string_view text) const {
   return re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), *re_);

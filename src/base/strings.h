@@ -80,6 +80,9 @@ std::string concat(const Parts&... parts) {
 
 /// Length of the valid UTF-8 sequence at the start (1..4), 0 if there is none.
 size_t utf8_length(std::string_view text) noexcept;
+bool valid_utf8(std::string_view text) noexcept;
+/// Requires: a code point that is no surrogate.
+void append_utf8(std::string& out, uint32_t point);
 
 /// For log lines: controls, quotes, backslashes and bytes that are not UTF-8 become escapes (\n, \", \xHH). kNo leaves
 /// quotes as they are, for text that stands in none.

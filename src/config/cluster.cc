@@ -6,6 +6,7 @@
 #include "config/cluster_dns.h"
 #include "config/http2_options.h"
 #include "config/json_text.h"
+#include "config/metadata.h"
 #include "config/parts.h"
 #include "config/proxy_protocol.h"
 #include "config/resource_file.h"
@@ -44,6 +45,7 @@ std::optional<EndpointOptions> read_endpoint(View& view, ClusterType type) {
   }
   view.later({"endpoint_name"});
   refuse_host_tlvs(view);
+  out.metadata = read_metadata(view);
   auto endpoint = view.required_child("endpoint");
   if (!endpoint) return std::nullopt;
   out.hostname = endpoint->text("hostname");
@@ -77,7 +79,7 @@ LocalityOptions read_locality(View& view, ClusterType type) {
   out.weight = view.uint32("load_balancing_weight", 0, 1);
   out.priority = view.uint32("priority", 0, 0, 128);
   view.later({"leds_cluster_locality_config", "load_balancer_endpoints", "proximity"});
-  view.ignore({"metadata"});
+  out.metadata = read_metadata(view);
   for (auto& endpoint : view.children("lb_endpoints")) {
     if (auto next = read_endpoint(*endpoint, type)) out.endpoints.push_back(std::move(*next));
   }
@@ -411,7 +413,6 @@ void refuse_later(View& cluster) {
                  "hosts",
                  "tls_context",
                  "slow_start_config"});
-  cluster.ignore({"metadata"});
   for (std::string_view old : {"http_protocol_options", "http2_protocol_options",
                                "common_http_protocol_options", "upstream_http_protocol_options"}) {
     cluster.unsupported(
@@ -435,6 +436,7 @@ std::shared_ptr<const ClusterOptions> read_cluster(View& cluster, Loading& loadi
   read_circuit_breakers(cluster, *out);
   read_original_dst(cluster, *out);
   refuse_later(cluster);
+  out->metadata = read_metadata(cluster);
   read_hosts(cluster, loading, *out);
   return out;
 }

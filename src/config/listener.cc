@@ -6,6 +6,7 @@
 #include "config/access_log.h"
 #include "config/filter_chain.h"
 #include "config/listener_filters.h"
+#include "config/metadata.h"
 #include "config/parts.h"
 
 namespace weir::config {
@@ -44,7 +45,7 @@ void read_socket(View& listener, ListenerOptions& out, Loading& loading) {
   listener.later({"enable_mptcp", "drain_type", "bypass_overload_manager", "udp_listener_config",
                   "api_listener", "internal_listener", "reuse_port", "deprecated_v1",
                   "max_connections_to_accept"});
-  listener.ignore({"metadata"});
+  out.metadata = read_metadata(listener).value;
 }
 
 void read_additional_addresses(View& listener, ListenerOptions& out) {

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "config/metadata.h"
 #include "config/parts.h"
 #include "config/routes.h"
 #include "config/upgrades.h"
@@ -212,7 +213,8 @@ router::RouteOptions read_route(View& view, RouteScope& scope) {
   if (auto match = view.required_child("match")) out.match = read_route_match(*match);
   view.later({"filter_action", "non_forwarding_action", "tracing", "stat_prefix",
               "per_request_buffer_limit_bytes", "request_body_buffer_limit"});
-  view.ignore({"metadata", "decorator"});
+  view.ignore({"decorator"});
+  out.metadata = read_metadata(view);
   const bool other = view.has("filter_action") || view.has("non_forwarding_action");
   const std::string_view kind = view.one_of({"route", "redirect", "direct_response"},
                                             other ? View::Required::kNo : View::Required::kYes);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "config/metadata.h"
 #include "config/parts.h"
 #include "config/resource_file.h"
 #include "router/route_table.h"
@@ -60,7 +61,7 @@ VirtualHostOptions read_virtual_host(View& view, RouteScope& scope, UniqueNames&
               "retry_policy", "retry_policy_typed_config", "hedge_policy",
               "include_is_timeout_retry_header", "per_request_buffer_limit_bytes",
               "request_body_buffer_limit", "request_mirror_policies", "matcher", "cors"});
-  view.ignore({"metadata"});
+  host.metadata = read_metadata(view);
   for (auto& route : view.children("routes")) host.routes.push_back(read_route(*route, scope));
   return host;
 }

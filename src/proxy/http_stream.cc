@@ -216,10 +216,13 @@ const stream::RouteRef* HttpStream::match_route() {
   route_ = found;
   if (route_ == nullptr) {
     info.route_name = info.virtual_host_name = {};
+    info.route_metadata = info.virtual_host_metadata = nullptr;
     return nullptr;
   }
   info.route_name = route_->name();
   info.virtual_host_name = route_->virtual_host();
+  info.route_metadata = route_->metadata();
+  info.virtual_host_metadata = route_->virtual_host_metadata();
   if (const auto idle = route_->idle_timeout()) set_idle_timeout(*idle);
   if (timed_by_ != nullptr || (route_->action() != nullptr && route_->action()->stream_duration))
     apply_route_duration();

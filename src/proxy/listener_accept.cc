@@ -120,6 +120,8 @@ void ListenerHost::choose_chain(AcceptedSocket socket) {
   info.local_address =
       wildcard_ || info.local_address_restored ? socket.local.to_string() : local_text_;
   info.listener_name = name();
+  if (const auto& metadata = runtime_->options().metadata)
+    info.own_extras().listener_metadata = metadata;
   ChainSlot* chain = find_chain(socket);
   if (chain == nullptr) {
     stats().no_filter_chain_match.inc();

@@ -76,6 +76,7 @@ struct ListenerOptions {
   /// Of connections. Shared, because a listener may be copied to take over chains of the generation before.
   std::shared_ptr<const std::vector<AccessLogOptions>> access_logs;  // null: none
   std::string traffic_direction = "UNSPECIFIED";
+  std::shared_ptr<const Metadata> metadata;  // null: none
   std::vector<std::shared_ptr<const FilterChainOptions>> filter_chains;
   std::shared_ptr<const FilterChainOptions> default_filter_chain;  // null: none
 };

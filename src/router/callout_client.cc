@@ -228,6 +228,12 @@ std::vector<std::string> CalloutClient::host_addresses(std::string_view cluster)
   return found != nullptr ? found->host_addresses() : std::vector<std::string>();
 }
 
+std::optional<ClusterFacts> CalloutClient::cluster_facts(std::string_view cluster,
+                                                         std::string_view host) const {
+  const upstream::Cluster* found = clusters_.find_retired(cluster);
+  return found != nullptr ? std::optional(found->facts(host)) : std::nullopt;
+}
+
 Result<std::unique_ptr<Callout>> CalloutClient::start(CalloutRequest request,
                                                       CalloutHandler& handler) {
   upstream::Cluster* cluster = clusters_.find_retired(request.cluster);

@@ -23,6 +23,8 @@ class CalloutClient final : public Callouts {
   bool knows_cluster(std::string_view cluster) const override;
   std::optional<ClusterHosts> cluster_hosts(std::string_view cluster) const override;
   std::vector<std::string> host_addresses(std::string_view cluster) const override;
+  std::optional<ClusterFacts> cluster_facts(std::string_view cluster,
+                                            std::string_view host) const override;
   Result<std::unique_ptr<Callout>> start(CalloutRequest request, CalloutHandler& handler) override;
   Result<std::unique_ptr<StreamedCallout>> start_stream(StreamedCalloutRequest request,
                                                         StreamedCalloutHandler& handler) override;

@@ -10,6 +10,7 @@
 #include <vector>
 #include <weir/matchers.h>
 
+#include "base/metadata.h"
 #include "base/regex.h"
 #include "net/client_header.h"
 #include "stream/header_ops.h"
@@ -116,6 +117,7 @@ struct RouteOptions {
   stream::HeaderOps request_headers, response_headers;
   FilterOverrides filters;
   bool include_filter_times = false;
+  base::MetadataPtr metadata{};
 };
 
 struct VirtualHostOptions {
@@ -126,6 +128,7 @@ struct VirtualHostOptions {
   stream::HeaderOps request_headers, response_headers;
   FilterOverrides filters;
   bool include_attempt_count = false;
+  base::MetadataPtr metadata{};
   bool include_filter_times = false;
 };
 

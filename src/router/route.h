@@ -34,6 +34,9 @@ class Route final : public stream::RouteRef {
 
   const std::string& name() const noexcept { return route_.name; }
   const std::string& virtual_host() const noexcept { return host_.name; }
+  /// Null: none. They live as long as the table.
+  const Metadata* metadata() const noexcept { return route_.metadata.get(); }
+  const Metadata* virtual_host_metadata() const noexcept { return host_.metadata.get(); }
   const RouteTableOptions& table() const noexcept { return table_; }
   const RouteMatchOptions& matcher() const noexcept { return route_.match; }
   /// Exactly one of the three is not null.

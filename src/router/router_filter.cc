@@ -100,6 +100,7 @@ upstream::Cluster* RouterFilter::choose_cluster(const Route& route, const Reques
 Flow RouterFilter::forward(const Route& route, RequestHead& head, EndStream end) {
   StreamInfo& info = callbacks_->stream_info();
   const RouteActionOptions& action = *route.action();
+  info.upstream_begin = clusters_.loop().now();
   // A filter may have led it to another route than the one that let it in.
   if (info.tunnel != Tunnel::kNone && refuses_tunnel(route, head)) [[unlikely]]
     return answer(upgrade_refused_reply());

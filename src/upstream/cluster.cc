@@ -198,6 +198,21 @@ std::vector<std::string> Cluster::host_addresses() const {
   return addresses;
 }
 
+ClusterFacts Cluster::facts(std::string_view host) const {
+  ClusterFacts facts;
+  facts.metadata = options().metadata.value;
+  facts.hosts = original_ ? original_->list().size() : hosts_.size();
+  for (const LocalityOptions& locality : *set_) {
+    for (const EndpointOptions& endpoint : locality.endpoints) {
+      if (endpoint.address.to_string() != host) continue;
+      facts.host = ClusterFacts::Host{endpoint.metadata.value, locality.metadata.value,
+                                      locality.region, locality.zone, locality.sub_zone};
+      return facts;
+    }
+  }
+  return facts;
+}
+
 size_t Cluster::pick_host(const HostChoice& choice) {
   if (!choice.wanted.empty()) [[unlikely]]
     if (const auto wanted = wanted_host(choice)) return *wanted;

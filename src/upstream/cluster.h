@@ -10,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+#include <weir/callout.h>
 
 #include "event/loop.h"
 #include "upstream/endpoint_cell.h"
@@ -97,6 +98,7 @@ class Cluster {
   std::vector<HostDescription> describe() const;
   /// "ip:port" of those that are picked from.
   std::vector<std::string> host_addresses() const;
+  ClusterFacts facts(std::string_view host) const;
 
   // For Pool alone.
   void pool_unused();  // a draining pool has become empty

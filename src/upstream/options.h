@@ -9,6 +9,7 @@
 #include <vector>
 #include <weir/filter_registry.h>
 
+#include "base/metadata.h"
 #include "base/strings.h"
 #include "http/connection.h"
 #include "http/h2/h2.h"
@@ -27,6 +28,7 @@ struct EndpointOptions {
   uint16_t port = 0;   // that of the name
   std::vector<net::Address>
       additional_addresses{};  // of the same host; tried when the first fails or is slow
+  base::MetadataPtr metadata{};
   bool operator==(const EndpointOptions&) const = default;
 };
 
@@ -35,6 +37,7 @@ struct LocalityOptions {
   uint32_t weight = 0;  // 0 = not set
   uint32_t priority = 0;
   std::vector<EndpointOptions> endpoints;
+  base::MetadataPtr metadata{};
   bool operator==(const LocalityOptions&) const = default;
 };
 
@@ -137,6 +140,7 @@ struct ClusterOptions {
   /// Connections that were made with another text of the transport socket are used no more.
   std::string transport_frame;
   HttpFilters http_filters;
+  base::MetadataPtr metadata{};
   bool operator==(const ClusterOptions&) const = default;
 };
 

@@ -5,13 +5,17 @@
 #include <string_view>
 #include <vector>
 
+#include "base/metadata.h"
+#include "base/struct_value.h"
 #include "wasm/enums.h"
 #include "wasm/host.h"
-#include "wasm/struct_value.h"
 
 namespace weir::wasm {
 
 class Vm;
+struct PropertyValue;
+using base::append_proto_field;
+using base::StructValue;
 
 /// The node in the forms that guests read. Immutable.
 struct NodeProperty {
@@ -43,6 +47,8 @@ class PropertyPath {
 
 /// kOk, kNotFound or kSerializationFailure. Texts are raw, numbers 8 bytes, truth values 1 byte, maps are pairs.
 Status read_property(Vm& vm, const PropertyPath& path, std::string& out);
+/// Likewise, with its type.
+Status read_property(Vm& vm, const PropertyPath& path, PropertyValue& out);
 
 /// Key of a guest's property in the filter state of a stream.
 std::string filter_state_key(std::string_view path);

@@ -13,6 +13,7 @@
 
 #include "event/loop.h"
 #include "wasm/context.h"
+#include "wasm/expression.h"
 #include "wasm/filter_state.h"
 #include "wasm/grpc_callouts.h"
 #include "wasm/plugin.h"
@@ -107,6 +108,7 @@ class RootContext final : public Context {
   /// What set_property stored without a stream.
   Properties properties;
   DeclaredProperties declared;
+  Expressions expressions;
 
  private:
   static void on_tick(void* self);

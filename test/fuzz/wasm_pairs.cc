@@ -15,7 +15,6 @@
 #include "wasm/pairs.h"
 #include "wasm/property.h"
 #include "wasm/stream_context.h"
-#include "wasm/struct_value.h"
 
 namespace {
 

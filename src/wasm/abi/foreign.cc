@@ -24,6 +24,9 @@ constexpr Named kForeign[] = {
     {"sign", &foreign_sign},
     {"set_envoy_filter_state", &foreign_set_filter_state},
     {"declare_property", &foreign_declare_property},
+    {"expr_create", &foreign_expr_create},
+    {"expr_evaluate", &foreign_expr_evaluate},
+    {"expr_delete", &foreign_expr_delete},
     // Higress
     {"get_log_level", &foreign_get_log_level},
     {"inject_encoded_data_to_filter_chain", &foreign_inject},

@@ -19,5 +19,8 @@ Status foreign_verify_signature(Vm& vm, std::string_view argument, std::string& 
 Status foreign_sign(Vm& vm, std::string_view argument, std::string& result);
 Status foreign_set_filter_state(Vm& vm, std::string_view argument, std::string& result);
 Status foreign_declare_property(Vm& vm, std::string_view argument, std::string& result);
+Status foreign_expr_create(Vm& vm, std::string_view argument, std::string& result);
+Status foreign_expr_evaluate(Vm& vm, std::string_view argument, std::string& result);
+Status foreign_expr_delete(Vm& vm, std::string_view argument, std::string& result);
 
 }  // namespace weir::wasm::abi

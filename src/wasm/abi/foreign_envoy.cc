@@ -1,12 +1,15 @@
 // Envoy's foreign functions. Arguments and results are messages of source/extensions/common/wasm/ext/*.proto.
+#include <cstring>
+#include <optional>
 #include <utility>
 
+#include "base/log.h"
 #include "base/signature.h"
 #include "base/zlib_bytes.h"
 #include "wasm/abi/foreign.h"
 #include "wasm/filter_state.h"
 #include "wasm/privacy/private_property.h"
-#include "wasm/struct_value.h"
+#include "wasm/property.h"
 #include "wasm/wire_reader.h"
 
 namespace weir::wasm::abi {
@@ -38,6 +41,14 @@ base::KeyText key_of(std::string_view der, std::string_view pem) noexcept {
 
 bool is_span(uint64_t number) noexcept {
   return number <= static_cast<uint64_t>(StateSpan::kConnection);
+}
+
+/// Tokens of expressions are four bytes.
+std::optional<uint32_t> read_token(std::string_view argument) noexcept {
+  uint32_t token = 0;
+  if (argument.size() != sizeof token) return std::nullopt;
+  std::memcpy(&token, argument.data(), sizeof token);
+  return token;
 }
 
 }  // namespace
@@ -125,6 +136,34 @@ Status foreign_declare_property(Vm& vm, std::string_view argument, std::string&)
   property.schema = message.bytes[4];
   property.span = static_cast<StateSpan>(message.numbers[5]);
   return vm.root().declared.add(std::string(name), std::move(property));
+}
+
+/// source -> token
+Status foreign_expr_create(Vm& vm, std::string_view argument, std::string& result) {
+  const auto token = vm.root().expressions.add(argument);
+  if (!token) {
+    WEIR_LOG(kWasm, kDebug, "an expression is refused",
+             {{"plugin", vm.root().plugin().label()}, {"error", token.error().detail}});
+    return Status::kBadArgument;
+  }
+  result.assign(reinterpret_cast<const char*>(&*token), sizeof *token);
+  return Status::kOk;
+}
+
+/// token -> value, as get_property would give it
+Status foreign_expr_evaluate(Vm& vm, std::string_view argument, std::string& result) {
+  const auto token = read_token(argument);
+  if (!token) return Status::kBadArgument;
+  const cel::Node* expression = vm.root().expressions.find(*token);
+  return expression != nullptr ? evaluate(vm, *expression, result) : Status::kNotFound;
+}
+
+/// token -> ; one that is not there is as good as deleted
+Status foreign_expr_delete(Vm& vm, std::string_view argument, std::string&) {
+  const auto token = read_token(argument);
+  if (!token) return Status::kBadArgument;
+  vm.root().expressions.remove(*token);
+  return Status::kOk;
 }
 
 }  // namespace weir::wasm::abi

@@ -30,12 +30,19 @@ bool in_any(std::string_view name, std::initializer_list<std::string_view> group
                      [name](std::string_view group) { return is_or_in(name, group); });
 }
 
+/// What stands at the top level as well as below xds.
+bool is_of_xds(std::string_view name) noexcept {
+  return in_any(name,
+                {"node", "cluster_name", "route_name", "listener_direction", "listener_metadata",
+                 "route_metadata", "cluster_metadata", "upstream_host_metadata"});
+}
+
 /// The facts of the host: what is none of them is a path that set_property has stored.
 bool is_fact(std::string_view name) noexcept {
-  return in_any(name, {"request", "response", "source", "destination", "connection", "upstream",
-                       "filter_state", "connection_id", "xds", "node", "cluster_name", "route_name",
-                       "listener_direction", "plugin_name", "plugin_root_id", "plugin_vm_id",
-                       "plugin_vm_memory"});
+  return is_of_xds(name) ||
+         in_any(name, {"request", "response", "source", "destination", "connection", "upstream",
+                       "filter_state", "connection_id", "xds", "plugin_name", "plugin_root_id",
+                       "plugin_vm_id", "plugin_vm_memory"});
 }
 
 /// What the host makes of one field, and where the same stands in the maps.
@@ -77,7 +84,7 @@ Names names_of(const std::string& name) {
   add_fields(names, name);
   if (is_or_in(name, "xds")) {
     if (name.size() > 4) add_with_parents(names, name.substr(4));
-  } else if (in_any(name, {"node", "cluster_name", "route_name", "listener_direction"})) {
+  } else if (is_of_xds(name)) {
     add_with_parents(names, base::concat("xds.", name));
   } else if (is_or_in(name, "connection_id")) {
     add_with_parents(names, "connection.id");
@@ -101,20 +108,17 @@ std::string dotted(std::string_view text) {
 bool holds_others(std::string_view name) noexcept {
   constexpr std::string_view kHolders[] = {
       "request.headers", "response.headers", "response.trailers", "filter_state", "node",
-      "xds.node"};
+      "xds.node",        "upstream.locality"};
   if (std::find(std::begin(kHolders), std::end(kHolders), name) != std::end(kHolders)) return true;
-  return in_any(name, {"node.metadata", "xds.node.metadata"});
+  const std::string_view below = name.starts_with("xds.") ? name.substr(4) : name;
+  return in_any(below, {"node.metadata", "listener_metadata", "route_metadata", "cluster_metadata",
+                        "upstream_host_metadata"}) ||
+         (below.data() != name.data() &&
+          in_any(below, {"virtual_host_metadata", "upstream_host_locality_metadata"}));
 }
 
 Sight sight_of(const NameRules& rules, const std::string& name) {
   return rules.empty() ? Sight::kShown : rules.sight(names_of(name));
-}
-
-/// A text of the node; empty where it is hidden.
-void veil(const NameRules& rules, std::string_view name, std::string& text) {
-  const Sight sight = sight_of(rules, base::concat("node.", name));
-  if (sight == Sight::kHidden) text.clear();
-  if (sight == Sight::kMasked && !text.empty()) text = kMask;
 }
 
 }  // namespace
@@ -176,21 +180,30 @@ std::optional<std::string_view> seen_client(const Privacy* privacy, std::string_
   return made;
 }
 
-NodeProperty seen_node(const NameRules& rules, const NodeProperty& node) {
-  NodeInfo info = node.info;
-  veil(rules, "id", info.id);
-  veil(rules, "cluster", info.cluster);
-  veil(rules, "locality.region", info.region);
-  veil(rules, "locality.zone", info.zone);
-  veil(rules, "locality.sub_zone", info.sub_zone);
-  StructValue metadata = node.metadata;
-  metadata.prune("node.metadata", [&rules](const std::string& name) {
-    const Sight sight = sight_of(rules, base::lower(name));
+std::string seen_text(const NameRules& rules, std::string_view name, const std::string& text) {
+  const Sight sight = sight_of(rules, std::string(name));
+  if (sight == Sight::kHidden) return {};
+  return sight == Sight::kMasked && !text.empty() ? std::string(kMask) : text;
+}
+
+StructValue seen_tree(const NameRules& rules, const std::string& name, StructValue tree) {
+  tree.prune(name, [&rules](const std::string& below) {
+    const Sight sight = sight_of(rules, base::lower(below));
     return sight == Sight::kHidden   ? StructValue::Prune::kDrop
            : sight == Sight::kMasked ? StructValue::Prune::kMask
                                      : StructValue::Prune::kKeep;
   });
-  return NodeProperty(std::move(info), std::move(metadata));
+  return tree;
+}
+
+NodeProperty seen_node(const NameRules& rules, const NodeProperty& node) {
+  NodeInfo info = node.info;
+  info.id = seen_text(rules, "node.id", info.id);
+  info.cluster = seen_text(rules, "node.cluster", info.cluster);
+  info.region = seen_text(rules, "node.locality.region", info.region);
+  info.zone = seen_text(rules, "node.locality.zone", info.zone);
+  info.sub_zone = seen_text(rules, "node.locality.sub_zone", info.sub_zone);
+  return NodeProperty(std::move(info), seen_tree(rules, "node.metadata", node.metadata));
 }
 
 }  // namespace weir::wasm

@@ -50,6 +50,10 @@ std::optional<std::string_view> seen_state(const Privacy* privacy, std::string_v
 /// The client's address. Null: hidden.
 std::optional<std::string_view> seen_client(const Privacy* privacy, std::string_view address,
                                             std::string& made);
+/// A text among others in a message; empty where it is hidden.
+std::string seen_text(const NameRules& rules, std::string_view name, const std::string& text);
+/// What is left of a tree of values that stands at `name`.
+StructValue seen_tree(const NameRules& rules, const std::string& name, StructValue tree);
 /// The node without what is hidden of it.
 NodeProperty seen_node(const NameRules& rules, const NodeProperty& node);
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "fixture.h"
+#include "router/route_table.h"
 
 namespace weir::config::test {
 namespace {
@@ -50,6 +51,20 @@ TEST_F(LoaderTest, FillsDefaults) {
   EXPECT_EQ(configuration->reload.debounce, milliseconds(50));
   EXPECT_EQ(configuration->old_generation_max_age, std::chrono::minutes(10));
   EXPECT_FALSE(configuration->admin.address.has_value());
+}
+
+TEST_F(LoaderTest, KeepsFilterMetadata) {
+  auto configuration = good(with_routes(
+      "- {match: {prefix: /}, direct_response: {status: 200}, metadata: {filter_metadata: {ns: {k: "
+      "[1, x]}}, typed_filter_metadata: {a: {\"@type\": b}}}}\n",
+      cluster_named("a")));
+  const auto& hosts =
+      configuration->listeners.at(0)->filter_chains.at(0)->hcm->routes->options().virtual_hosts;
+  const Metadata* metadata = hosts.at(0).routes.at(0).metadata.get();
+  ASSERT_NE(metadata, nullptr);
+  EXPECT_EQ(metadata->filter_metadata().find("ns")->find("k")->find("1")->text(), "x");
+  EXPECT_EQ(hosts.at(0).metadata.get(), nullptr);
+  EXPECT_EQ(configuration->clusters.at(0)->metadata.get(), nullptr);
 }
 
 TEST_F(LoaderTest, ReadsBootstrap) {

@@ -177,6 +177,126 @@ TEST(Foreign, StateOfTheConnectionOutlivesTheStream) {
   });
 }
 
+std::string token(uint32_t number) { return {reinterpret_cast<const char*>(&number), 4}; }
+
+TEST(Foreign, ExpressionsAreMadeEvaluatedAndDeleted) {
+  FakeGuest guest;
+  guest.callbacks.request.set_path("/p");
+  guest.callbacks.request.headers.add("x-a", "1");
+  guest.in_stream([&] {
+    if (guest.vm->restricted()) return;  // its allocator
+    const Answer made = foreign(guest, "expr_create", "request.path + request.headers['x-a']");
+    EXPECT_EQ(made.status, Status::kOk);
+    EXPECT_EQ(made.result, token(0));
+    EXPECT_EQ(foreign(guest, "expr_create", "1 == 1").result, token(1));
+    EXPECT_EQ(foreign(guest, "expr_evaluate", token(0)).result, "/p1");
+    EXPECT_EQ(foreign(guest, "expr_evaluate", token(1)).result, "\1");
+    guest.callbacks.request.set_path("/q");
+    EXPECT_EQ(foreign(guest, "expr_evaluate", token(0)).result, "/q1") << "anew each time";
+    EXPECT_EQ(foreign(guest, "expr_delete", token(0)).status, Status::kOk);
+    EXPECT_EQ(foreign(guest, "expr_evaluate", token(0)).status, Status::kNotFound);
+    EXPECT_EQ(foreign(guest, "expr_delete", token(0)).status, Status::kOk);
+    EXPECT_EQ(foreign(guest, "expr_create", "1").result, token(2)) << "no token comes twice";
+  });
+}
+
+TEST(Foreign, ExpressionsThatAreWrong) {
+  FakeGuest guest;
+  guest.in_stream([&] {
+    if (guest.vm->restricted()) return;  // its allocator
+    EXPECT_EQ(foreign(guest, "expr_create", "1 +").status, Status::kBadArgument);
+    EXPECT_EQ(foreign(guest, "expr_create", "").status, Status::kBadArgument);
+    for (const char* name : {"expr_evaluate", "expr_delete"})
+      for (const std::string bad : {"", "abc", "abcde"})
+        EXPECT_EQ(foreign(guest, name, bad).status, Status::kBadArgument) << name;
+    EXPECT_EQ(foreign(guest, "expr_evaluate", token(7)).status, Status::kNotFound);
+    const auto evaluate = [&guest](std::string_view source) {
+      return foreign(guest, "expr_evaluate", foreign(guest, "expr_create", source).result).status;
+    };
+    EXPECT_EQ(evaluate("request.other"), Status::kInternalFailure);
+    EXPECT_EQ(evaluate("1 / 0"), Status::kInternalFailure);
+    EXPECT_EQ(evaluate("1 / 0 + request.size"), Status::kInternalFailure);
+    EXPECT_EQ(evaluate("null"), Status::kSerializationFailure);
+  });
+}
+
+TEST(Foreign, AttributesOfExpressionsHaveTheirTypes) {
+  FakeGuest guest({}, {"n", "c", R"({"a":{"b":[1,true,"t",null]}})", {}, {}, {}});
+  StreamInfo& info = guest.callbacks.stream_info();
+  info.connection_id = 5;
+  info.bytes_received = 7;
+  info.start_time = SystemTime(std::chrono::seconds(9));
+  info.start = MonotonicTime(std::chrono::seconds(1));
+  info.end = MonotonicTime(std::chrono::seconds(3));
+  info.set_filter_state("wasm.plain", "p");
+  info.set_filter_state("wasm.text", "t");
+  guest.callbacks.request.set_path("/p");
+  guest.callbacks.request.headers.add("x-a", "1");
+  guest.in_stream([&] {
+    if (guest.vm->restricted()) return;  // its allocator
+    foreign(guest, "declare_property", field(1, "text") + field(3, 1));
+    for (const char* holds :
+         {"connection.id + 1u == 6u", "request.size + 1 == 8", "request.time == timestamp(9)",
+          "request.duration == duration('2s')", "!connection.mtls", "plain == b'p'",
+          "text + '' == 't'", "filter_state['wasm.plain'] == b'p'",
+          "request.headers['x-a'] + '' == '1'",
+          "request.headers.exists(name, name == 'x-a' && request.headers[name] == '1')",
+          "node.metadata.a.b.exists(x, x == 't')", "node.metadata.a.b[0] + 0.5 == 1.5",
+          "node.metadata.a.b[1]", "node.metadata.a.b[3] == null",
+          "node.metadata['a'].b.size() == 4",
+          "!has(request.path.more) && !has(node.id.more) && !has(xds.cluster_name.more)"}) {
+      const Answer made = foreign(guest, "expr_create", holds);
+      EXPECT_EQ(foreign(guest, "expr_evaluate", made.result).result, "\1") << holds;
+    }
+    const Answer tree = foreign(guest, "expr_create", "true ? node.metadata.a : null");
+    std::string message;
+    EXPECT_EQ(
+        read_property(*guest.vm, PropertyPath(std::string_view("node\0metadata\0a", 15)), message),
+        Status::kOk);
+    EXPECT_EQ(foreign(guest, "expr_evaluate", tree.result).result, message);
+  });
+}
+
+TEST(Foreign, ExpressionsAreBounded) {
+  FakeGuest guest;
+  guest.in_root([&] {
+    if (guest.vm->restricted()) return;  // its allocator
+    for (size_t i = 0; i < Expressions::kMaxCount; ++i)
+      EXPECT_EQ(foreign(guest, "expr_create", "1").status, Status::kOk);
+    EXPECT_EQ(foreign(guest, "expr_create", "1").status, Status::kBadArgument);
+    EXPECT_EQ(foreign(guest, "expr_delete", token(3)).status, Status::kOk);
+    EXPECT_EQ(foreign(guest, "expr_create", "1").status, Status::kOk);
+    Expressions all;
+    const std::string large = "1" + std::string(16 * 1024 - 1, ' ');
+    for (size_t i = 0; i < Expressions::kMaxBytes / large.size(); ++i) EXPECT_TRUE(all.add(large));
+    EXPECT_FALSE(all.add("1"));
+    all.remove(0);
+    EXPECT_TRUE(all.add("1"));
+  });
+}
+
+TEST(Foreign, ExpressionsSeeWhatTheGuestMaySee) {
+  Plugin plugin;
+  plugin.vm.privacy =
+      privacy({{"request_headers", hide({"x-secret"})}, {"properties", mask({"request.method"})}});
+  FakeGuest guest(std::move(plugin));
+  guest.callbacks.request.set_method("GET");
+  guest.callbacks.request.headers.add("x-secret", "s");
+  guest.in_stream([&] {
+    if (guest.vm->restricted()) return;  // its allocator
+    const auto value = [&guest](std::string_view source) {
+      const Answer made = foreign(guest, "expr_create", source);
+      return foreign(guest, "expr_evaluate", made.result);
+    };
+    EXPECT_EQ(value("request.headers['x-secret']").status, Status::kInternalFailure);
+    EXPECT_EQ(value("'x-secret' in request.headers || has(request.headers['x-secret'].a)").result,
+              std::string(1, '\0'));
+    EXPECT_EQ(value("request.headers.exists(k, k == 'x-secret')").result, std::string(1, '\0'));
+    EXPECT_EQ(value("request.method").result, "***");
+    EXPECT_EQ(value("request.method == 'GET'").result, std::string(1, '\0'));
+  });
+}
+
 TEST(Foreign, HiddenStateIsNotOverwritten) {
   Plugin plugin;
   plugin.vm.privacy = privacy({{"properties", hide({"filter_state.secret"})}});

@@ -184,6 +184,134 @@ TEST_F(PropertyTest, WhatGuestsSetIsFoundAgain) {
   EXPECT_EQ(read("of root"), "kept");
 }
 
+// ---- what the configuration says --------------------------------------------------------------------
+
+std::shared_ptr<const Metadata> metadata(const std::string& name) {
+  const std::string json = R"({"ns":{"of":")" + name + R"(","secret":"s","list":[1,{"a":true}]}})";
+  return std::make_shared<const Metadata>(*StructValue::parse(json));
+}
+
+/// One cluster with one host, and what is configured of them.
+class DescribedClusters final : public Callouts {
+ public:
+  bool knows_cluster(std::string_view name) const override { return name == "c"; }
+  std::optional<ClusterFacts> cluster_facts(std::string_view cluster,
+                                            std::string_view host) const override {
+    if (cluster != "c") return std::nullopt;
+    ClusterFacts facts;
+    facts.metadata = metadata("cluster");
+    facts.hosts = 3;
+    if (host == "1.2.3.4:80")
+      facts.host = ClusterFacts::Host{metadata("host"), metadata("locality"), "r", "z", "s"};
+    return facts;
+  }
+  Result<std::unique_ptr<Callout>> start(CalloutRequest, CalloutHandler&) override {
+    return fail(Code::kNoCluster, Side::kLocal, "none");
+  }
+};
+
+class ConfiguredPropertyTest : public PropertyTest {
+ protected:
+  explicit ConfiguredPropertyTest(Plugin plugin_of = plugin())
+      : PropertyTest(std::move(plugin_of)) {
+    guest_.callout_client = &clusters_;
+    connection_.own_extras().listener_metadata = metadata("listener");
+    info().connection = &connection_;
+    info().route_metadata = route_.get();
+    info().virtual_host_metadata = virtual_host_.get();
+    info().upstream_cluster = "c";
+    info().upstream_host = "1.2.3.4:80";
+  }
+  DescribedClusters clusters_;
+  ConnectionInfo connection_;
+  std::shared_ptr<const Metadata> route_ = metadata("route"), virtual_host_ = metadata("vhost");
+};
+
+TEST_F(ConfiguredPropertyTest, MetadataOfAllThatTheStreamHasMet) {
+  const std::string below = "/filter_metadata/ns/of";
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"listener_metadata", "listener"},
+                                                        {"route_metadata", "route"},
+                                                        {"cluster_metadata", "cluster"},
+                                                        {"upstream_host_metadata", "host"}}) {
+    EXPECT_EQ(read(name + below), value);
+    EXPECT_EQ(read("xds/" + name + below), value);
+    EXPECT_NE(read(name).find(value), std::string::npos);
+  }
+  EXPECT_EQ(read("xds/virtual_host_metadata" + below), "vhost");
+  EXPECT_EQ(read("xds/upstream_host_locality_metadata" + below), "locality");
+  EXPECT_EQ(read("route_metadata/filter_metadata/ns/list/1/a"), "\1");
+  for (const char* path : {"route_metadata/other", "route_metadata/filter_metadata/no",
+                           "virtual_host_metadata", "xds/other_metadata"})
+    is_missing(path);
+}
+
+// core.v3.Metadata {1: map<string, google.protobuf.Struct>}
+TEST_F(ConfiguredPropertyTest, AMessageOfMetadataIsProtobuf) {
+  const auto small = std::make_shared<const Metadata>(*StructValue::parse(R"({"n":{"k":"v"}})"));
+  info().route_metadata = small.get();
+  EXPECT_EQ(read("route_metadata"), "\x0a\x0f\x0a\x01n\x12\x0a\x0a\x08\x0a\x01k\x12\x03\x1a\x01v");
+  EXPECT_EQ(read("route_metadata/filter_metadata/n"), "\x0a\x08\x0a\x01k\x12\x03\x1a\x01v");
+}
+
+TEST_F(ConfiguredPropertyTest, WhereTheHostIs) {
+  EXPECT_EQ(read("upstream/locality/region"), "r");
+  EXPECT_EQ(read("upstream/locality/sub_zone"), "s");
+  EXPECT_EQ(read("upstream/locality"), "\x0a\x01r\x12\x01z\x1a\x01s");
+  EXPECT_EQ(read("upstream/num_endpoints"), number(3));
+  info().upstream_begin = MonotonicTime(1s);
+  is_missing("upstream/cx_pool_ready_duration");
+  info().upstream_first_tx = MonotonicTime(3s);
+  EXPECT_EQ(read("upstream/cx_pool_ready_duration"), number(2'000'000'000));
+  info().upstream_host = "4.3.2.1:80";
+  for (const char* path : {"upstream/locality", "upstream_host_metadata", "upstream/locality/zone"})
+    is_missing(path);
+}
+
+TEST_F(ConfiguredPropertyTest, BeforeTheRouterTheRoutesClusterCounts) {
+  info().upstream_cluster = {};
+  is_missing("cluster_metadata");
+  guest_.callbacks.cluster = "c";
+  EXPECT_EQ(read("cluster_metadata/filter_metadata/ns/of"), "cluster");
+}
+
+TEST_F(ConfiguredPropertyTest, WhatIsNotConfiguredIsMissing) {
+  info().route_metadata = nullptr;
+  info().connection = nullptr;
+  for (const char* path :
+       {"route_metadata", "xds/route_metadata/filter_metadata", "listener_metadata"})
+    is_missing(path);
+}
+
+class PrivateMetadataTest : public ConfiguredPropertyTest {
+ protected:
+  PrivateMetadataTest() : ConfiguredPropertyTest(with_rules()) {}
+  static Plugin with_rules() {
+    Plugin out = plugin();
+    Object properties = hide({"route_metadata.filter_metadata.ns.secret", "xds.cluster_metadata",
+                              "upstream.locality.zone"});
+    properties.merge(mask({"xds.route_metadata.filter_metadata.ns.of"}));
+    out.vm.privacy = privacy(Object{{"properties", properties}});
+    return out;
+  }
+};
+
+TEST_F(PrivateMetadataTest, RulesHoldUnderBothNamesAndInMessages) {
+  for (const std::string name : {"route_metadata", "xds/route_metadata"}) {
+    is_missing(name + "/filter_metadata/ns/secret");
+    EXPECT_EQ(read(name + "/filter_metadata/ns/of"), "***");
+    const std::string whole = read(name);
+    EXPECT_EQ(whole.find("secret"), std::string::npos);
+    EXPECT_EQ(whole.find("route"), std::string::npos);
+    EXPECT_NE(whole.find("***"), std::string::npos);
+  }
+  is_missing("cluster_metadata");
+  is_missing("cluster_metadata/filter_metadata/ns/of");
+  EXPECT_EQ(read("listener_metadata/filter_metadata/ns/secret"), "s") << "another's";
+  is_missing("upstream/locality/zone");
+  EXPECT_EQ(read("upstream/locality"), std::string("\x0a\x01r\x12\0\x1a\x01s", 8));
+}
+
 TEST_F(PropertyTest, WithoutAStreamOnlyTheGuestAnswers) {
   guest_.in_root([this] {
     std::string out;

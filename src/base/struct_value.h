@@ -8,7 +8,7 @@
 #include <vector>
 #include <weir/result.h>
 
-namespace weir::wasm {
+namespace weir::base {
 
 class StructValue {
  public:
@@ -22,6 +22,14 @@ class StructValue {
   const std::string& text() const noexcept { return text_; }
   /// A field of a struct, or an item of a list by its decimal index; null if there is none.
   const StructValue* find(std::string_view name) const noexcept;
+  /// Of a list: without names.
+  const std::vector<std::pair<std::string, StructValue>>& members() const noexcept {
+    return members_;
+  }
+  bool operator==(const StructValue& other) const noexcept {
+    return kind_ == other.kind_ && number_ == other.number_ && text_ == other.text_ &&
+           members_ == other.members_;
+  }
   /// A google.protobuf.Struct or ListValue; what is neither gives nothing.
   std::string message() const;
 
@@ -72,4 +80,4 @@ void StructValue::prune(const std::string& path, const What& what) {
 /// Appends a length-delimited protobuf field.
 void append_proto_field(std::string& out, unsigned field, std::string_view bytes);
 
-}  // namespace weir::wasm
+}  // namespace weir::base

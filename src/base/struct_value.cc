@@ -1,10 +1,10 @@
-#include "wasm/struct_value.h"
+#include "base/struct_value.h"
 
 #include <cstring>
 
 #include "base/strings.h"
 
-namespace weir::wasm {
+namespace weir::base {
 namespace {
 
 constexpr unsigned kMaxDepth = 64;
@@ -15,24 +15,6 @@ void append_varint(std::string& out, uint64_t value) {
     value >>= 7;
   }
   out += static_cast<char>(value);
-}
-
-void append_utf8(std::string& out, uint32_t point) {
-  if (point < 0x80) {
-    out += static_cast<char>(point);
-  } else if (point < 0x800) {
-    out += static_cast<char>(0xc0 | point >> 6);
-    out += static_cast<char>(0x80 | (point & 0x3f));
-  } else if (point < 0x10000) {
-    out += static_cast<char>(0xe0 | point >> 12);
-    out += static_cast<char>(0x80 | (point >> 6 & 0x3f));
-    out += static_cast<char>(0x80 | (point & 0x3f));
-  } else {
-    out += static_cast<char>(0xf0 | point >> 18);
-    out += static_cast<char>(0x80 | (point >> 12 & 0x3f));
-    out += static_cast<char>(0x80 | (point >> 6 & 0x3f));
-    out += static_cast<char>(0x80 | (point & 0x3f));
-  }
 }
 
 }  // namespace
@@ -66,7 +48,7 @@ class StructValue::Parser {
   }
   bool hex4(uint32_t& point) {
     if (rest_.size() < 4) return false;
-    const auto parsed = base::parse_hex(rest_.substr(0, 4));
+    const auto parsed = parse_hex(rest_.substr(0, 4));
     if (!parsed) return false;
     point = static_cast<uint32_t>(*parsed);
     rest_.remove_prefix(4);
@@ -107,7 +89,7 @@ class StructValue::Parser {
   }
   bool number(StructValue& out) {
     const size_t end = std::min(rest_.find_first_not_of("+-.0123456789eE"), rest_.size());
-    const auto parsed = base::parse_double(rest_.substr(0, end));
+    const auto parsed = parse_double(rest_.substr(0, end));
     if (!parsed) return false;
     rest_.remove_prefix(end);
     out.kind_ = Kind::kNumber;
@@ -164,7 +146,7 @@ Result<StructValue> StructValue::parse(std::string_view json) {
 
 const StructValue* StructValue::find(std::string_view name) const noexcept {
   if (kind_ == Kind::kList) {
-    const auto index = base::parse_u64(name);
+    const auto index = parse_u64(name);
     return index && *index < members_.size() ? &members_[*index].second : nullptr;
   }
   for (const auto& [key, member] : members_)
@@ -218,4 +200,4 @@ void StructValue::append_value(std::string& out) const {
   }
 }
 
-}  // namespace weir::wasm
+}  // namespace weir::base
