@@ -231,6 +231,8 @@ void WorkerVms::on_queue_item(uint64_t vm_serial, uint32_t root_id, uint32_t que
 }
 
 void WorkerVms::notify_queue(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id) {
+  const size_t items = services_.queues.hear(queue_id, vm_serial, root_id);
+  if (items == 0) return;
   Vm* target = nullptr;
   for_each_vm([vm_serial, &target](Vm& vm) {
     if (vm.record().serial == vm_serial) target = &vm;
@@ -239,7 +241,8 @@ void WorkerVms::notify_queue(uint64_t vm_serial, uint32_t root_id, uint32_t queu
   RootContext* root = target->find_root(root_id);
   if (root == nullptr) return;
   const Value args[] = {root_id, queue_id};
-  target->call(*root, target->exports().queue_ready, args);
+  for (size_t i = 0; i < items && !target->dead(); ++i)
+    target->call(*root, target->exports().queue_ready, args);
 }
 
 }  // namespace weir::wasm
