@@ -149,7 +149,7 @@ bool WorkerVms::finished(size_t at) {
   if (vm.dead()) return true;
   if (retired_[at].ending) return vm.reap_roots() || !retired_[at].grace->armed();
   retired_[at].ending = true;
-  if (vm.end_roots()) return true;
+  if (vm.end_roots() || vm.reap_roots()) return true;
   auto grace = std::make_unique<event::Timer>(loop_, &WorkerVms::on_grace, this);
   grace->arm(kRootGrace);
   retired_[at].grace = std::move(grace);
