@@ -119,7 +119,7 @@ TEST(VmRecycle, OneThatDiesDoesNotWaitForTheBackOffOfASpare) {
   FakeGuest::Stream stream;
   EXPECT_TRUE(worker.slot->await(stream)) << "another is being started";
   worker.deliver();
-  EXPECT_NE(worker.slot->current(), nullptr);
+  ASSERT_NE(worker.slot->current(), nullptr);
   worker.deliver_failure();  // the spare again
   worker.kill(CallEnd::kTrap);
   worker.deliver_failure();
