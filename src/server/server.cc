@@ -243,7 +243,10 @@ void Server::begin_drain() {
   state_ = admin::Backend::State::kDraining;
   health_check_failed_ = true;
   reloader_->freeze();
-  drain_->start(options_.drain_time, [this] { finish(); });
+  drain_->start(options_.drain_time, [this] {
+    ending_ = Ending::kInOrder;
+    finish();
+  });
 }
 
 void Server::finish() { loop_.stop(); }
@@ -257,9 +260,9 @@ void Server::quit(Quit how) {
 
 void Server::stop_workers() {
   if (std::exchange(finished_, true)) return;
-  for (const auto& worker : workers_) worker->stop(wasm_.get());
+  for (const auto& worker : workers_) worker->stop(wasm_.get(), ending_);
   for (const auto& worker : workers_) worker->join();
-  if (wasm_ != nullptr) wasm_->stop_worker(main_index());
+  if (wasm_ != nullptr) stop_singletons();
   WEIR_LOG(kMain, kInfo, "stopped");
   reloader_.reset();
   dns_.reset();
@@ -268,6 +271,13 @@ void Server::stop_workers() {
   main_clusters_.reset();
   workers_.clear();
   access_logs_.stop();
+}
+
+void Server::stop_singletons() {
+  if (ending_ == Ending::kAtOnce) return wasm_->stop_worker(main_index());
+  bool ended = false;
+  wasm_->end_worker(main_index(), [&ended] { ended = true; });
+  while (!ended) loop_.run_once(event::Loop::kTick);
 }
 
 void Server::reopen_logs() {

@@ -86,6 +86,7 @@ class Server final : public router::FilterHost, public upstream::EndpointObserve
   void begin_drain();
   void finish();
   void stop_workers();
+  void stop_singletons();
   void register_filters();
   void apply_log_levels();
   wasm::Host::Options wasm_options() const;
@@ -125,6 +126,7 @@ class Server final : public router::FilterHost, public upstream::EndpointObserve
   SystemTime started_at_{};
   int exit_code_ = 0;
   bool finished_ = false;
+  Ending ending_ = Ending::kAtOnce;  // in order after a drain
 };
 
 /// The number of workers that the options ask for.

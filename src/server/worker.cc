@@ -74,19 +74,25 @@ void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Worker::stop(wasm::Host* wasm) {
-  post([this, wasm] {
+void Worker::stop(wasm::Host* wasm, Ending how) {
+  post([this, wasm, how] {
     close_all();
     // Sessions die at the end of this turn; their VMs may go after that.
-    post([this, wasm] {
+    post([this, wasm, how] {
       listenings_.clear();
       retired_.clear();
       snapshot_.reset();
+      if (wasm != nullptr && how == Ending::kInOrder)
+        return wasm->end_worker(index_, [this] { end_loop(); });
       if (wasm != nullptr) wasm->stop_worker(index_);
-      access_log_.flush();
-      loop_.stop();
+      end_loop();
     });
   });
+}
+
+void Worker::end_loop() {
+  access_log_.flush();
+  loop_.stop();
 }
 
 Worker::Listening Worker::make_listening(const ListenerEntry& entry,

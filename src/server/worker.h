@@ -37,6 +37,9 @@ struct WorkerDeps {
   proxy::ConnectionBudget* connections = nullptr;  // null: connections are not counted
 };
 
+/// Whether guests that have something to end get their time for it.
+enum class Ending : uint8_t { kAtOnce, kInOrder };
+
 /// Owner: the server. start() and join() on main; every other member on the worker's own thread, through post().
 /// Order: construct, start, adopt*, stop, join; drain_listeners() and stop_accepting() as often as wished after adopt().
 class Worker final : private proxy::ListenerDirectory {
@@ -47,7 +50,7 @@ class Worker final : private proxy::ListenerDirectory {
   void start();
   void post(std::function<void()> task) { loop_.post(std::move(task)); }
   /// Ends sessions, VMs and the loop; may be posted from main. Then join().
-  void stop(wasm::Host* wasm);
+  void stop(wasm::Host* wasm, Ending how = Ending::kAtOnce);
   void join();
 
   /// The single step in which this worker changes to a new generation. `peers` are all workers, for sockets that only
@@ -92,6 +95,7 @@ class Worker final : private proxy::ListenerDirectory {
   // proxy::ListenerDirectory
   proxy::ListenerHost* find_listener(const net::Address& destination) override;
   void run();
+  void end_loop();
   Listening make_listening(const ListenerEntry& entry,
                            const std::vector<std::unique_ptr<Worker>>& peers);
   void retire(Listening listening);

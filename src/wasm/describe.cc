@@ -141,7 +141,7 @@ void write_plugin(base::JsonWriter& json, const stats::Store& store, std::string
   for (const std::string_view name :
        {"traps", "timeouts", "vm_reload", "vm_reload_success", "vm_reload_failure",
         "vm_reload_backoff", "vm_recycled", "quarantined_total", "failed_streams",
-        "bypassed_streams", "unlogged"})
+        "bypassed_streams", "unlogged", "allocator_nulls"})
     json.key(name).number(count(name));
   json.key("limit_hits").begin_object();
   for (unsigned i = 0; i < static_cast<unsigned>(LimitKind::kCount_); ++i) {

@@ -16,9 +16,11 @@ struct Place {
   std::shared_ptr<const Plugin> plugin;
   Host* host = nullptr;
   PluginStats* stats = nullptr;
+  std::shared_ptr<const void>
+      use{};  // while it lives, so do the VMs; a service's end with its generation
 };
 
-/// Owner: the snapshot. Its filters refer to the plugin, and the stream's snapshot keeps both.
+/// Owner: the snapshot. Its filters refer to the plugin, and the stream's snapshot keeps both, and the VMs with them.
 class HttpPlace final : public HttpFilterFactory {
  public:
   explicit HttpPlace(Place place) : place_(std::move(place)) {}
@@ -42,7 +44,9 @@ class HttpPlace final : public HttpFilterFactory {
       return std::make_shared<const RoutePlugin>(RoutePlugin{std::move(plugin), nullptr});
     place_.host->register_plugin(plugin);
     PluginStats& stats = place_.host->plugin_stats(plugin->label());
-    return std::make_shared<const RoutePlugin>(RoutePlugin{std::move(plugin), &stats});
+    auto use = place_.host->hold(*plugin);
+    return std::make_shared<const RoutePlugin>(
+        RoutePlugin{std::move(plugin), &stats, std::move(use)});
   }
 
  private:
@@ -111,6 +115,7 @@ std::optional<Place> read_place(ConfigView& config, const FactoryContext& contex
   if (const std::string clash = place.host->register_plugin(place.plugin); !clash.empty())
     view->error("vm_config", clash);
   place.stats = &place.host->plugin_stats(place.plugin->label());
+  place.use = place.host->hold(*place.plugin);
   return place;
 }
 
@@ -138,6 +143,8 @@ std::shared_ptr<const BootstrapExtension> make_service(ConfigView& config,
                                                        FactoryContext& context) {
   const RunsOn runs_on = config.boolean("singleton", false) ? RunsOn::kMain : RunsOn::kWorkers;
   auto place = read_place(config, context, runs_on);
+  // Nobody asks for its VM: the next generation's is not to work beside it.
+  if (place) place->use.reset();
   return place ? std::make_shared<const Service>(std::move(*place)) : nullptr;
 }
 

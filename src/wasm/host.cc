@@ -123,6 +123,12 @@ struct Host::Private final : VmBuilder, ModuleStoreOwner {
   bool belongs(const VmGroup& group, unsigned worker) const noexcept {
     return (worker == filter_host.main_index()) == (group.runs_on() == RunsOn::kMain);
   }
+  /// Before the VMs of main's or of a worker's thread end.
+  void stop_modules(unsigned worker) {
+    if (worker != filter_host.main_index()) return;
+    serving = nullptr;
+    modules.stop();
+  }
   void run_preparation(Preparation& preparation);
   void build_all(Preparation& preparation, std::unique_ptr<VmGroup> fresh);
   void report(uint64_t generation);
@@ -263,6 +269,10 @@ std::vector<std::shared_ptr<const Plugin>> Host::take_loaded() {
   return std::exchange(private_->loading, {});
 }
 
+std::shared_ptr<const void> Host::hold(const Plugin& plugin) {
+  return private_->services.uses.hold(plugin.key);
+}
+
 void Host::prepare(uint64_t generation, std::vector<std::shared_ptr<const Plugin>> plugins,
                    PrepareObserver& observer) {
   auto preparation = std::make_unique<Preparation>();
@@ -352,11 +362,13 @@ void Host::expire(unsigned worker, uint64_t generation) {
 }
 
 void Host::stop_worker(unsigned worker) {
-  if (worker == private_->filter_host.main_index()) {
-    private_->serving = nullptr;
-    private_->modules.stop();
-  }
+  private_->stop_modules(worker);
   private_->workers[worker]->stop();
+}
+
+void Host::end_worker(unsigned worker, std::function<void()> done) {
+  private_->stop_modules(worker);
+  private_->workers[worker]->end(std::move(done));
 }
 
 ModuleStore& Host::modules() noexcept { return private_->modules; }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -55,8 +56,8 @@ class PrepareObserver {
 /// An edit goes so: begin_load(); the configuration is loaded (the factories register their plugins here);
 /// take_loaded(); prepare(); on_wasm_prepared(); then either commit() and, on each worker, adopt() in the same step as the
 /// worker's snapshot; or abandon(). One preparation at a time. The VMs that the new generation does not use die with
-/// their last stream, or at expire().
-/// Death: stop_worker() on each worker's thread, then the destructor (joins the threads; main_loop must no longer run).
+/// the last snapshot that may ask for them and their last stream, or at expire().
+/// Death: stop_worker() or end_worker() on each worker's thread, then the destructor (joins the threads; main_loop must no longer run).
 class Host {
  public:
   using EngineLoader = Result<Engine*> (*)(std::string_view name);
@@ -84,6 +85,9 @@ class Host {
   /// By the factories. Not empty: what clashes with another plugin of this configuration, for the message at vm_config.
   std::string register_plugin(std::shared_ptr<const Plugin> plugin);
   std::vector<std::shared_ptr<const Plugin>> take_loaded();
+  /// While the answer lives, the VMs of a generation that has the plugin are there for it, though it is no longer the newest; until
+  /// expire() at most.
+  std::shared_ptr<const void> hold(const Plugin& plugin);
 
   /// Compiles what is new, starts a canary per changed VM and then one VM for each worker; all on the engine thread. `observer`
   /// outlives the preparation, and its generation. With no plugin that is new it answers on the next turn of the main loop.
@@ -102,6 +106,8 @@ class Host {
   void expire(unsigned worker, uint64_t generation);
   /// On the worker's thread, after its last stream: ends all of its VMs.
   void stop_worker(unsigned worker);
+  /// Likewise, and roots that answer false to proxy_on_done get their time. `done` comes from the worker's loop.
+  void end_worker(unsigned worker, std::function<void()> done);
 
   /// The modules that are fetched. Thread: main.
   ModuleStore& modules() noexcept;

@@ -107,7 +107,8 @@ struct Plugin {
 struct PluginStats;
 struct RoutePlugin {
   std::shared_ptr<const Plugin> plugin;
-  PluginStats* stats = nullptr;  // null where the configuration is only validated
+  PluginStats* stats = nullptr;       // null where the configuration is only validated
+  std::shared_ptr<const void> use{};  // while it lives, so do the VMs (see PluginUses)
 };
 
 /// Reads the PluginConfig of a route: another configuration in the VM of `base`. Null when it is in error.

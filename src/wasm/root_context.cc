@@ -167,6 +167,7 @@ void RootContext::log(const Exchange& exchange) {
 bool RootContext::end() {
   const Exports& exports = vm_.exports();
   const Value args[] = {id};
+  if (!ending) finish_requested = false;  // what it has said before is not about this end
   if (!ending && exports.done) {
     const Vm::Outcome outcome = vm_.call(*this, exports.done, args);
     if (outcome.ok && exports.done.returns && outcome.value == 0) {
@@ -176,6 +177,7 @@ bool RootContext::end() {
   }
   if (!vm_.dead() && exports.remove) vm_.call(*this, exports.remove, args);
   detach();
+  vm_.remove_context(*this);  // others of the VM may still be there, and must not speak for it
   return true;
 }
 

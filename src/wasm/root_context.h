@@ -92,9 +92,9 @@ class RootContext final : public Context {
 
   /// Calls proxy_on_log about it: the plugin is an access logger.
   void log(const Exchange& exchange);
-  /// Calls proxy_on_done; true when the root is finished (and was deleted).
+  /// Calls proxy_on_done; true when the root is finished (and was deleted: the guest knows no such context any more).
   bool end();
-  /// The guest called proxy_done().
+  /// The guest called proxy_done(), since proxy_on_done if that has been.
   bool finish_requested = false;
   bool ending = false;  // proxy_on_done answered false
 

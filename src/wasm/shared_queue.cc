@@ -19,12 +19,34 @@ uint32_t SharedQueues::add(std::string_view vm_id, std::string_view name, QueueL
   Queue& queue = queues_[found->second];
   queue.share = &share;
   if (listener == nullptr) return found->second;
-  queue.listener = listener;
-  queue.vm_serial = vm_serial;
-  queue.root_id = root_id;
-  for (size_t i = 0; i < queue.items.size(); ++i)
-    listener->on_queue_item(vm_serial, root_id, found->second);
+  if (queue.registrant.listener == listener && queue.registrant.is(vm_serial, root_id))
+    return found->second;
+  queue.registrant = {listener, vm_serial, root_id};
+  queue.due = queue.items.size();
+  announce(queue, found->second);
   return found->second;
+}
+
+void SharedQueues::announce(Queue& queue, uint32_t id) {
+  const Registrant& to = queue.registrant;
+  if (to.listener == nullptr || queue.due == 0) return;
+  for (const Registrant& each : queue.told)
+    if (each.is(to.vm_serial, to.root_id)) return;
+  queue.told.push_back(to);
+  to.listener->on_queue_item(to.vm_serial, to.root_id, id);
+}
+
+size_t SharedQueues::hear(uint32_t id, uint64_t vm_serial, uint32_t root_id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = queues_.find(id);
+  if (found == queues_.end()) return 0;
+  Queue& queue = found->second;
+  std::erase_if(queue.told, [vm_serial, root_id](const Registrant& each) {
+    return each.is(vm_serial, root_id);
+  });
+  if (queue.registrant.listener == nullptr || !queue.registrant.is(vm_serial, root_id)) return 0;
+  // Others may have taken items meanwhile.
+  return std::min(std::exchange(queue.due, 0), queue.items.size());
 }
 
 std::optional<uint32_t> SharedQueues::resolve(std::string_view vm_id, std::string_view name) const {
@@ -62,7 +84,8 @@ Status SharedQueues::enqueue(uint32_t id, std::string_view value, bool& dropped)
   share.use.bytes += value.size();
   ++share.use.items;
   share.stats.enqueued.inc();
-  if (queue.listener != nullptr) queue.listener->on_queue_item(queue.vm_serial, queue.root_id, id);
+  queue.due = std::min(queue.due + 1, queue.items.size());
+  announce(queue, id);
   return Status::kOk;
 }
 
@@ -80,7 +103,7 @@ Status SharedQueues::dequeue(uint32_t id, std::string& value) {
 void SharedQueues::forget(uint64_t vm_serial) {
   const std::lock_guard lock(mutex_);
   for (auto& [id, queue] : queues_)
-    if (queue.vm_serial == vm_serial) queue.listener = nullptr;
+    if (queue.registrant.vm_serial == vm_serial) queue.registrant.listener = nullptr;
 }
 
 void SharedQueues::publish() {

@@ -21,7 +21,7 @@ namespace weir::wasm {
 class QueueListener {
  public:
   virtual ~QueueListener() = default;
-  /// From any thread; posts to the listener's own.
+  /// From any thread; posts to the listener's own, where SharedQueues::hear() says how often the root is to be called.
   virtual void on_queue_item(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id) = 0;
 };
 
@@ -39,7 +39,8 @@ class SharedQueues {
 
   explicit SharedQueues(stats::Store& stats) : stats_(stats) {}
 
-  /// Makes the queue or takes over its notification; items that wait are announced again. 0 when there are too many queues.
+  /// Makes the queue or takes over its notification; items that wait are announced to who did not have it before. 0 when there
+  /// are too many queues.
   /// `limits` hold for the vm_id from now on.
   uint32_t add(std::string_view vm_id, std::string_view name, QueueListener* listener,
                uint64_t vm_serial, uint32_t root_id, QueueLimits limits = {});
@@ -47,6 +48,9 @@ class SharedQueues {
   /// Beyond the bounds the queue's oldest items go, or this one where that is not enough; `dropped` is set.
   Status enqueue(uint32_t id, std::string_view value, bool& dropped);
   Status dequeue(uint32_t id, std::string& value);
+  /// What on_queue_item() told of has come to its thread: of how many items the root is to hear now. No more than there are, and
+  /// no more than one announcement is on its way to a root.
+  size_t hear(uint32_t id, uint64_t vm_serial, uint32_t root_id);
   /// The VM is gone: nobody is told of its queues' items until somebody registers.
   void forget(uint64_t vm_serial);
   /// Brings the gauges up to date.
@@ -65,6 +69,14 @@ class SharedQueues {
     Use use;
     QueueLimits limits;
   };
+  struct Registrant {
+    QueueListener* listener = nullptr;
+    uint64_t vm_serial = 0;
+    uint32_t root_id = 0;
+    bool is(uint64_t vm, uint32_t root) const noexcept {
+      return vm_serial == vm && root_id == root;
+    }
+  };
   struct Queue {
     std::string take_front() {
       std::string item = std::move(items.front());
@@ -77,10 +89,11 @@ class SharedQueues {
     std::deque<std::string> items;
     size_t bytes = 0;
     Share* share = nullptr;
-    QueueListener* listener = nullptr;
-    uint64_t vm_serial = 0;
-    uint32_t root_id = 0;
+    Registrant registrant;
+    size_t due = 0;                // items that it has not heard of
+    std::vector<Registrant> told;  // to whom an announcement is on its way
   };
+  static void announce(Queue& queue, uint32_t id);
   stats::Store& stats_;
   mutable std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, uint32_t> ids_;

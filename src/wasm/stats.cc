@@ -53,6 +53,7 @@ PluginStats::PluginStats(stats::Store& store, std::string_view label, unsigned t
       failed_streams(named(store, label, "failed_streams")),
       bypassed_streams(named(store, label, "bypassed_streams")),
       unlogged(named(store, label, "unlogged")),
+      allocator_nulls(named(store, label, "allocator_nulls")),
       grpc_calls(named(store, label, "grpc_calls")),
       grpc_streams(named(store, label, "grpc_streams")),
       grpc_failures(named(store, label, "grpc_failures")),

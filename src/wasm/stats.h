@@ -83,6 +83,7 @@ struct PluginStats {
   Counter& failed_streams;       // streams that got 503 or a reset by FAIL_CLOSED
   Counter& bypassed_streams;     // streams that went on without the filter by FAIL_OPEN
   Counter& unlogged;             // exchanges that an access logger without a VM has missed
+  Counter& allocator_nulls;      // times that the guest's allocator had no memory for the host
   Counter& grpc_calls;           // begun, unary
   Counter& grpc_streams;         // begun
   Counter& grpc_failures;        // of both: ended with another status than OK

@@ -186,7 +186,9 @@ class Vm {
   };
   Metrics& metrics() noexcept { return metrics_; }
   struct StandardStreams {
-    std::string lines[2];  // stdout and stderr, up to the next newline
+    static constexpr uint32_t kLevels[2] = {2, 4};  // info and error
+    std::string lines[2];                           // stdout and stderr, up to the next newline
+    bool empty() const noexcept { return lines[0].empty() && lines[1].empty(); }
   };
   StandardStreams& standard_streams() noexcept { return standard_; }
   /// Queues that a starting guest has registered, with its root: announced when a worker adopts the VM.
@@ -211,6 +213,7 @@ class Vm {
   CallResult enter_guest(Context& context, FunctionHandle function, std::span<const Value> args);
   void account(Context& context, const ExportFunction& timed,
                std::span<const ExportFunction* const> joined);
+  void flush_standard();
   void fail(CallEnd end, const Context& context, const ExportFunction& function);
   void fail_call(const CallResult& result, const Context& context, const ExportFunction& function);
   bool effective_holds() const noexcept;

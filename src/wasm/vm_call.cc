@@ -41,6 +41,8 @@ CallResult Vm::enter_guest(Context& context, FunctionHandle function, std::span<
   const uint64_t end = read_ticks();
   last_call_ticks_ = end - begin;
   if (cpu_) cpu_->add(end, last_call_ticks_);
+  if (!standard_.empty()) [[unlikely]]
+    flush_standard();
   current_ = nullptr;
   return result;
 }
@@ -183,7 +185,10 @@ char* Vm::give_room(size_t size, Value pointer_at, Value size_at, Status& status
   }
   if (size > UINT32_MAX) return nullptr;
   const uint32_t at = allocate(size);
-  if (at == 0) return nullptr;
+  if (at == 0) {
+    if (!doomed_ && !exiting_) services_.stats.plugin(speaker().label()).allocator_nulls.inc();
+    return nullptr;
+  }
   // Anew: the allocator may have grown the memory. The addresses are stored before anything else runs in the guest, because
   // some guests keep no other reference to the block.
   GuestMemory after = memory();
@@ -250,6 +255,14 @@ void Vm::write_guest_log(uint32_t level, std::string_view text) {
                   {{"plugin", speaker().label()},
                    {"context", about != nullptr ? about->id : 0},
                    {"text", text}});
+}
+
+/// A line that the guest has not ended is logged when its call is over: it may have been its last.
+void Vm::flush_standard() {
+  for (size_t i = 0; i < std::size(standard_.lines); ++i) {
+    if (!standard_.lines[i].empty()) log(StandardStreams::kLevels[i], standard_.lines[i]);
+    standard_.lines[i].clear();
+  }
 }
 
 // A line of its own for each plugin and limit: one that a guest reaches all the time must not hide the others.

@@ -9,6 +9,7 @@
 #include "wasm/host.h"
 #include "wasm/metrics.h"
 #include "wasm/plugin.h"
+#include "wasm/plugin_uses.h"
 #include "wasm/property.h"
 #include "wasm/shared_data.h"
 #include "wasm/shared_queue.h"
@@ -25,6 +26,7 @@ struct Services {
   SharedStores shared_data;
   SharedQueues queues;
   CustomMetrics metrics;
+  PluginUses uses;
   Watchdog watchdog;
   Services(stats::Store& to, unsigned watch_cells)
       : store(to),

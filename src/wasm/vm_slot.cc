@@ -107,6 +107,7 @@ std::unique_ptr<Vm> VmSlot::replace_dead() {
   for (const auto& plugin : group_->plugins)
     dead->services().stats.plugin(plugin->label()).vm_reload.inc();
   count_cost(dead->last_call_cost_ns());
+  backoff_.cancel();  // of a spare that did not start: it held up nothing that is needed
   const bool costly = costs_.exhausted(owner_.loop().now());
   if ((costly || dead->timed_out()) && set_aside(dead->death())) return dead;
   if (costly) {

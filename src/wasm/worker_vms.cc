@@ -28,9 +28,11 @@ WorkerVms::WorkerVms(router::FilterHost& host, Host::CalloutMaker make_callouts,
       services_(services),
       worker_(worker),
       callouts_(std::make_unique<NoCallouts>()),
-      end_of_turn_(loop_, &WorkerVms::run_end_of_turn, this) {}
+      end_of_turn_(loop_, &WorkerVms::run_end_of_turn, this) {
+  services_.uses.add(*this);
+}
 
-WorkerVms::~WorkerVms() = default;
+WorkerVms::~WorkerVms() { services_.uses.remove(*this); }
 
 template <typename Visitor>
 void WorkerVms::for_each_vm(Visitor&& visit) {
@@ -41,7 +43,7 @@ void WorkerVms::for_each_vm(Visitor&& visit) {
 
 Vm* WorkerVms::pick(const Plugin& plugin, RootContext*& root) noexcept {
   const auto found = places_.find(plugin.key);
-  if (found == places_.end()) return nullptr;
+  if (found == places_.end()) return pick_kept(plugin, root);
   Place& place = found->second;
   Vm* vm = place.slot->current();
   if (vm == nullptr || vm->dead()) return nullptr;
@@ -51,6 +53,16 @@ Vm* WorkerVms::pick(const Plugin& plugin, RootContext*& root) noexcept {
   }
   root = place.root;
   return root != nullptr ? vm : nullptr;
+}
+
+/// The newest generation does not have the plugin: it is an older one that asks.
+Vm* WorkerVms::pick_kept(const Plugin& plugin, RootContext*& root) noexcept {
+  for (auto each = retired_.rbegin(); each != retired_.rend(); ++each) {
+    if (!each->kept || each->vm->dead()) continue;
+    root = each->vm->find_root(plugin.key);
+    if (root != nullptr) return each->vm.get();
+  }
+  return nullptr;
 }
 
 bool WorkerVms::await(const Plugin& plugin, LeafContext& stream) {
@@ -78,23 +90,45 @@ void WorkerVms::adopt(uint64_t generation, PreparedVms prepared) {
     slots.emplace(group->key, std::move(slot));
   }
   for (auto& [key, slot] : slots_)
-    if (auto vm = slot->retire()) retire(std::move(vm), old_generation);
+    if (auto vm = slot->retire()) retire(std::move(vm), old_generation).kept = true;
+  drop_unused();
   slots_.swap(
       slots);  // what waits in an old slot goes on when it dies, at the end: with the new VMs
   for (auto& [group, vm] : prepared.fresh) slots_.at(group->key)->install(std::move(vm));
   end_of_turn_.schedule();
 }
 
-void WorkerVms::retire(std::unique_ptr<Vm> vm, uint64_t generation) {
+WorkerVms::Retired& WorkerVms::retire(std::unique_ptr<Vm> vm, uint64_t generation) {
   if (!vm->dead()) vm->record().set_state(VmState::kDraining);
-  retired_.push_back(Retired{std::move(vm), generation, false, nullptr});
+  retired_.push_back(Retired{.vm = std::move(vm), .generation = generation});
   end_of_turn_.schedule();
+  return retired_.back();
+}
+
+/// Whether a snapshot may ask for it: one that has a plugin of it which the newest has not.
+bool WorkerVms::wanted(const Vm& vm) const {
+  const auto& plugins = vm.group().plugins;
+  return std::any_of(plugins.begin(), plugins.end(), [this](const auto& each) {
+    return !places_.contains(each->key) && services_.uses.held(each->key);
+  });
+}
+
+void WorkerVms::drop_unused() {
+  for (Retired& each : retired_) each.kept = each.kept && wanted(*each.vm);
+  end_of_turn_.schedule();
+}
+
+void WorkerVms::on_use_over() {
+  loop_.post([this] { drop_unused(); });
 }
 
 void WorkerVms::expire(uint64_t generation) {
   // What a stream does when its VM leaves it may add another dead one.
   for (size_t i = 0; i < retired_.size(); ++i)
-    if (retired_[i].generation < generation) retired_[i].vm->fail_streams();
+    if (retired_[i].generation < generation) {
+      retired_[i].kept = false;
+      retired_[i].vm->fail_streams();
+    }
   end_of_turn_.schedule();
 }
 
@@ -102,7 +136,7 @@ void WorkerVms::on_vm_failed(Vm& vm) {
   end_of_turn_.schedule();
   for (auto& [key, slot] : slots_) {
     if (slot->current() != &vm) continue;
-    retired_.push_back(Retired{slot->replace_dead(), generation_, false, nullptr});
+    retire(slot->replace_dead(), generation_);
     return;
   }
 }
@@ -140,6 +174,10 @@ void WorkerVms::work() {
   for (auto& [key, slot] : slots_) slot->serve_waiters();
   renew();
   sweep();
+  if (on_ended_ != nullptr && retired_.empty()) {
+    leave_thread();
+    std::exchange(on_ended_, nullptr)();
+  }
 }
 
 /// Whether nothing keeps a retired VM; asks its roots to end when its last stream has left. Their last words may add another.
@@ -147,9 +185,10 @@ bool WorkerVms::finished(size_t at) {
   Vm& vm = *retired_[at].vm;
   if (vm.streams() > 0) return false;
   if (vm.dead()) return true;
+  if (retired_[at].kept) return false;
   if (retired_[at].ending) return vm.reap_roots() || !retired_[at].grace->armed();
   retired_[at].ending = true;
-  if (vm.end_roots()) return true;
+  if (vm.end_roots() || vm.reap_roots()) return true;
   auto grace = std::make_unique<event::Timer>(loop_, &WorkerVms::on_grace, this);
   grace->arm(kRootGrace);
   retired_[at].grace = std::move(grace);
@@ -171,20 +210,36 @@ void WorkerVms::sweep() {
   }
 }
 
-void WorkerVms::stop() {
+void WorkerVms::retire_all() {
   places_.clear();
   for (auto& [key, slot] : slots_)
-    if (auto vm = slot->retire())
-      retired_.push_back(Retired{std::move(vm), generation_, false, nullptr});
+    if (auto vm = slot->retire()) retire(std::move(vm), generation_);
   slots_.clear();
   for (size_t i = 0; i < retired_.size(); ++i) {
+    retired_[i].kept = false;
+    retired_[i].vm->fail_streams();
+  }
+}
+
+void WorkerVms::stop() {
+  retire_all();
+  for (size_t i = 0; i < retired_.size(); ++i) {
     Vm& vm = *retired_[i].vm;
-    vm.fail_streams();
     if (!vm.dead() && !retired_[i].ending) vm.end_roots();
     vm.release();
     builder_.dispose(std::move(retired_[i].vm));
   }
   retired_.clear();
+  leave_thread();
+}
+
+void WorkerVms::end(std::function<void()> done) {
+  retire_all();
+  on_ended_ = std::move(done);
+  end_of_turn_.schedule();
+}
+
+void WorkerVms::leave_thread() {
   callouts_ = std::make_unique<NoCallouts>();
   if (attached_) services_.watchdog.detach(worker_);
   attached_ = false;
@@ -231,6 +286,8 @@ void WorkerVms::on_queue_item(uint64_t vm_serial, uint32_t root_id, uint32_t que
 }
 
 void WorkerVms::notify_queue(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id) {
+  const size_t items = services_.queues.hear(queue_id, vm_serial, root_id);
+  if (items == 0) return;
   Vm* target = nullptr;
   for_each_vm([vm_serial, &target](Vm& vm) {
     if (vm.record().serial == vm_serial) target = &vm;
@@ -239,7 +296,8 @@ void WorkerVms::notify_queue(uint64_t vm_serial, uint32_t root_id, uint32_t queu
   RootContext* root = target->find_root(root_id);
   if (root == nullptr) return;
   const Value args[] = {root_id, queue_id};
-  target->call(*root, target->exports().queue_ready, args);
+  for (size_t i = 0; i < items && !target->dead(); ++i)
+    target->call(*root, target->exports().queue_ready, args);
 }
 
 }  // namespace weir::wasm

@@ -1,6 +1,7 @@
 // WorkerVms: all VMs of one worker.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -21,10 +22,11 @@ struct PreparedVms {
   std::vector<std::shared_ptr<const VmGroup>> groups;
 };
 
-/// Owner: the Host. Thread: the worker's, but for deliver() and on_queue_item().
-/// VMs leave in two steps: retired or dead ones take no new streams; when their last stream has left (or at expire()) the roots end
-/// and the engine thread disposes of them.
-class WorkerVms final : public VmOwner, public QueueListener {
+/// Owner: the Host. Thread: the worker's, but for deliver(), on_queue_item() and on_use_over().
+/// VMs leave in two steps. Retired or dead ones take no new streams; one that an edit has retired does, from snapshots that have its
+/// plugins where the newest has not, while there are any. When its last stream has left (or at expire()) the roots end and the
+/// engine thread disposes of it. One that dies meanwhile is not replaced.
+class WorkerVms final : public VmOwner, public QueueListener, public UseListener {
  public:
   WorkerVms(router::FilterHost& host, Host::CalloutMaker make_callouts, VmBuilder& builder,
             Services& services, unsigned worker);
@@ -37,7 +39,10 @@ class WorkerVms final : public VmOwner, public QueueListener {
 
   void adopt(uint64_t generation, PreparedVms prepared);
   void expire(uint64_t generation);
+  /// Ends all of them now.
   void stop();
+  /// Ends all of them, roots that want to stay at kRootGrace at the latest; then `done`, from the loop.
+  void end(std::function<void()> done);
 
   /// From the engine thread: a VM that a slot asked for (null: `why` it failed).
   void deliver(std::shared_ptr<const VmGroup> group, std::unique_ptr<Vm> vm, std::string why,
@@ -54,6 +59,8 @@ class WorkerVms final : public VmOwner, public QueueListener {
   QueueListener& queue_listener() override { return *this; }
   // QueueListener
   void on_queue_item(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id) override;
+  // UseListener
+  void on_use_over() override;
 
   static constexpr std::chrono::seconds kRootGrace{
       5};  // for roots that answered false to proxy_on_done
@@ -67,8 +74,9 @@ class WorkerVms final : public VmOwner, public QueueListener {
   struct Retired {
     std::unique_ptr<Vm> vm;
     uint64_t generation;  // the last that used it
+    bool kept = false;    // streams of older snapshots may still come
     bool ending = false;  // its roots have been asked to end
-    std::unique_ptr<event::Timer> grace;
+    std::unique_ptr<event::Timer> grace{};
   };
   struct Delivery {
     std::shared_ptr<const VmGroup> group;
@@ -82,7 +90,12 @@ class WorkerVms final : public VmOwner, public QueueListener {
   void sweep();
   void take_deliveries();
   void notify_queue(uint64_t vm_serial, uint32_t root_id, uint32_t queue_id);
-  void retire(std::unique_ptr<Vm> vm, uint64_t generation);
+  Retired& retire(std::unique_ptr<Vm> vm, uint64_t generation);
+  Vm* pick_kept(const Plugin& plugin, RootContext*& root) noexcept;
+  bool wanted(const Vm& vm) const;
+  void drop_unused();
+  void retire_all();
+  void leave_thread();
   void renew();
   bool finished(size_t at);
   template <typename Visitor>
@@ -101,6 +114,7 @@ class WorkerVms final : public VmOwner, public QueueListener {
   std::unordered_map<Key, Place, KeyHash> places_;  // by plugin key
   std::map<Key, std::unique_ptr<VmSlot>> slots_;    // by group key
   std::vector<Retired> retired_;
+  std::function<void()> on_ended_;  // set: no VM comes any more, and the last one to leave ends it
 
   std::mutex mutex_;
   std::vector<Delivery> deliveries_;  // under the mutex

@@ -9,18 +9,16 @@
 namespace weir::wasm::abi {
 namespace {
 
-constexpr uint32_t kInfo = 2;
-constexpr uint32_t kError = 4;
 constexpr uint8_t kCharacterDevice = 2;
 constexpr uint64_t kRightFdWrite = 64;
 constexpr uint32_t kMaxVectors = 1024;
 
 bool standard(Value fd) noexcept { return u32(fd) <= 2; }
 
-/// Lines become log records: some runtimes write one message in twenty pieces.
+/// Lines become log records: some runtimes write one message in twenty pieces. What is left of one is told at the end of the call.
 void write_standard(Vm& vm, uint32_t fd, std::string_view text) {
   std::string& line = vm.standard_streams().lines[fd - 1];
-  const uint32_t level = fd == 1 ? kInfo : kError;
+  const uint32_t level = Vm::StandardStreams::kLevels[fd - 1];
   while (!text.empty()) {
     const size_t end = text.find('\n');
     line += text.substr(0, std::min(end, kMaxLogLineBytes));

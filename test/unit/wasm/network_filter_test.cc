@@ -41,7 +41,7 @@ class NetworkFilterTest : public WorkerVmsFixture {
   void SetUp() override {
     adopt(1, {}, {group_});
     filter_.attach(chain_);
-    guest_ = [this](std::string_view function) {
+    guest_ = [this](std::string_view function, auto&&...) {
       asked_.emplace_back(function);
       return CallResult{CallEnd::kOk, pauses_ ? 1u : 0u};
     };

@@ -137,21 +137,25 @@ TEST_F(SharedQueuesTest, TheLastToRegisterIsTold) {
   EXPECT_TRUE(listener_.told.empty());
   queues_.add("vm", "q", &listener_, 8, 80);
   EXPECT_EQ(listener_.told, (std::vector<Listener::Told>{{8, 80, id}})) << "of what waits";
+  EXPECT_EQ(queues_.hear(id, 8, 80), 1u);
   put(id, "late");
-  EXPECT_EQ(listener_.told.back(), (Listener::Told{8, 80, id}));
+  EXPECT_EQ(queues_.hear(id, 8, 80), 1u);
   queues_.add("vm", "q", nullptr, 9, 90);  // a VM that starts: its worker has not adopted it
   put(id, "later");
-  EXPECT_EQ(listener_.told.back(), (Listener::Told{8, 80, id}));
+  EXPECT_EQ(queues_.hear(id, 8, 80), 1u);
+  EXPECT_EQ(listener_.told.size(), 3u);
   Listener next;
   queues_.add("vm", "q", &next, 9, 90);
-  EXPECT_EQ(next.told.size(), 3u);
   queues_.forget(8);
   put(id, "last");
-  EXPECT_EQ(next.told.size(), 4u) << "another VM has gone";
+  EXPECT_EQ(next.told, (std::vector<Listener::Told>{{9, 90, id}})) << "another VM has gone";
+  EXPECT_EQ(queues_.hear(id, 8, 80), 0u);
+  EXPECT_EQ(queues_.hear(id, 9, 90), 4u);
   EXPECT_EQ(listener_.told.size(), 3u);
   queues_.forget(9);
   put(id, "nobody");
-  EXPECT_EQ(next.told.size(), 4u);
+  EXPECT_EQ(next.told.size(), 1u);
+  EXPECT_EQ(queues_.hear(id, 9, 90), 0u);
   EXPECT_EQ(take(id), "early") << "items outlive VMs";
 }
 
@@ -165,6 +169,36 @@ TEST_F(SharedQueuesTest, TheirUseIsCountedByVmId) {
   EXPECT_EQ(count("dropped"), 1u) << "the first for the third";
   EXPECT_EQ(count("refused"), 1u) << "what never fits takes nobody's place";
   EXPECT_EQ(count("dequeued"), 1u);
+}
+
+TEST_F(SharedQueuesTest, OneAnnouncementIsOnItsWayAndNoMoreThanThereAreItems) {
+  const uint32_t id = queues_.add("vm", "q", &listener_, 1, 10);
+  for (size_t i = 0; i < 3 * SharedQueues::kMaxItems; ++i) put(id, "x");
+  EXPECT_EQ(listener_.told.size(), 1u);
+  EXPECT_EQ(queues_.hear(id, 1, 10), SharedQueues::kMaxItems);
+  EXPECT_EQ(queues_.hear(id, 1, 10), 0u) << "of each once";
+  put(id, "y");
+  EXPECT_EQ(listener_.told.size(), 2u);
+  while (take(id) != "(none)") continue;
+  EXPECT_EQ(queues_.hear(id, 1, 10), 0u) << "somebody else has taken all";
+  EXPECT_EQ(queues_.hear(id + 1, 1, 10), 0u);
+}
+
+TEST_F(SharedQueuesTest, WhoRegistersAgainHearsOfNothingTwice) {
+  const uint32_t id = queues_.add("vm", "q", &listener_, 1, 10);
+  for (int i = 0; i < 5; ++i) put(id, "x");
+  EXPECT_EQ(queues_.hear(id, 1, 10), 5u);
+  for (int i = 0; i < 5; ++i) queues_.add("vm", "q", &listener_, 1, 10);
+  EXPECT_EQ(listener_.told.size(), 1u);
+  EXPECT_EQ(queues_.hear(id, 1, 10), 0u);
+  // Two that take it from each other hear of what waits, each by one announcement at a time.
+  for (int i = 0; i < 5; ++i) {
+    queues_.add("vm", "q", &listener_, 2, 20);
+    queues_.add("vm", "q", &listener_, 1, 10);
+  }
+  EXPECT_EQ(listener_.told.size(), 3u);
+  EXPECT_EQ(queues_.hear(id, 2, 20), 0u);
+  EXPECT_EQ(queues_.hear(id, 1, 10), 5u);
 }
 
 TEST(CanaryQueues, HaveIdsOfTheirOwn) {

@@ -107,6 +107,25 @@ TEST(VmRecycle, OneThatDiesMeanwhileIsReplacedOnce) {
   EXPECT_EQ(worker.counter("wasm.p.vm_recycled"), 0u);
 }
 
+TEST(VmRecycle, OneThatDiesDoesNotWaitForTheBackOffOfASpare) {
+  Plugin plugin = plugin_with({});
+  plugin.backoff_base = plugin.backoff_max = 1h;
+  FakeWorker worker(plugin);
+  worker.kill(CallEnd::kTrap);
+  worker.deliver();
+  ASSERT_EQ(worker.builds, 1u) << "the spare";
+  worker.deliver_failure();
+  worker.kill(CallEnd::kTrap);
+  FakeGuest::Stream stream;
+  EXPECT_TRUE(worker.slot->await(stream)) << "another is being started";
+  worker.deliver();
+  ASSERT_NE(worker.slot->current(), nullptr);
+  worker.deliver_failure();  // the spare again
+  worker.kill(CallEnd::kTrap);
+  worker.deliver_failure();
+  EXPECT_EQ(worker.builds, 0u) << "what does not start at all waits";
+}
+
 TEST(VmRecycle, WaitsWhileTooManyOldOnesHaveStreams) {
   FakeWorker worker(plugin_with({}));
   for (size_t i = 0; i < VmSlot::kMaxDraining; ++i) {

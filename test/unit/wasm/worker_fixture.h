@@ -6,7 +6,9 @@
 #include <cstdlib>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,13 +43,18 @@ class WorkerVmsFixture : public testing::Test, public VmBuilder {
         .function("proxy_on_downstream_data", "iii>i");
   }
   ~WorkerVmsFixture() override { vms_.stop(); }
-  Group group(const std::string& name) {
+  Group group(const std::string& name) { return group_of({name}); }
+  Group group_of(const std::vector<std::string>& names) {
     auto out = std::make_shared<VmGroup>();
-    Plugin plugin;
-    plugin.name = name;
-    plugin.seal();
-    out->plugins.push_back(std::make_shared<const Plugin>(std::move(plugin)));
-    out->key = digest_key(name);
+    std::string text;
+    for (const std::string& name : names) {
+      Plugin plugin;
+      plugin.name = name;
+      plugin.seal();
+      out->plugins.push_back(std::make_shared<const Plugin>(std::move(plugin)));
+      text += name + ",";
+    }
+    out->key = digest_key(text);
     out->node = std::make_shared<const NodeProperty>(NodeInfo{});
     out->engine = &engine_;
     out->module = module_;
@@ -99,11 +106,13 @@ class WorkerVmsFixture : public testing::Test, public VmBuilder {
   Services services_{store_, 1};
   FakeHost host_;
   /// What the guests do.
-  std::function<CallResult(std::string_view function)> guest_ = [](auto&&...) {
-    return CallResult();
-  };
-  FakeEngine engine_{
-      [this](std::string_view function, std::span<const Value>) { return guest_(function); }};
+  std::function<CallResult(std::string_view function, std::span<const Value> args)> guest_ =
+      [](auto&&...) {
+        return CallResult{CallEnd::kOk, 1};
+      };
+  FakeEngine engine_{[this](std::string_view function, std::span<const Value> args) {
+    return guest_(function, args);
+  }};
   std::shared_ptr<FakeModule> module_ = std::make_shared<FakeModule>();
   std::vector<Group> builds_;
   int disposed_ = 0;

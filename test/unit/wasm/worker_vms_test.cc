@@ -71,5 +71,19 @@ TEST_F(WorkerVmsTest, WhileStreamsOfOldVmsEndOthersMayDie) {
   EXPECT_EQ(builds_.size(), 1u);
 }
 
+TEST_F(WorkerVmsTest, AnAllocatorWithoutMemoryIsCounted) {
+  const Group one = group("p");
+  adopt(1, {}, {one});
+  Vm& vm = *vm_of(one);
+  guest_ = [&vm](std::string_view function, std::span<const Value>) {
+    if (function != "malloc") EXPECT_EQ(vm.give("text", 64, 68), Status::kInvalidMemoryAccess);
+    return CallResult{CallEnd::kOk, 0};
+  };
+  const Value args[] = {1, 0, 0};
+  vm.call(*vm.roots().front(), vm.exports().request_headers, args);
+  EXPECT_FALSE(vm.dead());
+  EXPECT_EQ(store_.counter_value("wasm.p.allocator_nulls"), 1u);
+}
+
 }  // namespace
 }  // namespace weir::wasm
