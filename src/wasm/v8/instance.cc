@@ -253,7 +253,7 @@ bool V8Instance::read_exports(v8::Local<v8::Context> context, v8::Local<v8::Obje
       export_names_.emplace_back(each.name);
     } else if (each.kind == ImportInfo::Kind::kMemory && memory_object_.IsEmpty()) {
       memory_object_.Reset(isolate_, value.As<v8::WasmMemoryObject>());
-      use_memory(value.As<v8::WasmMemoryObject>()->Buffer()->GetBackingStore());
+      use_memory(value.As<v8::WasmMemoryObject>()->Buffer());
     }
   }
   return true;
@@ -395,11 +395,11 @@ void V8Instance::watch_memory() noexcept {
   if (memory_object_.IsEmpty()) return;
   const v8::HandleScope handles(isolate_);
   const v8::Local<v8::ArrayBuffer> buffer = memory_object_.Get(isolate_)->Buffer();
-  if (buffer->ByteLength() != memory_->ByteLength()) use_memory(buffer->GetBackingStore());
+  if (buffer->ByteLength() != memory_->ByteLength()) use_memory(buffer);
 }
 
-void V8Instance::use_memory(std::shared_ptr<v8::BackingStore> memory) noexcept {
-  memory_ = std::move(memory);
+void V8Instance::use_memory(v8::Local<v8::ArrayBuffer> memory) noexcept {
+  memory_ = memory->GetBackingStore();
   memory_start_ = static_cast<uint8_t*>(memory_->Data());
 }
 

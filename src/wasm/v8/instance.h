@@ -71,7 +71,7 @@ class V8Instance : public Instance {
   CallResult invoke(Export& target, std::span<const Value> args) noexcept;
   CallEnd classify(const v8::TryCatch& caught, v8::Local<v8::Context> context) noexcept;
   void watch_memory() noexcept;
-  void use_memory(std::shared_ptr<v8::BackingStore> memory) noexcept;
+  void use_memory(v8::Local<v8::ArrayBuffer> memory) noexcept;
   // Isolate and context on this thread. Requires: no call of another instance runs here. V8 has them left in the order
   // opposite to that in which they were entered: leaving one leaves those that were entered after it.
   void enter() noexcept;
