@@ -1,5 +1,5 @@
 // Modules that are fetched, from a source that the test plays, and their cache on disk.
-#include "wasm/module_store.h"
+#include "wasm/modules/module_store.h"
 
 #include <gtest/gtest.h>
 #include <sys/fsuid.h>
