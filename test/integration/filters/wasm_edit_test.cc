@@ -1,6 +1,8 @@
 // What is under way when an edit takes its plugins away: it is served to its end as it began.
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "integration/filters/wasm_dialogue.h"
 
 namespace weir::test {
@@ -104,6 +106,21 @@ TEST_F(WasmEdit, AStreamThatIsHeldGetsItsRoutesPluginOfBefore) {
   EXPECT_EQ(answer.status(), 202) << answer.head;
   EXPECT_EQ(answer.body, "before");
   wait_vms(2);
+}
+
+TEST_F(WasmEdit, AfterADrainARootMayStillCallOut) {
+  std::atomic<bool> called{false};
+  AutoOrigin origin([&called](const Peer::Message& request) {
+    called = called || request.first_line() == "GET /bye HTTP/1.1";
+    return response("");
+  });
+  Yaml yaml;
+  yaml.origin_port = origin.port();
+  yaml.filters = filter(Plugin{.configuration = "done=http_call|origin|/bye|8000;done=return|0;"
+                                                "http_call_response=proxy_done"});
+  start(yaml.text());
+  EXPECT_EQ(proxy_->stop(server::Server::Quit::kDrain), 0);
+  EXPECT_TRUE(called);
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ class WorkerVmsFixture : public testing::Test, public VmBuilder {
   using Group = std::shared_ptr<const VmGroup>;
 
   WorkerVmsFixture() {
-    module_->function("proxy_abi_version_0_2_1", "")
+    module_->memory()
+        .function("proxy_abi_version_0_2_1", "")
         .function("malloc", "i>i")
         .function("proxy_on_request_headers", "iii>i")
         .function("proxy_on_new_connection", "i>i")
