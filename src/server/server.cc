@@ -276,7 +276,8 @@ void Server::stop_workers() {
 void Server::stop_singletons() {
   if (ending_ == Ending::kAtOnce) return wasm_->stop_worker(main_index());
   bool ended = false;
-  wasm_->end_worker(main_index(), [&ended] { ended = true; });
+  wasm_->end_worker(
+      main_index(), [](void* flag) { *static_cast<bool*>(flag) = true; }, &ended);
   while (!ended) loop_.run_once(event::Loop::kTick);
 }
 

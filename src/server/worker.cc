@@ -83,7 +83,8 @@ void Worker::stop(wasm::Host* wasm, Ending how) {
       retired_.clear();
       snapshot_.reset();
       if (wasm != nullptr && how == Ending::kInOrder)
-        return wasm->end_worker(index_, [this] { end_loop(); });
+        return wasm->end_worker(
+            index_, [](void* self) { static_cast<Worker*>(self)->end_loop(); }, this);
       if (wasm != nullptr) wasm->stop_worker(index_);
       end_loop();
     });

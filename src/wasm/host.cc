@@ -366,9 +366,9 @@ void Host::stop_worker(unsigned worker) {
   private_->workers[worker]->stop();
 }
 
-void Host::end_worker(unsigned worker, std::function<void()> done) {
+void Host::end_worker(unsigned worker, void (*done)(void* argument), void* argument) {
   private_->stop_modules(worker);
-  private_->workers[worker]->end(std::move(done));
+  private_->workers[worker]->end(done, argument);
 }
 
 ModuleStore& Host::modules() noexcept { return private_->modules; }

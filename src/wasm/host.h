@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -107,7 +106,7 @@ class Host {
   /// On the worker's thread, after its last stream: ends all of its VMs.
   void stop_worker(unsigned worker);
   /// Likewise, and roots that answer false to proxy_on_done get their time. `done` comes from the worker's loop.
-  void end_worker(unsigned worker, std::function<void()> done);
+  void end_worker(unsigned worker, void (*done)(void* argument), void* argument);
 
   /// The modules that are fetched. Thread: main.
   ModuleStore& modules() noexcept;

@@ -176,7 +176,7 @@ void WorkerVms::work() {
   sweep();
   if (on_ended_ != nullptr && retired_.empty()) {
     leave_thread();
-    std::exchange(on_ended_, nullptr)();
+    std::exchange(on_ended_, nullptr)(on_ended_argument_);
   }
 }
 
@@ -233,9 +233,10 @@ void WorkerVms::stop() {
   leave_thread();
 }
 
-void WorkerVms::end(std::function<void()> done) {
+void WorkerVms::end(void (*done)(void* argument), void* argument) {
   retire_all();
-  on_ended_ = std::move(done);
+  on_ended_ = done;
+  on_ended_argument_ = argument;
   end_of_turn_.schedule();
 }
 

@@ -1,7 +1,6 @@
 // WorkerVms: all VMs of one worker.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,7 +41,7 @@ class WorkerVms final : public VmOwner, public QueueListener, public UseListener
   /// Ends all of them now.
   void stop();
   /// Ends all of them, roots that want to stay at kRootGrace at the latest; then `done`, from the loop.
-  void end(std::function<void()> done);
+  void end(void (*done)(void* argument), void* argument);
 
   /// From the engine thread: a VM that a slot asked for (null: `why` it failed).
   void deliver(std::shared_ptr<const VmGroup> group, std::unique_ptr<Vm> vm, std::string why,
@@ -114,7 +113,9 @@ class WorkerVms final : public VmOwner, public QueueListener, public UseListener
   std::unordered_map<Key, Place, KeyHash> places_;  // by plugin key
   std::map<Key, std::unique_ptr<VmSlot>> slots_;    // by group key
   std::vector<Retired> retired_;
-  std::function<void()> on_ended_;  // set: no VM comes any more, and the last one to leave ends it
+  void (*on_ended_)(void*) =
+      nullptr;  // set: no VM comes any more, and the last one to leave ends it
+  void* on_ended_argument_ = nullptr;
 
   std::mutex mutex_;
   std::vector<Delivery> deliveries_;  // under the mutex

@@ -186,7 +186,7 @@ TEST_F(VmEnd, AtTheEndOfTheProcessRootsThatWantToStayMay) {
   const uint32_t queue = queue_of(vm, 1);
   stays_ = 1;
   bool ended = false;
-  vms_.end([&ended] { ended = true; });
+  vms_.end([](void* flag) { *static_cast<bool*>(flag) = true; }, &ended);
   turn();
   EXPECT_FALSE(ended);
   EXPECT_EQ(count("done 1"), 1u);
@@ -200,7 +200,7 @@ TEST_F(VmEnd, AtTheEndOfTheProcessRootsThatWantToStayMay) {
 
 TEST_F(VmEnd, WithoutVmsAThreadEndsAtOnce) {
   bool ended = false;
-  vms_.end([&ended] { ended = true; });
+  vms_.end([](void* flag) { *static_cast<bool*>(flag) = true; }, &ended);
   EXPECT_FALSE(ended) << "from the loop";
   turn();
   EXPECT_TRUE(ended);
