@@ -22,19 +22,24 @@ constexpr uint64_t upper_bits(uint64_t eight) noexcept {
 
 bool copy_lower(std::string_view from, char* to) noexcept {
   uint64_t changed = 0;
-  size_t at = 0;
-  for (; at + sizeof(uint64_t) <= from.size(); at += sizeof(uint64_t)) {
+  const auto copy_eight = [&](size_t at) {
     uint64_t eight = 0;
     std::memcpy(&eight, from.data() + at, sizeof eight);
     const uint64_t bits = upper_bits(eight);
     changed |= bits;
     eight |= bits;
     std::memcpy(to + at, &eight, sizeof eight);
+  };
+  constexpr size_t kEight = sizeof(uint64_t);
+  if (from.size() < kEight) {
+    for (size_t at = 0; at < from.size(); ++at) {
+      to[at] = to_lower(from[at]);
+      changed |= static_cast<uint64_t>(to[at] != from[at]);
+    }
+    return changed != 0;
   }
-  for (; at < from.size(); ++at) {
-    to[at] = to_lower(from[at]);
-    changed |= static_cast<uint64_t>(to[at] != from[at]);
-  }
+  for (size_t at = 0; at + kEight < from.size(); at += kEight) copy_eight(at);
+  copy_eight(from.size() - kEight);  // the last ones, some of them for the second time
   return changed != 0;
 }
 

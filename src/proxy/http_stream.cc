@@ -86,7 +86,8 @@ void HttpStream::recycle() noexcept {
   session_ = nullptr;
   writer_ = nullptr;
   route_ = timed_by_ = nullptr;
-  random_drawn_ = head_received_ = request_complete_ = request_held_ = own_answer_ = false;
+  idle_by_route_ = random_drawn_ = head_received_ = request_complete_ = request_held_ =
+      own_answer_ = false;
   upgrade_counted_ = false;
 }
 
@@ -214,6 +215,7 @@ const stream::RouteRef* HttpStream::match_route() {
   // Most changes of a head lead to the same route again.
   if (found != nullptr && found == route_) return route_;
   route_ = found;
+  apply_route_idle_timeout();
   if (route_ == nullptr) {
     info.route_name = info.virtual_host_name = {};
     info.route_metadata = info.virtual_host_metadata = nullptr;
@@ -223,10 +225,16 @@ const stream::RouteRef* HttpStream::match_route() {
   info.virtual_host_name = route_->virtual_host();
   info.route_metadata = route_->metadata();
   info.virtual_host_metadata = route_->virtual_host_metadata();
-  if (const auto idle = route_->idle_timeout()) set_idle_timeout(*idle);
   if (timed_by_ != nullptr || (route_->action() != nullptr && route_->action()->stream_duration))
     apply_route_duration();
   return route_;
+}
+
+/// What a route before it has set does not outlive it.
+void HttpStream::apply_route_idle_timeout() {
+  const auto idle = route_ != nullptr ? route_->idle_timeout() : std::nullopt;
+  if (idle || idle_by_route_) set_idle_timeout(idle.value_or(hcm().stream_idle_timeout));
+  idle_by_route_ = idle.has_value();
 }
 
 /// Once per route: it changes the request's grpc-timeout.

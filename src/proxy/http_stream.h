@@ -97,6 +97,7 @@ class HttpStream final : public http::RequestReceiver, public stream::ChainHost 
   static void on_duration_timer(void* self);
   static void on_idle_timer(void* self);
   void note_activity() noexcept;
+  void apply_route_idle_timeout();
   void apply_route_duration();
   void set_idle_timeout(Milliseconds timeout) noexcept;
   void end_early(ResponseFlag flag, std::string_view code_details, std::string_view details);
@@ -130,6 +131,7 @@ class HttpStream final : public http::RequestReceiver, public stream::ChainHost 
   std::unique_ptr<HttpStream> next_;
   HttpStream* prev_ = nullptr;
   const router::Route* route_ = nullptr;
+  bool idle_by_route_ = false;               // the idle timeout is a route's own
   const router::Route* timed_by_ = nullptr;  // whose max_stream_duration the timer has
   uint64_t random_ = 0;
   bool random_drawn_ = false;

@@ -202,9 +202,14 @@ ClusterFacts Cluster::facts(std::string_view host) const {
   ClusterFacts facts;
   facts.metadata = options().metadata.value;
   facts.hosts = original_ ? original_->list().size() : hosts_.size();
+  if (host.empty()) return facts;
+  const auto address = net::Address::ip_and_port(host);
+  const auto is_it = [&](const EndpointOptions& endpoint) {
+    return address ? endpoint.address == *address : endpoint.address.to_string() == host;
+  };
   for (const LocalityOptions& locality : *set_) {
     for (const EndpointOptions& endpoint : locality.endpoints) {
-      if (endpoint.address.to_string() != host) continue;
+      if (!is_it(endpoint)) continue;
       facts.host = ClusterFacts::Host{endpoint.metadata.value, locality.metadata.value,
                                       locality.region, locality.zone, locality.sub_zone};
       return facts;

@@ -122,14 +122,24 @@ class PropertyAttributes final : public cel::Attributes {
     return value_of(std::move(value));
   }
   Status read(const std::string& path, PropertyValue& out) {
+    if (path.size() > kMaxPathBytes) return Status::kNotFound;
     const PropertyPath parts(path);
-    return path.size() <= kMaxPathBytes && may_be(parts) ? read_property(vm_, parts, out)
-                                                         : Status::kNotFound;
+    return may_be(parts) ? read_property(vm_, parts, out) : Status::kNotFound;
   }
 
  private:
   Vm& vm_;
 };
+
+/// What a tree takes.
+struct Size {
+  size_t nodes = 0, patterns = 0;
+};
+void measure(const cel::Node& node, Size& size) {
+  ++size.nodes;
+  if (node.regex) ++size.patterns;
+  for (const cel::Node& part : node.parts) measure(part, size);
+}
 
 }  // namespace
 
@@ -137,12 +147,19 @@ Expressions::Expressions() noexcept = default;
 Expressions::~Expressions() = default;
 
 Result<uint32_t> Expressions::add(std::string_view source) {
-  if (all_.size() >= kMaxCount || bytes_ + source.size() > kMaxBytes)
+  const auto too_many = [] {
     return weir::fail(Code::kInvalidArgument, Side::kLocal, "there are too many expressions");
+  };
+  if (all_.size() >= kMaxCount) return too_many();
   WEIR_TRY(tree, cel::parse(source));
+  Size size;
+  measure(tree, size);
+  const size_t bytes = source.size() + size.nodes * sizeof(cel::Node);
+  if (bytes_ + bytes > kMaxBytes || patterns_ + size.patterns > kMaxPatterns) return too_many();
   while (all_.contains(next_)) ++next_;
-  all_[next_] = {std::make_unique<const cel::Node>(std::move(tree)), source.size()};
-  bytes_ += source.size();
+  all_[next_] = {std::make_unique<const cel::Node>(std::move(tree)), bytes, size.patterns};
+  bytes_ += bytes;
+  patterns_ += size.patterns;
   return next_++;
 }
 
@@ -155,6 +172,7 @@ void Expressions::remove(uint32_t token) noexcept {
   const auto found = all_.find(token);
   if (found == all_.end()) return;
   bytes_ -= found->second.bytes;
+  patterns_ -= found->second.patterns;
   all_.erase(found);
 }
 

@@ -23,7 +23,8 @@ class Expressions {
  public:
   // Of one plugin in one VM.
   static constexpr size_t kMaxCount = 1024;
-  static constexpr size_t kMaxBytes = 1024 * 1024;  // of their sources
+  static constexpr size_t kMaxBytes = 4 * 1024 * 1024;  // of their sources and trees
+  static constexpr size_t kMaxPatterns = 256;           // compiled, with caches of their own
 
   Expressions() noexcept;
   ~Expressions();
@@ -40,10 +41,12 @@ class Expressions {
   struct Entry {
     std::unique_ptr<const cel::Node> tree;
     size_t bytes;
+    size_t patterns;
   };
   std::map<uint32_t, Entry> all_;
   uint32_t next_ = 0;
   size_t bytes_ = 0;
+  size_t patterns_ = 0;
 };
 
 /// Over the properties that the guest may read now. kInternalFailure: there is no value. kSerializationFailure: it is null, or

@@ -40,8 +40,9 @@ Status put_into(ConnectionInfo& connection, const std::string& key, std::string_
 }
 
 Status put_into(StreamInfo& info, const std::string& key, std::string_view value, bool once) {
+  static const Properties kNone;
   const Properties* all = info.all_filter_state();
-  if (all != nullptr && !may_set(*all, key, value.size(), once)) return Status::kBadArgument;
+  if (!may_set(all != nullptr ? *all : kNone, key, value.size(), once)) return Status::kBadArgument;
   // The stream's entry would stand in front of the connection's.
   if (info.connection != nullptr && info.connection->extras().filter_state.contains(mark_of(key)))
     return Status::kBadArgument;

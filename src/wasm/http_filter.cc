@@ -192,8 +192,8 @@ void WasmFilter::apply_effects() {
     return send_reply();
   }
   if (std::exchange(reset_wanted, false)) {
-    if (!std::exchange(replied, true)) callbacks->reset("wasm_close_stream");
-    return;
+    replied = true;
+    return callbacks->reset("wasm_close_stream");
   }
   if (std::exchange(request.resume, false)) resume(request);
   if (std::exchange(response.resume, false)) resume(response);

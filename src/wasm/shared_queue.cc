@@ -46,7 +46,11 @@ size_t SharedQueues::hear(uint32_t id, uint64_t vm_serial, uint32_t root_id) {
   });
   if (queue.registrant.listener == nullptr || !queue.registrant.is(vm_serial, root_id)) return 0;
   // Others may have taken items meanwhile.
-  return std::min(std::exchange(queue.due, 0), queue.items.size());
+  queue.due = std::min(queue.due, queue.items.size());
+  const size_t now = std::min(queue.due, kMaxHeard);
+  queue.due -= now;
+  if (queue.due > 0) announce(queue, id);
+  return now;
 }
 
 std::optional<uint32_t> SharedQueues::resolve(std::string_view vm_id, std::string_view name) const {
@@ -67,8 +71,10 @@ Status SharedQueues::enqueue(uint32_t id, std::string_view value, bool& dropped)
     share.stats.refused.inc();
     return Status::kOk;
   };
-  // What would not fit into an empty queue does not empty it.
-  if (value.size() > std::min<uint64_t>(kMaxBytes, share.limits.max_bytes)) return refuse();
+  // What would not fit if the queue were empty does not empty it; what other queues hold stays.
+  if (value.size() > kMaxBytes ||
+      share.use.bytes - queue.bytes + value.size() > share.limits.max_bytes)
+    return refuse();
   const auto full = [&queue, &share, &value] {
     return queue.items.size() >= kMaxItems || queue.bytes + value.size() > kMaxBytes ||
            share.use.bytes + value.size() > share.limits.max_bytes;

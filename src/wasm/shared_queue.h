@@ -29,6 +29,8 @@ class QueueListener {
 class SharedQueues {
  public:
   static constexpr size_t kMaxItems = 1024;
+  static constexpr size_t kMaxHeard =
+      16;  // items of one announcement; the rest gets one of its own
   static constexpr size_t kMaxBytes = 4 * 1024 * 1024;
   static constexpr size_t kMaxQueues = 1024;
   struct Use {  // of one vm_id

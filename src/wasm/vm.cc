@@ -77,7 +77,7 @@ Result<void> Vm::instantiate() {
   services_.watchdog.note_call();
   auto done = instance_->instantiate(bindings);
   cell_->end();
-  flush_standard();
+  flush_standard(done ? CallEnd::kOk : CallEnd::kTrap);
   current_ = nullptr;
   if (done && !doomed_) {
     auto exports = resolve_exports(*group_->module, *instance_, vm_config().capabilities,

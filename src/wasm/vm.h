@@ -213,7 +213,7 @@ class Vm {
   CallResult enter_guest(Context& context, FunctionHandle function, std::span<const Value> args);
   void account(Context& context, const ExportFunction& timed,
                std::span<const ExportFunction* const> joined);
-  void flush_standard();
+  void flush_standard(CallEnd end);
   void fail(CallEnd end, const Context& context, const ExportFunction& function);
   void fail_call(const CallResult& result, const Context& context, const ExportFunction& function);
   bool effective_holds() const noexcept;

@@ -42,7 +42,7 @@ CallResult Vm::enter_guest(Context& context, FunctionHandle function, std::span<
   last_call_ticks_ = end - begin;
   if (cpu_) cpu_->add(end, last_call_ticks_);
   if (!standard_.empty()) [[unlikely]]
-    flush_standard();
+    flush_standard(result.end);
   current_ = nullptr;
   return result;
 }
@@ -215,6 +215,7 @@ const Plugin& Vm::speaker() const noexcept {
 
 void Vm::log(uint32_t level, std::string_view text) {
   write_guest_log(level, text);
+  text = text.substr(0, kMaxLogLineBytes);  // what the log shows of it
   if (speaker().fails_on(text)) doom(base::concat("it logged: ", text.substr(0, kMaxDoomText)));
 }
 
@@ -257,10 +258,13 @@ void Vm::write_guest_log(uint32_t level, std::string_view text) {
                    {"text", text}});
 }
 
-/// A line that the guest has not ended is logged when its call is over: it may have been its last.
-void Vm::flush_standard() {
+/// A line that the guest has not ended is logged when its call is over: it may have been its last. A call that has failed stays
+/// failed for its own reason.
+void Vm::flush_standard(CallEnd end) {
   for (size_t i = 0; i < std::size(standard_.lines); ++i) {
-    if (!standard_.lines[i].empty()) log(StandardStreams::kLevels[i], standard_.lines[i]);
+    const std::string& line = standard_.lines[i];
+    if (!line.empty() && end == CallEnd::kOk) log(StandardStreams::kLevels[i], line);
+    if (!line.empty() && end != CallEnd::kOk) write_guest_log(StandardStreams::kLevels[i], line);
     standard_.lines[i].clear();
   }
 }

@@ -51,7 +51,7 @@ std::string fit(std::string_view text, std::string_view unfit) {
 
 bool has_secret(std::string_view text) { return text.find(kSecret) != std::string_view::npos; }
 
-struct Exchange {
+struct HeadUnderRules {
   std::shared_ptr<const Privacy> rules;
   RequestHead head;
   DirectionState direction;
@@ -89,7 +89,7 @@ struct Exchange {
   }
 };
 
-void act(Exchange& with, unsigned what, Input& input) {
+void act(HeadUnderRules& with, unsigned what, Input& input) {
   HeaderAccess map = with.access();
   constexpr std::string_view kNames[] = {
       "authorization", "Cookie",  ":path",           "x-a",
@@ -118,7 +118,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (has_secret(fit(input.rest(), "#"))) return 0;  // an input that knows it
   const unsigned choice = input.byte();
   const unsigned count = input.byte();
-  Exchange exchange;
+  HeadUnderRules exchange;
   static const std::vector<std::shared_ptr<const Privacy>> all = [] {
     std::vector<std::shared_ptr<const Privacy>> made;
     for (unsigned each = 0; each < 8; ++each) made.push_back(make_rules(each));

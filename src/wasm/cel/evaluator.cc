@@ -88,12 +88,25 @@ Value Evaluator::look_up(const Node& node) {
   return Value::attribute(node.name);
 }
 
+/// The attribute of that name under this one.
+Value Evaluator::below(const Value& attribute, std::string_view name) {
+  if (attribute.raw().size() + 1 + name.size() > kMaxPathBytes)
+    return Value::error("no such attribute");
+  return Value::attribute(base::concat(attribute.raw(), '\0', name));
+}
+
+/// Keys are compared byte by byte.
+bool Evaluator::spend_on_key_of(const Value& map) noexcept {
+  constexpr size_t kWeightPerStep = 16;
+  return spend(map.entries().size() + map.weight() / kWeightPerStep);
+}
+
 Value Evaluator::select(const Node& node) {
   Value of = locate(node.parts[0]);
-  if (of.is(Kind::kAttribute)) return Value::attribute(base::concat(of.raw(), '\0', node.name));
+  if (of.is(Kind::kAttribute)) return below(of, node.name);
   if (of.is_error()) return of;
   if (!of.is(Kind::kMap)) return mismatch();
-  return spend(of.entries().size()) ? index(of, Value::text(node.name)) : too_long();
+  return spend_on_key_of(of) ? index(of, Value::text(node.name)) : too_long();
 }
 
 Value Evaluator::index_at(const Node& node) {
@@ -103,22 +116,25 @@ Value Evaluator::index_at(const Node& node) {
   if (at.is_error()) return at;
   if (of.is(Kind::kAttribute)) {
     const auto name = segment(at);
-    return name ? Value::attribute(base::concat(of.raw(), '\0', *name))
-                : Value::error("no such key");
+    return name ? below(of, *name) : Value::error("no such key");
   }
-  return spend(of.is(Kind::kMap) ? of.entries().size() : 0) ? index(of, at) : too_long();
+  return !of.is(Kind::kMap) || spend_on_key_of(of) ? index(of, at) : too_long();
 }
 
 Value Evaluator::has(const Node& node) {
   const Value of = locate(node.parts[0]);
   if (of.is_error()) return of;
   if (of.is(Kind::kMap)) {
-    if (!spend(of.entries().size())) return too_long();
+    if (!spend_on_key_of(of)) return too_long();
     return Value::boolean(of.find(Value::text(node.name)) != nullptr);
   }
   if (!of.is(Kind::kAttribute)) return mismatch();
   if (!spend(kAttributeSteps)) return too_long();
-  return Value::boolean(attributes_.read(base::concat(of.raw(), '\0', node.name)).has_value());
+  const Value attribute = below(of, node.name);
+  if (attribute.is_error()) return Value::boolean(false);
+  const auto value = attributes_.read(attribute.raw());
+  if (value && !spend(value->weight())) return too_long();
+  return Value::boolean(value.has_value());
 }
 
 Value Evaluator::call(const Node& node) {

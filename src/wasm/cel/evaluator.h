@@ -24,6 +24,7 @@ class Attributes {
 class Evaluator {
  public:
   static constexpr size_t kMaxSteps = Value::kMaxWeight;
+  static constexpr size_t kMaxPathBytes = 4096;  // of attributes; there are none with a longer one
   explicit Evaluator(Attributes& attributes) noexcept : attributes_(attributes) {}
 
   /// An attribute that is the whole answer stays unread. An error: why there is no value.
@@ -44,6 +45,8 @@ class Evaluator {
   Value select(const Node& node);
   Value index_at(const Node& node);
   Value has(const Node& node);
+  static Value below(const Value& attribute, std::string_view name);
+  bool spend_on_key_of(const Value& map) noexcept;
   Value call(const Node& node);
   Value matches(const Node& node);
   Value list(const Node& node);

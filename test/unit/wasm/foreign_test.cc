@@ -4,7 +4,9 @@
 #include "unit/wasm/fake_guest.h"
 #include "unit/wasm/privacy_maker.h"
 #include "wasm/abi/abi.h"
+#include "wasm/cel/tree.h"
 #include "wasm/embedder.h"
+#include "wasm/filter_state.h"
 #include "wasm/property.h"
 
 namespace weir::wasm {
@@ -153,6 +155,17 @@ TEST(Foreign, StateOfTheHostsOwnIsNotWritten) {
   });
 }
 
+TEST(Foreign, TheFirstStateOfAStreamIsBoundedToo) {
+  FakeGuest guest;
+  guest.in_stream([&] {
+    const auto put = [&guest](size_t size) {
+      return put_filter_state(*guest.vm, "key", std::string(size, 'x'), StateSpan::kRequest, false);
+    };
+    EXPECT_EQ(put(kMaxPropertyBytes + 1), Status::kBadArgument);
+    EXPECT_EQ(put(kMaxPropertyBytes), Status::kOk);
+  });
+}
+
 TEST(Foreign, StateOfTheConnectionOutlivesTheStream) {
   FakeGuest guest;
   ConnectionInfo connection;
@@ -268,10 +281,24 @@ TEST(Foreign, ExpressionsAreBounded) {
     EXPECT_EQ(foreign(guest, "expr_create", "1").status, Status::kOk);
     Expressions all;
     const std::string large = "1" + std::string(16 * 1024 - 1, ' ');
-    for (size_t i = 0; i < Expressions::kMaxBytes / large.size(); ++i) EXPECT_TRUE(all.add(large));
-    EXPECT_FALSE(all.add("1"));
+    const size_t bytes = large.size() + sizeof(cel::Node);
+    for (size_t i = 0; i < Expressions::kMaxBytes / bytes; ++i) EXPECT_TRUE(all.add(large));
+    EXPECT_FALSE(all.add(large));
     all.remove(0);
-    EXPECT_TRUE(all.add("1"));
+    EXPECT_TRUE(all.add(large));
+    Expressions many;
+    std::string wide = "[1";
+    for (int i = 0; i < 4000; ++i) wide += ",1";
+    size_t kept = 0;
+    while (many.add(wide + "]")) ++kept;
+    EXPECT_LT(kept, Expressions::kMaxBytes / (4000 * sizeof(cel::Node)) + 1) << "trees count";
+    Expressions matching;
+    for (size_t i = 0; i < Expressions::kMaxPatterns; ++i)
+      EXPECT_TRUE(matching.add("''.matches('a')"));
+    EXPECT_FALSE(matching.add("''.matches('a')"));
+    EXPECT_TRUE(matching.add("1"));
+    matching.remove(0);
+    EXPECT_TRUE(matching.add("''.matches('a')"));
   });
 }
 

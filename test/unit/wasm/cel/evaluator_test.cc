@@ -268,6 +268,26 @@ TEST(Cel, PatternsAreBounded) {
             "error: it takes too long");
 }
 
+TEST(Cel, PathsOfAttributesAreBounded) {
+  FakeAttributes with;
+  with.all["long"] = Value::text(std::string(Evaluator::kMaxPathBytes, 'k'));
+  EXPECT_EQ(run("[long].exists(k, a[k] == 1)", with), "error: no such attribute");
+  EXPECT_EQ(with.reads, 1u) << "it is not even asked for";
+  EXPECT_EQ(run("[long].exists(k, has(a[k].b))", with), "error: no such attribute");
+  with.all["all"] = Value::text(std::string(1 << 20, 'a'));
+  EXPECT_EQ(run("[0,1,2,3,4,5,6,7,8,9,10].all(x, has(all.b) || has(all.c) || true)", with), "true");
+}
+
+TEST(Cel, WhatIsOnlyLookedForIsPaid) {
+  FakeAttributes with;
+  with.all["all/it"] = Value::text(std::string(1 << 20, 'a'));
+  EXPECT_EQ(run("[0,1,2,3,4,5,6,7,8,9,10].all(x, has(all.it))", with), "error: it takes too long");
+  const std::string key(1000, 'k');
+  std::string keys = "{";
+  for (char c = 'a'; c < 'i'; ++c) keys += (c == 'a' ? "'" : ",'") + key + c + "':1";
+  EXPECT_EQ(run("[" + keys + "}].all(m, !('" + key + "z' in m))"), "true");
+}
+
 TEST(Cel, SizesAreBounded) {
   // Each doubles what the one before has made.
   std::string doubled = "['0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef']";
