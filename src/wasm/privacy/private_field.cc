@@ -81,10 +81,12 @@ struct Url {
   }
 };
 
-/// Scheme and authority; empty for what is relative.
+/// Scheme and authority; empty for what has none (RFC 3986 section 4.2): then "//" is a part of the path.
 std::string_view place_of(std::string_view base) noexcept {
   const size_t mark = base.find("//");
-  if (mark == std::string_view::npos) return {};
+  if (mark == std::string_view::npos || base.substr(0, mark).find('/') != std::string_view::npos)
+    return {};
+  if (mark > 0 && base[mark - 1] != ':') return {};
   const size_t end = base.find('/', mark + 2);
   return base.substr(0, end);
 }
@@ -102,13 +104,13 @@ std::string seen_url(const Privacy& privacy, std::string_view text) {
   return out;
 }
 
-std::string written_url(const Privacy& privacy, std::string_view original, std::string_view given,
-                        bool& refused) {
+std::string written_url(const Privacy& privacy, FieldName field, std::string_view original,
+                        std::string_view given, bool& refused) {
   if (seen_url(privacy, original) == given) return std::string(original);
   const Url before(original);
   const Url after(given);
   // What is hidden goes to nobody but whom it was for.
-  const bool same_place = place_of(before.base) == place_of(after.base);
+  const bool same_place = field.lower == ":path" || place_of(before.base) == place_of(after.base);
   std::string out(after.base);
   const auto put = [&](char mark, std::optional<std::string_view> old,
                        std::optional<std::string_view> fresh) {
@@ -233,7 +235,7 @@ WrittenValues written_values(const Privacy& privacy, FieldName field, const View
     if (i >= originals.size() && content != Content::kUrl) {
       out.values.emplace_back(given[i]);
     } else if (content == Content::kUrl) {
-      out.values.push_back(written_url(privacy, original, given[i], out.refused));
+      out.values.push_back(written_url(privacy, field, original, given[i], out.refused));
     } else if (content == Content::kPlain) {
       out.values.emplace_back(given[i]);
     } else {

@@ -179,6 +179,8 @@ TEST_F(PrivateField, QueryParameters) {
   EXPECT_EQ(written(":path", {original}, {"/q?key=***&b"}), "/q?key=k&b&token=t");
   EXPECT_EQ(written(":path", {original}, {"/q?key=mine"}), "/q?key=mine&token=t");
   EXPECT_EQ(written(":path", {original}, {"/q?%74oken=forged"}, true), "/q?token=t");
+  EXPECT_EQ(written(":path", {original}, {"/a//b"}), "/a//b?token=t");
+  EXPECT_EQ(written(":path", {original}, {"//b/c"}), "//b/c?token=t") << "a path has no authority";
   EXPECT_EQ(written(":path", {original}, {"*"}), "*");
   EXPECT_EQ(written("referer", {}, {"/r?token=forged&a"}, true), "/r?a");
   EXPECT_EQ(written("referer", {"/r?token=t"}, {}), "") << "a field as a whole may go";
@@ -189,6 +191,7 @@ TEST_F(PrivateField, QueryParameters) {
             "https://evil.example/x?key=***")
       << "secrets go to nobody else";
   EXPECT_EQ(written("location", {away}, {"//evil.example"}, true), "//evil.example");
+  EXPECT_EQ(written("location", {"/a?token=t"}, {"/b//c"}), "/b//c?token=t");
 }
 
 TEST_F(PrivateField, MaskedFields) {
