@@ -13,6 +13,11 @@ TimeBounds::TimeBounds() noexcept {
   for (size_t i = 0; i < ticks.size(); ++i) ticks[i] = second / 1'000'000 * kTimeBoundsUs[i];
 }
 
+const TimeBounds& TimeBounds::common() noexcept {
+  static const TimeBounds bounds;
+  return bounds;
+}
+
 FunctionStats::FunctionStats(stats::Store& store, std::string prefix, unsigned threads)
     : store_(store), prefix_(std::move(prefix)) {
   for (unsigned i = 0; i < std::max(threads, 1u); ++i)

@@ -22,6 +22,8 @@ inline constexpr size_t kTimeBuckets = kTimeBoundsUs.size() + 1;
 /// The same in ticks of read_ticks().
 struct TimeBounds {
   TimeBounds() noexcept;
+  /// Those that all threads share.
+  static const TimeBounds& common() noexcept;
   size_t bucket_of(uint64_t time) const noexcept {
     size_t bucket = 0;
     while (bucket < ticks.size() && time > ticks[bucket]) ++bucket;
@@ -30,17 +32,18 @@ struct TimeBounds {
   std::array<uint64_t, kTimeBoundsUs.size()> ticks;
 };
 
-/// One callback of one plugin on one thread, which alone writes it: plain loads and stores.
+/// One callback of one plugin on one thread, which alone writes it: plain loads and stores. What a usual call counts is within
+/// one line of the cache.
 struct alignas(64) FunctionCell {
   using Number = std::atomic<uint64_t>;
   Number calls{0};
   Number ticks{0};
   Number worst_ticks{0};
   Number host_calls{0};
+  std::array<Number, kTimeBuckets> buckets{};
   Number grown_bytes{0};  // of the linear memory
   Number failures{0};     // traps, time-outs, exits
   Number limit_hits{0};
-  std::array<Number, kTimeBuckets> buckets{};
 
   static void bump(Number& number, uint64_t by) noexcept {
     number.store(number.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);

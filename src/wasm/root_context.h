@@ -48,14 +48,19 @@ class PendingCallout final : public CalloutHandler, public event::Deferrable {
 
 /// Owner: its Vm. Thread: the VM's. Ids are given when the guest is told of it.
 class RootContext final : public Context {
+  // What each call needs stands beside the base.
+  Vm& vm_;
+  PluginCell& cell_;
+  FunctionCell* functions_;
+
  public:
   RootContext(Vm& vm, std::shared_ptr<const Plugin> plugin, PluginStats& stats, PluginCell& cell)
       : Context(Kind::kRoot),
         vm_(vm),
-        plugin_(std::move(plugin)),
-        stats_(stats),
         cell_(cell),
-        functions_(stats.functions.starting_cells()) {
+        functions_(stats.functions.starting_cells()),
+        plugin_(std::move(plugin)),
+        stats_(stats) {
     root = this;
   }
   Vm& vm() noexcept { return vm_; }
@@ -116,11 +121,8 @@ class RootContext final : public Context {
   Result<void> launch(CalloutOrder order);
   void deliver_failure(uint32_t callout);
 
-  Vm& vm_;
   const std::shared_ptr<const Plugin> plugin_;
   PluginStats& stats_;
-  PluginCell& cell_;
-  FunctionCell* functions_;
   event::Loop* loop_ = nullptr;  // null until adopted
   std::chrono::milliseconds tick_{0};
   std::optional<event::Timer> timer_;

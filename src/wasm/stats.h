@@ -103,13 +103,13 @@ struct PluginStats {
 };
 
 /// One plugin inside one VM. Written by the VM's thread alone.
-struct PluginCell {
-  std::string label;
-  std::string root_id;
+struct alignas(64) PluginCell {
   std::atomic<uint64_t> calls{0};
   std::atomic<uint64_t> ticks{0};
   std::atomic<uint64_t> worst_ticks{0};
   std::atomic<uint64_t> limit_hits{0};
+  std::string label;
+  std::string root_id;
 
   void count(unsigned callbacks, uint64_t call_ticks) noexcept {
     calls.store(calls.load(std::memory_order_relaxed) + callbacks, std::memory_order_relaxed);

@@ -8,7 +8,7 @@
 namespace weir::wasm {
 
 Vm::Vm(std::shared_ptr<const VmGroup> group, Services& services, Role role, unsigned worker)
-    : group_(std::move(group)), services_(services), record_(services.records.add()), role_(role) {
+    : services_(services), group_(std::move(group)), record_(services.records.add()), role_(role) {
   record_.vm_id = vm_config().vm_id;
   record_.vm_key = group_->plugins.front()->vm_key.hex();
   if (const Privacy* rules = privacy()) record_.privacy = rules->json();

@@ -187,8 +187,8 @@ class Vm {
   Metrics& metrics() noexcept { return metrics_; }
   struct StandardStreams {
     static constexpr uint32_t kLevels[2] = {2, 4};  // info and error
+    bool begun = false;                             // one of the lines
     std::string lines[2];                           // stdout and stderr, up to the next newline
-    bool empty() const noexcept { return lines[0].empty() && lines[1].empty(); }
   };
   StandardStreams& standard_streams() noexcept { return standard_; }
   /// Queues that a starting guest has registered, with its root: announced when a worker adopts the VM.
@@ -223,57 +223,55 @@ class Vm {
   void write_guest_log(uint32_t level, std::string_view text);
   void doom(std::string why);
 
-  const std::shared_ptr<const VmGroup> group_;
-  Services& services_;
-  VmRecord& record_;
-  const Role role_;
-  Phase phase_ = Phase::kInitializing;
-  std::vector<ImportBinding> bindings_;  // what the instance's imports refer to
+  // What each call needs comes first and together: a chain goes through the VMs of all of its plugins in turn.
   std::unique_ptr<Instance> instance_;
-  Exports exports_;
-  JointFunction begin_stream_, end_stream_;
-  VmOwner* owner_ = nullptr;
+  Services& services_;
   WatchCell* cell_ = nullptr;
   uint64_t budget_ns_ = 0;
+  Context* current_ = nullptr;               // of the running guest call
+  Context* effective_ = nullptr;             // until the callback that has set it is over
+  const ExportFunction* running_ = nullptr;  // while a call that is not joint runs
+  uint64_t last_call_ticks_ = 0;
+  size_t memory_bytes_ = 0;             // after the last call
+  uint64_t host_calls_ = 0;             // of the running call
+  std::unique_ptr<CpuShare> cpu_;       // null: it is not limited
+  FunctionHandle joint_ = kNoFunction;  // while a joint call runs
+  unsigned effective_step_ = 0;         // of the joint call: the callback that has set it
+  bool dead_ = false;
+  bool allocating_ = false;
+  bool doomed_ = false;  // as if it had trapped: the call ends, and the VM with it
+  bool exiting_ = false;
+  Phase phase_ = Phase::kInitializing;
+  CallEnd doom_ = CallEnd::kOk;
+  uint32_t exit_code_ = 0;
+  StandardStreams standard_;
+  JointFunction begin_stream_, end_stream_;
+  size_t stream_count_ = 0;
+  uint64_t streams_seen_ = 0;
+  base::IntrusiveList<LeafContext, StreamsTag> streams_;
+  ContextTable contexts_;
 
-  // The running guest call.
+  const std::shared_ptr<const VmGroup> group_;
+  VmRecord& record_;
+  const Role role_;
+  const TimeBounds& time_bounds_ = TimeBounds::common();
+  std::vector<ImportBinding> bindings_;  // what the instance's imports refer to
+  Exports exports_;
+  VmOwner* owner_ = nullptr;
   struct OwnContext final : Context {  // what is current while the module's own start runs
     OwnContext() noexcept : Context(Kind::kRoot) {}
   };
   OwnContext own_;
-  Context* current_ = nullptr;
-  Context* effective_ = nullptr;             // until the callback that has set it is over
-  unsigned effective_step_ = 0;              // of the joint call: the callback that has set it
-  FunctionHandle joint_ = kNoFunction;       // while a joint call runs
-  const ExportFunction* running_ = nullptr;  // while another one runs
-  uint64_t host_calls_ = 0;                  // of the running call
-  bool allocating_ = false;
-  bool doomed_ =
-      false;  // the allocator failed inside a host function: the call ends, and the VM with it
-  CallEnd doom_ = CallEnd::kOk;
-  bool exiting_ = false;
-  uint32_t exit_code_ = 0;
-  uint64_t last_call_ticks_ = 0;
-  std::unique_ptr<CpuShare> cpu_;  // null: it is not limited
-  size_t memory_bytes_ = 0;        // after the last call
-  const TimeBounds time_bounds_;
-
-  bool dead_ = false;
   bool timed_out_ = false;
   std::string death_;
   std::vector<std::unique_ptr<RootContext>> roots_;
-  ContextTable contexts_;
-  base::IntrusiveList<LeafContext, StreamsTag> streams_;
   base::IntrusiveList<LeafContext, EffectsTag> effects_;
-  size_t stream_count_ = 0;
-  uint64_t streams_seen_ = 0;
   uint32_t last_callout_id_ = 0;
 
   SharedStores::Use shared_data_;
   std::unique_ptr<SharedStore> canary_data_;
   CanaryQueues canary_queues_;
   Metrics metrics_;
-  StandardStreams standard_;
   std::vector<std::pair<std::string, uint32_t>> pending_queues_;
   int64_t callout_second_ = 0;
   uint32_t callouts_started_ = 0;  // in that second

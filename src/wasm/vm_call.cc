@@ -41,7 +41,7 @@ CallResult Vm::enter_guest(Context& context, FunctionHandle function, std::span<
   const uint64_t end = read_ticks();
   last_call_ticks_ = end - begin;
   if (cpu_) cpu_->add(end, last_call_ticks_);
-  if (!standard_.empty()) [[unlikely]]
+  if (standard_.begun) [[unlikely]]
     flush_standard(result.end);
   current_ = nullptr;
   return result;
@@ -261,6 +261,7 @@ void Vm::write_guest_log(uint32_t level, std::string_view text) {
 /// A line that the guest has not ended is logged when its call is over: it may have been its last. A call that has failed stays
 /// failed for its own reason.
 void Vm::flush_standard(CallEnd end) {
+  standard_.begun = false;
   for (size_t i = 0; i < std::size(standard_.lines); ++i) {
     const std::string& line = standard_.lines[i];
     if (!line.empty() && end == CallEnd::kOk) log(StandardStreams::kLevels[i], line);

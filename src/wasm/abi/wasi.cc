@@ -12,6 +12,8 @@ namespace {
 constexpr uint8_t kCharacterDevice = 2;
 constexpr uint64_t kRightFdWrite = 64;
 constexpr uint32_t kMaxVectors = 1024;
+// Some ten milliseconds' worth: nothing can end a call while the host is at work for it.
+constexpr uint32_t kMaxRandomBytes = 8 * 1024 * 1024;
 
 bool standard(Value fd) noexcept { return u32(fd) <= 2; }
 
@@ -22,7 +24,10 @@ void write_standard(Vm& vm, uint32_t fd, std::string_view text) {
   while (!text.empty()) {
     const size_t end = text.find('\n');
     line += text.substr(0, std::min(end, kMaxLogLineBytes));
-    if (end == std::string_view::npos && line.size() < kMaxLogLineBytes) return;
+    if (end == std::string_view::npos && line.size() < kMaxLogLineBytes) {
+      vm.standard_streams().begun = true;
+      return;
+    }
     vm.log(level, line);
     line.clear();
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
@@ -181,6 +186,7 @@ Errno clock_res_get(Vm& vm, const Value* args) {
 Errno random_get(Vm& vm, const Value* args) {
   char* to = vm.memory().writable(args[0], args[1]);
   if (to == nullptr) return Errno::kFault;
+  if (u32(args[1]) > kMaxRandomBytes) return Errno::kInval;
   base::fill_random({reinterpret_cast<uint8_t*>(to), u32(args[1])});
   return Errno::kOk;
 }

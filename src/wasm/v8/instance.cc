@@ -15,14 +15,15 @@ constexpr size_t kMaxArgs = 16;       // the longest host function has 12 parame
 constexpr size_t kMaxExportArgs = 8;  // the longest callback has 5
 constexpr size_t kHeapGrace =
     16 * 1024 * 1024;                  // heap that V8 may still use to unwind after the limit
+constexpr unsigned kTidyEvery = 16;    // calls whose handles may add up
 constexpr unsigned kPumpEvery = 4096;  // calls between looks at V8's foreground tasks
 constexpr size_t kMaxTrapText = 4096;
 constexpr const char* kHeapIsFull = "the engine's heap limit is reached";
 
-/// The instance whose isolate and context were entered last on this thread; those that were entered before it follow by
-/// below_. They stay entered between calls, because entering costs as much as a short call does: a chain that is gone through
-/// one way enters its instances, and the way back only leaves them again. The module is loaded late: with another model
-/// each look would be a call.
+/// The instance whose isolate was entered last on this thread; those that were entered before it follow by below_. They stay
+/// entered between calls, because entering costs as much as a short call does: a chain that is gone through one way enters
+/// its instances, and the way back only leaves them again. The module is loaded late: with another model each look would be
+/// a call.
 [[gnu::tls_model("initial-exec")]] constinit thread_local V8Instance* entered = nullptr;
 
 Value from_js(v8::Local<v8::Value> value, ValueType type) {
@@ -70,9 +71,9 @@ std::string to_text(v8::Isolate* isolate, v8::Local<v8::Value> value) {
 
 V8Instance::V8Instance(v8::Platform& platform, std::shared_ptr<const V8Module> module,
                        const EngineLimits& limits, MemoryGrowth growth)
-    : platform_(platform),
+    : growth_(growth),
+      platform_(platform),
       module_(std::move(module)),
-      growth_(growth),
       allocator_(v8::ArrayBuffer::Allocator::NewDefaultAllocator()) {
   v8::Isolate::CreateParams params;
   params.array_buffer_allocator = allocator_.get();
@@ -87,7 +88,7 @@ V8Instance::V8Instance(v8::Platform& platform, std::shared_ptr<const V8Module> m
 V8Instance::~V8Instance() {
   {
     if (!locker_) adopt_on_this_thread();
-    leave();
+    close();
     const v8::Isolate::Scope isolate_scope(isolate_);
     memory_.reset();
     memory_object_.Reset();
@@ -103,33 +104,45 @@ V8Instance::~V8Instance() {
 void V8Instance::adopt_on_this_thread() { locker_ = std::make_unique<v8::Locker>(isolate_); }
 
 void V8Instance::release_from_this_thread() {
-  leave();
+  close();
   locker_.reset();
 }
 
 void V8Instance::enter() noexcept {
   if (entered == this) [[likely]]
     return;
-  if (handles_) {  // somewhere below
+  if (entered_) {  // somewhere below
     while (entered != this) entered->leave_top();
     return;
   }
   isolate_->Enter();
-  handles_.emplace(isolate_);
-  // The first handle of the outermost scope makes room for those of the calls.
-  context_.Get(isolate_)->Enter();
+  entered_ = true;
   below_ = std::exchange(entered, this);
+  if (!handles_) [[unlikely]]
+    open();
+}
+
+void V8Instance::open() noexcept {
+  handles_.emplace(isolate_);
+  context_.Get(isolate_)->Enter();
+}
+
+void V8Instance::close() noexcept {
+  if (!handles_) return;
+  enter();
+  strong(context_)->Exit();
+  handles_.reset();
+  leave();
 }
 
 void V8Instance::leave_top() noexcept {
-  strong(context_)->Exit();
-  handles_.reset();
   isolate_->Exit();
+  entered_ = false;
   entered = std::exchange(below_, nullptr);
 }
 
 void V8Instance::leave() noexcept {
-  while (handles_) entered->leave_top();
+  while (entered_) entered->leave_top();
 }
 
 size_t V8Instance::on_heap_limit(void* self, size_t current, size_t) noexcept {
@@ -342,7 +355,6 @@ CallEnd V8Instance::classify(const v8::TryCatch& caught, v8::Local<v8::Context> 
 }
 
 CallResult V8Instance::invoke(Export& target, std::span<const Value> args) noexcept {
-  const v8::HandleScope handles(isolate_);
   const v8::Local<v8::Context> context = strong(context_);
   std::array<v8::Local<v8::Value>, kMaxExportArgs> js;
   std::array<v8::internal::Address, kMaxExportArgs> places;
@@ -383,12 +395,16 @@ CallResult V8Instance::call(FunctionHandle function, std::span<const Value> args
     outcome = CallResult{CallEnd::kTrap, 0};
   }
   if (growth_ == MemoryGrowth::kMayMove) watch_memory();
-  if (++calls_since_pump_ >= kPumpEvery) {
-    calls_since_pump_ = 0;
-    while (v8::platform::PumpMessageLoop(&platform_, isolate_)) {
-    }
-  }
+  if (++calls_ % kTidyEvery == 0) tidy();
   return outcome;
+}
+
+void V8Instance::tidy() noexcept {
+  handles_.reset();
+  handles_.emplace(isolate_);
+  if (calls_ % kPumpEvery != 0) return;
+  while (v8::platform::PumpMessageLoop(&platform_, isolate_)) {
+  }
 }
 
 void V8Instance::watch_memory() noexcept {

@@ -68,41 +68,50 @@ class V8Instance : public Instance {
                                            v8::Local<v8::WasmModuleObject> module,
                                            v8::Local<v8::Object> imports);
   bool read_exports(v8::Local<v8::Context> context, v8::Local<v8::Object> instance);
+  /// Leaves a handle or two in the scope around it. Requires: entered, or inside a host call.
   CallResult invoke(Export& target, std::span<const Value> args) noexcept;
   CallEnd classify(const v8::TryCatch& caught, v8::Local<v8::Context> context) noexcept;
   void watch_memory() noexcept;
   void use_memory(v8::Local<v8::ArrayBuffer> memory) noexcept;
-  // Isolate and context on this thread. Requires: no call of another instance runs here. V8 has them left in the order
+  // The isolate on this thread. Requires: no call of another instance runs here. V8 has them left in the order
   // opposite to that in which they were entered: leaving one leaves those that were entered after it.
   void enter() noexcept;
   void leave() noexcept;
   void leave_top() noexcept;  // requires: it is the last that was entered
+  // The scope of handles and the context belong to the isolate, and stay while the thread is in others.
+  void open() noexcept;   // requires: entered
+  void close() noexcept;  // leaves the isolate too
+  /// Now and then: what calls leave behind.
+  void tidy() noexcept;
 
+  // What each call needs comes first and together: a chain goes through the instances of all of its plugins in turn.
+  v8::Isolate* isolate_ = nullptr;
+  V8Instance* below_ = nullptr;  // was entered before it
+  v8::Global<v8::Context> context_;
+  std::vector<Export> exports_;
+  uint8_t* memory_start_ = nullptr;
+  std::shared_ptr<v8::BackingStore> memory_;
+  std::atomic<uint64_t> sequence_{0};
+  const MemoryGrowth growth_;
+  bool entered_ = false;
+  bool exit_requested_ = false;
+  bool out_of_memory_ = false;
+  unsigned depth_ = 0;
+  unsigned calls_ = 0;
+
+  std::atomic<uint64_t> terminate_sequence_{0};
+  std::optional<v8::HandleScope> handles_;  // between open() and close()
   v8::Platform& platform_;
   std::shared_ptr<const V8Module> module_;
-  const MemoryGrowth growth_;
   std::unique_ptr<v8::ArrayBuffer::Allocator> allocator_;
-  v8::Isolate* isolate_ = nullptr;
   std::unique_ptr<v8::Locker> locker_;
-  v8::Global<v8::Context> context_;
-  std::optional<v8::HandleScope> handles_;  // while entered
-  V8Instance* below_ = nullptr;             // was entered before it
   v8::Global<v8::WasmMemoryObject> memory_object_;
-  std::shared_ptr<v8::BackingStore> memory_;
-  uint8_t* memory_start_ = nullptr;
   std::vector<Slot> slots_;
-  std::vector<Export> exports_;
   std::vector<std::string_view>
       export_names_;           // parallel to exports_, without the joint functions behind them
   std::vector<Joint> joints_;  // the last of exports_
   std::string last_trap_;
   std::string stopped_at_;  // the stack of a call that is being ended
-  std::atomic<uint64_t> sequence_{0};
-  std::atomic<uint64_t> terminate_sequence_{0};
-  unsigned depth_ = 0;
-  unsigned calls_since_pump_ = 0;
-  bool exit_requested_ = false;
-  bool out_of_memory_ = false;
 };
 
 }  // namespace weir::wasm::v8engine
