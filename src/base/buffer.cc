@@ -312,6 +312,12 @@ void Buffer::replace(size_t offset, size_t length, std::string_view text) {
   move_to(before, offset);
   drain(length);
   before.append(text);
+  // What is small behind the text comes along: bytes that are put in one by one must not pin a block each.
+  while (head_ != nullptr) {
+    const size_t next = head_->end - head_->begin;
+    if (next > kSmall || !before.copies_small(next)) break;
+    move_to(before, next);
+  }
   prepend(std::move(before));
 }
 

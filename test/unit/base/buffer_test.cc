@@ -98,6 +98,18 @@ TEST(Buffer, TricklingBytesDoNotPinABlockEach) {
   EXPECT_LE(slices_of(crumbs), 3u);
 }
 
+TEST(Buffer, BytesPutInOneByOneDoNotPinABlockEach) {
+  Buffer body(pattern(4000, 6));
+  std::string same = pattern(4000, 6);
+  for (int i = 0; i < 5000; ++i) {
+    const char text[] = {static_cast<char>('a' + i % 26), 0};
+    body.replace(2000, 0, text);
+    same.insert(2000, text);
+  }
+  EXPECT_EQ(body.to_string(), same);
+  EXPECT_LE(slices_of(body), 12u);
+}
+
 TEST(Buffer, LinearizesMoreThanABlock) {
   const std::string text = pattern(5 * Buffer::kBlockSize, 6);
   Buffer buffer(text);
