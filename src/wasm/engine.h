@@ -81,12 +81,12 @@ struct JointStep {
   std::vector<uint8_t> arguments;
 };
 
-/// One instance in an isolate of its own. Thread: one at a time; made on the engine thread, then used by its worker only (enter()
-/// binds the calling thread), disposed on the engine thread. terminate() alone may come from another thread.
+/// One instance in an isolate of its own. Thread: one at a time; made on the engine thread, then used by its worker only
+/// (adopt_on_this_thread()), disposed on the engine thread. terminate() alone may come from another thread.
 class Instance {
  public:
   virtual ~Instance() = default;
-  /// Binds / releases the isolate on the calling thread. A worker calls adopt() once when it takes the instance and may keep it;
+  /// Binds / releases the isolate on the calling thread. A worker calls adopt_on_this_thread() once when it takes the instance and may keep it;
   /// calls are only legal in between.
   virtual void adopt_on_this_thread() = 0;
   virtual void release_from_this_thread() = 0;
@@ -148,7 +148,8 @@ inline constexpr uint32_t kEngineAbi = 4;
 using EngineEntry = Engine* (*)(uint32_t abi);
 inline constexpr const char* kEngineSymbol = "weir_wasm_engine";
 
-/// Loads libweir_<name>.so from beside the binary, then ../lib/weir, then $WEIR_ENGINE_PATH. Once per process; never unloaded.
+/// Loads libweir_<name>.so from $WEIR_ENGINE_PATH, the binary's folder, the one above it, or ../lib/weir. Once per process; never
+/// unloaded.
 Result<Engine*> load_engine(std::string_view name);
 
 }  // namespace weir::wasm

@@ -41,12 +41,14 @@ void EngineThread::run() {
   services_.watchdog.attach(watch_cell_);
   std::unique_lock lock(mutex_);
   for (;;) {
-    auto& queue = urgent_.empty() ? tasks_ : urgent_;
-    if (queue.empty()) {
+    if (urgent_.empty() && tasks_.empty()) {
       if (stopping_) break;
       changed_.wait(lock);
       continue;
     }
+    // In turn where both wait: rebuilds without end must not hold up edits and the end of old VMs.
+    overtakes_ = !urgent_.empty() && (tasks_.empty() || !overtakes_);
+    auto& queue = overtakes_ ? urgent_ : tasks_;
     std::unique_ptr<EngineTask> task = std::move(queue.front());
     queue.pop_front();
     lock.unlock();

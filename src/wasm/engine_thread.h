@@ -35,7 +35,7 @@ class EngineTaskOf final : public EngineTask {
   F function_;
 };
 
-/// Owner: the Host. Tasks run in order; urgent ones (rebuilds of dead VMs) overtake the others.
+/// Owner: the Host. Tasks run in order; urgent ones (rebuilds of VMs) overtake the others, one at a time.
 class EngineThread {
  public:
   /// `watch_cell` is the thread's own cell of the watchdog.
@@ -77,6 +77,7 @@ class EngineThread {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::unique_ptr<EngineTask>> urgent_, tasks_;
+  bool overtakes_ = false;  // the last task was an urgent one
   bool stopping_ = false;
   std::thread thread_;
 };

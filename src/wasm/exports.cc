@@ -115,9 +115,10 @@ Result<Exports> resolve_exports(const Module& module, const Instance& instance,
   if (out.version == AbiVersion::kNone && missing == MissingAbiVersion::kFirst)
     out.version = AbiVersion::k010;  // of before there were markers
   if (out.version == AbiVersion::kNone) {
-    return fail(Code::kConfig, Side::kLocal,
-                "the module exports no proxy_abi_version_0_1_0, _0_2_0 or _0_2_1: it is no "
-                "Proxy-Wasm filter");
+    return fail(
+        Code::kConfig, Side::kLocal,
+        "the module exports no proxy_abi_version_0_1_0, _0_2_0, _0_2_1 or _0_2_100: it is no "
+        "Proxy-Wasm filter, or older than that (allow_missing_abi_version)");
   }
   for (const Known& known : kKnown) {
     if (known.callback && !capabilities.empty() &&

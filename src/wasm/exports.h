@@ -51,7 +51,7 @@ struct Exports {
 /// What is done with a module that does not say which ABI it has.
 enum class MissingAbiVersion : bool { kRefused, kFirst };
 
-/// Error: no ABI marker, no allocator, or a callback whose type is none that the ABI ever had.
+/// Error: no ABI marker, no memory, no allocator, or a callback whose type is none that the ABI ever had.
 Result<Exports> resolve_exports(const Module& module, const Instance& instance,
                                 const std::vector<std::string>& capabilities,
                                 MissingAbiVersion missing = MissingAbiVersion::kRefused);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "wasm/limits.h"
 #include "wasm/wire_reader.h"
 
 namespace weir::wasm {
@@ -60,6 +61,7 @@ bool read_header(std::string_view bytes, GrpcTarget& out) {
 }  // namespace
 
 std::optional<GrpcTarget> parse_grpc_service(std::string_view bytes) {
+  if (bytes.size() > kMaxPairsBytes) return std::nullopt;
   GrpcTarget out;
   WireReader message(bytes);
   while (message.next()) {
@@ -71,7 +73,7 @@ std::optional<GrpcTarget> parse_grpc_service(std::string_view bytes) {
     } else if (const auto timeout = message.bytes(3)) {
       good = read_duration(*timeout, out.timeout);
     } else if (const auto header = message.bytes(5)) {
-      good = read_header(*header, out);
+      good = out.metadata.size() < kMaxPairs && read_header(*header, out);
     }
     if (!good) return std::nullopt;
   }

@@ -19,8 +19,7 @@ struct ImportBinding {
 };
 
 /// In the place of functions that the allow-list lacks: `data` is an ImportBinding. They answer InternalFailure and ENOTCAPABLE,
-/// and the log
-/// names each, once for a plugin and generation.
+/// and the log names each, once for a plugin and generation.
 Value refuse_proxy(void* data, const Value* args, size_t count) noexcept;
 Value refuse_wasi(void* data, const Value* args, size_t count) noexcept;
 

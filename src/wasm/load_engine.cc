@@ -44,8 +44,9 @@ Result<Engine*> load_engine(std::string_view name) {
   return fail(
       Code::kConfig, Side::kLocal,
       "the Wasm engine " + file + " cannot be loaded" +
-          (reasons.empty() ? " (not found beside the binary, in ../lib/weir or $WEIR_ENGINE_PATH)"
-                           : ": " + reasons));
+          (reasons.empty()
+               ? " (not found in $WEIR_ENGINE_PATH, beside or above the binary, or in ../lib/weir)"
+               : ": " + reasons));
 }
 
 }  // namespace weir::wasm

@@ -6,6 +6,7 @@ namespace weir::wasm {
 
 uint32_t SharedQueues::add(std::string_view vm_id, std::string_view name, QueueListener* listener,
                            uint64_t vm_serial, uint32_t root_id, QueueLimits limits) {
+  if (name.size() > kMaxNameBytes) return 0;
   const std::lock_guard lock(mutex_);
   Share& share = shares_.try_emplace(std::string(vm_id), stats_, vm_id).first->second;
   share.limits = limits;
@@ -54,6 +55,7 @@ size_t SharedQueues::hear(uint32_t id, uint64_t vm_serial, uint32_t root_id) {
 }
 
 std::optional<uint32_t> SharedQueues::resolve(std::string_view vm_id, std::string_view name) const {
+  if (std::max(vm_id.size(), name.size()) > kMaxNameBytes) return std::nullopt;
   const std::lock_guard lock(mutex_);
   auto found = ids_.find({std::string(vm_id), std::string(name)});
   if (found == ids_.end()) return std::nullopt;
@@ -122,7 +124,7 @@ void SharedQueues::publish() {
 
 uint32_t CanaryQueues::add(std::string_view name) {
   if (const auto known = resolve(name)) return *known;
-  if (names_.size() >= SharedQueues::kMaxQueues) return 0;
+  if (names_.size() >= kMaxQueues || name.size() > SharedQueues::kMaxNameBytes) return 0;
   names_.emplace_back(name);
   return *resolve(name);
 }

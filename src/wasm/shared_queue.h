@@ -32,7 +32,8 @@ class SharedQueues {
   static constexpr size_t kMaxHeard =
       16;  // items of one announcement; the rest gets one of its own
   static constexpr size_t kMaxBytes = 4 * 1024 * 1024;
-  static constexpr size_t kMaxQueues = 1024;
+  static constexpr size_t kMaxQueues = 8192;
+  static constexpr size_t kMaxNameBytes = 1024;
   struct Use {  // of one vm_id
     uint32_t queues = 0;
     size_t items = 0;
@@ -42,7 +43,7 @@ class SharedQueues {
   explicit SharedQueues(stats::Store& stats) : stats_(stats) {}
 
   /// Makes the queue or takes over its notification; items that wait are announced to who did not have it before. 0 when there
-  /// are too many queues.
+  /// are too many queues, or the name is too long.
   /// `limits` hold for the vm_id from now on.
   uint32_t add(std::string_view vm_id, std::string_view name, QueueListener* listener,
                uint64_t vm_serial, uint32_t root_id, QueueLimits limits = {});
@@ -106,6 +107,7 @@ class SharedQueues {
 /// Names of queues that exist for one canary only. What it puts there is thrown away.
 class CanaryQueues {
  public:
+  static constexpr size_t kMaxQueues = 1024;
   /// 0 when there are too many.
   uint32_t add(std::string_view name);
   std::optional<uint32_t> resolve(std::string_view name) const;

@@ -29,7 +29,7 @@ struct QueueStats {
   Counter& enqueued;
   Counter& dequeued;
   Counter& dropped;  // items that gave their place to newer ones
-  Counter& refused;  // items that are larger than all of the room
+  Counter& refused;  // items for which emptying their own queue makes no room
   Gauge& length;     // items of all queues
   Gauge& bytes;
 };

@@ -93,7 +93,7 @@ struct PluginStats {
   struct LimitLine : base::LogLimiter {
     LimitLine() noexcept : LogLimiter(1000) {}
   };
-  std::array<LimitLine, static_cast<size_t>(LimitKind::kCount_)> limit_lines;  // likewise
+  std::array<LimitLine, static_cast<size_t>(LimitKind::kCount_)> limit_lines;  // by LimitKind
 
  private:
   mutable std::mutex mutex_;  // guards what follows
@@ -134,7 +134,6 @@ struct VmRecord {
   std::atomic<uint64_t> memory_bytes{0};
   std::atomic<uint64_t> heap_bytes{0};
   std::atomic<uint64_t> streams{0};
-  std::atomic<uint64_t> callouts{0};
   std::list<PluginCell> plugins;  // complete once the state is another than kStarting
 
   void set_state(VmState to) noexcept { state.store(to, std::memory_order_release); }

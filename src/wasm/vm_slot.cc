@@ -134,6 +134,11 @@ void VmSlot::request_build() {
   builder_.build(worker_, group_);
 }
 
+void VmSlot::build_when_affordable() {
+  if (costs_.exhausted(owner_.loop().now())) return wait_backoff();
+  request_build();
+}
+
 std::chrono::milliseconds VmSlot::next_backoff() noexcept {
   const Plugin& plugin = *group_->plugins.front();
   const MonotonicTime now = owner_.loop().now();
@@ -202,7 +207,7 @@ void VmSlot::recycle() {
   if (spare_) {
     owner_.on_vm_work(*current_);
   } else if (building_ == 0 && !backoff_.armed()) {
-    request_build();
+    build_when_affordable();
   }
 }
 
@@ -213,7 +218,7 @@ std::unique_ptr<Vm> VmSlot::renew(size_t draining) {
   take_over(std::move(spare_));
   for (const auto& plugin : group_->plugins)
     current_->services().stats.plugin(plugin->label()).vm_recycled.inc();
-  if (keep_spare_ && building_ == 0) request_build();
+  if (keep_spare_ && building_ == 0 && !backoff_.armed()) build_when_affordable();
   return old;
 }
 

@@ -45,7 +45,7 @@ class VmBuilder {
 /// off they get the plugin's failure policy at once. One that goes on failing is set aside (see Quarantine).
 ///
 /// A VM that works is recycled so: recycle(); another is built while it serves; at the end of a turn renew() puts that one in
-/// its place and returns it, for its streams to finish there.
+/// its place and returns it, for its streams to finish there. That waits too where building costs more than those 5 %.
 class VmSlot {
  public:
   VmSlot(VmOwner& owner, VmBuilder& builder, HostStats& stats, unsigned worker,
@@ -89,6 +89,7 @@ class VmSlot {
   void take_over(std::unique_ptr<Vm> vm);
   void want_vm();
   void request_build();
+  void build_when_affordable();
   void wait_backoff();
   bool set_aside(const std::string& why);
   void take_back();

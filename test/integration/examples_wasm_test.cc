@@ -1,4 +1,4 @@
-// Files of config/ for the Wasm filters of filters/ in Go and AssemblyScript: each serves, and does what its comments promise.
+// Files of config/ for the Wasm filters of filters/: each serves, and does what its comments promise.
 #include "base/digest.h"
 #include "support/examples.h"
 

@@ -58,6 +58,10 @@ Status http_call(Vm& vm, const Value* args) {
   const auto trailers = memory.view(args[6], args[7]);
   if (!cluster || !headers || !body || !trailers || !memory.store<uint32_t>(args[9], 0))
     return Status::kInvalidMemoryAccess;
+  if (body->size() > kMaxBodyWriteBytes) {
+    vm.count_limit(LimitKind::kBody);
+    return Status::kBadArgument;
+  }
   const auto header_pairs = decode_pairs(*headers);
   const auto trailer_pairs = decode_pairs(*trailers);
   const auto timeout = static_cast<int32_t>(u32(args[8]));

@@ -18,9 +18,10 @@ struct Asked {
 };
 
 bool is_path_part(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return c > ' ' && c < '\x7f' && c != '/' && c != '?' && c != '#';
-  });
+  return !text.empty() && text.size() <= kMaxPathBytes &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return c > ' ' && c < '\x7f' && c != '/' && c != '?' && c != '#';
+         });
 }
 
 /// What gRPC and the codec say themselves.
@@ -58,6 +59,7 @@ Status begin(Vm& vm, const Asked& asked, bool unary, Value id_at) {
   const auto pairs = decode_pairs(asked.metadata);
   if (!pairs || !is_path_part(asked.service) || !is_path_part(asked.method))
     return Status::kInternalFailure;
+  if (asked.upstream.size() > kMaxPairsBytes) return Status::kParseFailure;
   GrpcTarget target;
   resolve(vm, asked.upstream, target);
   GrpcOrder order;

@@ -15,12 +15,14 @@ Vm::Metric* find(Vm& vm, Value id) {
 
 uint32_t define(Vm& vm, MetricType type, std::string_view name) {
   auto& metrics = vm.metrics();
+  const bool usable = !name.empty() && name.size() <= kMaxMetricNameBytes;
+  if (!usable) name = {};  // a long one is not kept either
   std::string key(1, static_cast<char>('0' + static_cast<int>(type)));
   key += name;
   if (const auto found = metrics.ids.find(key); found != metrics.ids.end()) return found->second;
   CustomMetric* metric = nullptr;
   const bool room = metrics.by_id.size() < vm.vm_config().limits.max_metrics;
-  if (room && name.size() <= kMaxMetricNameBytes && !name.empty() && !vm.canary())
+  if (room && usable && !vm.canary())
     metric = vm.services().metrics.define(type, name, vm.speaker().label(),
                                           vm.vm_config().limits.max_metrics);
   if (metric == nullptr && !vm.canary()) vm.count_limit(LimitKind::kMetrics);

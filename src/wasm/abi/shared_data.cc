@@ -1,4 +1,6 @@
 // Shared data and shared queues.
+#include <algorithm>
+
 #include "wasm/abi/abi.h"
 
 namespace weir::wasm::abi {
@@ -55,7 +57,11 @@ uint32_t add_queue(Vm& vm, std::string_view name) {
   QueueListener* listener = vm.owner() != nullptr ? &vm.owner()->queue_listener() : nullptr;
   const uint32_t id = vm.services().queues.add(vm_id, name, listener, vm.record().serial,
                                                vm.root().id, vm.vm_config().limits.of_queues());
-  if (id != 0 && listener == nullptr) vm.pending_queues().emplace_back(name, vm.root().id);
+  if (id == 0 || listener != nullptr) return id;
+  auto& pending = vm.pending_queues();
+  std::pair<std::string, uint32_t> asked(name, vm.root().id);
+  if (std::find(pending.begin(), pending.end(), asked) == pending.end())
+    pending.push_back(std::move(asked));
   return id;
 }
 

@@ -15,6 +15,7 @@ namespace {
 
 constexpr uint32_t kStreamTypes = 4;
 constexpr uint32_t kMaxGrpcStatus = 16;
+constexpr size_t kMaxDetails = 1024;
 
 /// Effects of the callback's own stream become its result; others wait for the end of the turn.
 void note(Vm& vm, LeafContext& context) {
@@ -114,6 +115,10 @@ Status send_local_response(Vm& vm, const Value* args) {
   if (!details || !body || !headers) return Status::kInvalidMemoryAccess;
   const auto pairs = decode_pairs(*headers);
   if (!pairs) return Status::kBadArgument;
+  if (body->size() > kMaxBodyWriteBytes) {
+    vm.count_limit(LimitKind::kBody);
+    return Status::kBadArgument;
+  }
   StreamContext* stream = vm.stream();
   // Without a stream, after an answer or while it is logged there is nobody to answer; no host calls that an error.
   if (stream == nullptr || stream->logging || stream->reply) return Status::kOk;
@@ -121,7 +126,7 @@ Status send_local_response(Vm& vm, const Value* args) {
   reply->status = reply_status(u32(args[0]));
   copy_headers(vm, *pairs, *reply);
   reply->body = *body;
-  reply->details_text = *details;
+  reply->details_text = details->substr(0, kMaxDetails);
   std::replace_if(
       reply->details_text.begin(), reply->details_text.end(),
       [](unsigned char c) { return std::isspace(c) != 0; }, '_');

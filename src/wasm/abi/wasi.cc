@@ -12,7 +12,9 @@ namespace {
 constexpr uint8_t kCharacterDevice = 2;
 constexpr uint64_t kRightFdWrite = 64;
 constexpr uint32_t kMaxVectors = 1024;
-// Some ten milliseconds' worth: nothing can end a call while the host is at work for it.
+// Nothing can end a call while the host is at work for it. Of what is written the guest is told how much was taken; so many
+// random bytes are some ten milliseconds' worth.
+constexpr size_t kMaxWriteBytes = 64 * 1024;
 constexpr uint32_t kMaxRandomBytes = 8 * 1024 * 1024;
 
 bool standard(Value fd) noexcept { return u32(fd) <= 2; }
@@ -40,7 +42,7 @@ Errno write_vectors(Vm& vm, const Value* args, size_t written_at) {
   if (u32(args[2]) > kMaxVectors) return Errno::kInval;
   const GuestMemory memory = vm.memory();
   if (!memory.contains(u32(args[written_at]), 4)) return Errno::kFault;
-  uint64_t total = 0;
+  size_t total = 0;
   // All are looked at before the first byte is written.
   for (const bool really : {false, true}) {
     for (uint32_t i = 0; i < u32(args[2]); ++i) {
@@ -49,8 +51,9 @@ Errno write_vectors(Vm& vm, const Value* args, size_t written_at) {
       const auto text = memory.view(*memory.load<uint32_t>(at), *memory.load<uint32_t>(at + 4));
       if (!text) return Errno::kFault;
       if (!really) continue;
-      write_standard(vm, fd, *text);
-      total += text->size();
+      const std::string_view taken = text->substr(0, kMaxWriteBytes - total);
+      write_standard(vm, fd, taken);
+      total += taken.size();
     }
   }
   memory.store<uint32_t>(args[written_at], static_cast<uint32_t>(total));

@@ -142,6 +142,13 @@ void cases_of_streams() {
   expect("reply.wild_body", proxy_send_local_response(200, 0, 0, kWild, 4, 0, 0, kHuge), kMemory);
   expect("reply.wild_headers", proxy_send_local_response(200, 0, 0, 0, 0, kWild, 16, kHuge),
          kMemory);
+  constexpr uint32_t kLarge = 17 * 1024 * 1024;
+  if (void* large = malloc(kLarge)) {
+    expect("reply.large_body",
+           proxy_send_local_response(200, 0, 0, address_of(large), kLarge, 0, 0, kHuge),
+           kBadArgument);
+    free(large);
+  }
   for_each_malformed_block([](const char* name, const char* block, uint32_t size) {
     Builder<64> title;
     title.add("reply.").add(name);
@@ -183,6 +190,7 @@ void cases_of_shared() {
   expect("shared_get.wild_cas",
          proxy_get_shared_data(stored.address(), stored.size, out(), out2(), kWild), kMemory);
   expect("queue_register.wild", proxy_register_shared_queue(kWild, 4, out()), kMemory);
+  expect("queue_register.long_name", proxy_register_shared_queue(0, 64 * 1024, out()), kInternal);
   expect("queue_resolve.wild", proxy_resolve_shared_queue(0, 0, kWild, 4, out()), kMemory);
   expect("queue_resolve.missing",
          proxy_resolve_shared_queue(0, 0, missing.address(), missing.size, out()), kNotFound);
@@ -414,9 +422,19 @@ void cases_of_wasi() {
   expect("fd_write.many_vectors", wasi_fd_write(1, address_of(good), 0x20000001, out()),
          kFault | kInvalid);
   expect("fd_write.bad_fd", wasi_fd_write(77, address_of(good), 1, out()), kBadFile);
+  // All of the memory, a thousand times.
+  constexpr uint32_t kVectors = 1024;
+  auto* flood = static_cast<uint32_t*>(malloc(kVectors * 8));
+  for (uint32_t i = 0; i < kVectors; ++i) flood[2 * i] = 0, flood[2 * i + 1] = beyond();
+  expect("fd_write.flood", wasi_fd_write(1, address_of(flood), kVectors, out()), 1);
+  uint32_t written = 0;
+  memcpy(&written, reinterpret_cast<const void*>(out()), sizeof(written));
+  expect("fd_write.flood_is_cut", written <= 64 * 1024 ? 0 : 1, 1);
+  free(flood);
   expect("clock.wild", wasi_clock_time_get(0, 1, kWild), kFault);
   expect("random.wild", wasi_random_get(kWild, 8), kFault);
   expect("random.overflow", wasi_random_get(address_of(scratch), kHuge), kFault | kInvalid);
+  expect("random.flood", wasi_random_get(0, 16 * 1024 * 1024), kFault | kInvalid);
   expect("random.nothing", wasi_random_get(address_of(scratch), 0), 1);
   expect("environ_sizes.wild", wasi_environ_sizes_get(kWild, out()), kFault);
   expect("args_sizes.wild", wasi_args_sizes_get(out(), kWild), kFault);

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "wasm/limits.h"
+
 namespace weir::wasm {
 namespace {
 
@@ -38,6 +40,16 @@ TEST(GrpcService, UnknownFieldsAreSkipped) {
   const std::string more = std::string("\x38\x96\x01", 3) + std::string("\x41", 1) +
                            std::string(8, 'x') + std::string("\x4d", 1) + "four";
   EXPECT_EQ(parse_grpc_service(more + field(1, field(1, "c") + field(9, "?")))->cluster, "c");
+}
+
+TEST(GrpcService, MetadataIsBounded) {
+  std::string service = field(1, field(1, "cluster"));
+  for (size_t i = 0; i < kMaxPairs; ++i) service += field(5, field(1, "k"));
+  ASSERT_TRUE(parse_grpc_service(service));
+  EXPECT_FALSE(parse_grpc_service(service + field(5, field(1, "k"))));
+  std::string large = field(1, field(1, "cluster"));
+  while (large.size() <= kMaxPairsBytes) large += field(9, std::string(100, 'x'));
+  EXPECT_FALSE(parse_grpc_service(large));
 }
 
 TEST(GrpcService, NothingOfWhatIsNoSuchMessage) {

@@ -136,9 +136,18 @@ TEST_F(SharedQueuesTest, BeyondTheNumberOfBytesTheOldestGo) {
 
 TEST_F(SharedQueuesTest, TheirNumberIsBounded) {
   for (size_t i = 0; i < SharedQueues::kMaxQueues; ++i)
-    EXPECT_NE(queues_.add("vm" + std::to_string(i % 3), std::to_string(i), nullptr, 0, 0), 0u);
+    EXPECT_NE(queues_.add("vm" + std::to_string(i % 9), std::to_string(i), nullptr, 0, 0), 0u);
   EXPECT_EQ(queues_.add("vm", "one more", nullptr, 0, 0), 0u);
   EXPECT_NE(queues_.add("vm0", "0", nullptr, 0, 0), 0u) << "a known one";
+}
+
+TEST_F(SharedQueuesTest, TheirNamesAreBounded) {
+  const std::string longest(SharedQueues::kMaxNameBytes, 'n');
+  EXPECT_NE(queues_.add("vm", longest, nullptr, 0, 0), 0u);
+  EXPECT_EQ(queues_.add("vm", longest + "n", nullptr, 0, 0), 0u);
+  EXPECT_FALSE(queues_.resolve("vm", longest + "n"));
+  CanaryQueues canary;
+  EXPECT_EQ(canary.add(longest + "n"), 0u);
 }
 
 TEST_F(SharedQueuesTest, TheLastToRegisterIsTold) {
@@ -227,7 +236,7 @@ TEST(CanaryQueues, HaveIdsOfTheirOwn) {
   EXPECT_EQ(canary.resolve("q"), id);
   EXPECT_NE(canary.add("r"), id);
   EXPECT_NE(queues.add("vm", "q", nullptr, 0, 0), id);
-  for (size_t i = 2; i < SharedQueues::kMaxQueues; ++i)
+  for (size_t i = 2; i < CanaryQueues::kMaxQueues; ++i)
     EXPECT_NE(canary.add(std::to_string(i)), 0u);
   EXPECT_EQ(canary.add("one more"), 0u);
   EXPECT_EQ(canary.add("q"), id);

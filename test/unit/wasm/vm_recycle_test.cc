@@ -96,6 +96,19 @@ TEST(VmRecycle, AReplacementThatDoesNotStartIsTriedAgain) {
   EXPECT_NE(worker.slot->current(), first);
 }
 
+TEST(VmRecycle, WaitsWhileStartingCostsTooMuch) {
+  Plugin plugin = plugin_with({});
+  plugin.backoff_base = plugin.backoff_max = 10ms;
+  FakeWorker worker(plugin);
+  worker.slot->count_cost(CostWindow::kBudgetNs + 1);
+  worker.slot->recycle();
+  EXPECT_EQ(worker.builds, 0u);
+  EXPECT_TRUE(test::run_until(worker.loop(), "the build", [&] { return worker.builds > 0; }));
+  worker.deliver();
+  worker.end_turn();
+  EXPECT_EQ(worker.counter("wasm.p.vm_recycled"), 1u);
+}
+
 TEST(VmRecycle, OneThatDiesMeanwhileIsReplacedOnce) {
   FakeWorker worker(plugin_with({}));
   worker.slot->recycle();
