@@ -85,10 +85,10 @@ def wasm_table(found):
     for name, envoy, weir in wasm.rows(found):
         ratio = f"{weir['extra_us'] / envoy['extra_us']:.2f}" if envoy and weir and envoy["extra_us"] > 0 else "-"
         both = [f"{each['extra_us']:+.1f}" if each else "-" for each in (envoy, weir)]
-        memory = [f"{each['extra_mib']:.1f}" if each else "-" for each in (envoy, weir)]
+        memory = [f"{each[key]:.1f}" if each else "-" for key in ("first_mib", "further_mib") for each in (envoy, weir)]
         failed = sum(each["failed"] for each in (envoy, weir) if each)
         lines.append([name, *both, ratio, *memory, str(failed)])
-    return table(lines, ["us added to a request", "Envoy", "weir", "weir to Envoy", "MiB each, Envoy", "weir", "failed"])
+    return table(lines, ["us added to a request", "Envoy", "weir", "weir to Envoy", "MiB of all, Envoy", "weir", "of one more, Envoy", "weir", "failed"])
 
 
 def render(name, found):
