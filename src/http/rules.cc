@@ -168,9 +168,7 @@ constexpr std::array<std::string_view, 500> kReasons = [] {
 bool valid_header_name(std::string_view name) noexcept {
   return !name.empty() && chars::all(name, chars::kToken);
 }
-bool valid_header_value(std::string_view value) noexcept {
-  return chars::all(value, chars::kValue);
-}
+bool valid_header_value(std::string_view value) noexcept { return chars::all_value(value); }
 bool valid_method(std::string_view method) noexcept { return valid_header_name(method); }
 
 bool valid_authority(std::string_view authority) noexcept {

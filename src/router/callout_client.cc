@@ -9,35 +9,8 @@
 namespace weir::router {
 
 using upstream::Failure;
-using upstream::FailureKind;
 
 namespace {
-
-bool is_connect_failure(FailureKind kind) noexcept {
-  return kind == FailureKind::kLocalConnectFailure || kind == FailureKind::kRemoteConnectFailure ||
-         kind == FailureKind::kConnectTimeout;
-}
-
-Error error_of(const Failure& failure) {
-  Error error;
-  error.side = Side::kUpstream;
-  error.detail = upstream::reset_reason(failure.kind);
-  switch (failure.kind) {
-    case FailureKind::kNoHealthyHost:
-      error.code = Code::kNoHealthyHost;
-      break;
-    case FailureKind::kOverflow:
-      error.code = Code::kOverflow;
-      break;
-    case FailureKind::kProtocolError:
-      error.code = Code::kProtocol;
-      break;
-    default:
-      error.code = Code::kReset;
-      break;
-  }
-  return error;
-}
 
 CalloutResponse own_answer(int status, std::string_view text) {
   CalloutResponse response;
@@ -122,7 +95,7 @@ class CalloutClient::Call final : public event::Deferrable, private upstream::Ex
     failed_late_.arm(std::chrono::milliseconds(0));
   }
   void tell_failure(const Failure& failure) {
-    if (is_connect_failure(failure.kind)) {
+    if (upstream::failed_to_connect(failure.kind)) {
       state_.charge_response(503, true);
       done(own_answer(
           503,
@@ -187,7 +160,7 @@ Result<std::unique_ptr<Callout>> CalloutClient::Call::begin(upstream::Cluster& c
   const EndStream head_end = has_body || has_trailers ? EndStream::kNo : EndStream::kYes;
   if (auto failure =
           exchange_.start(cluster, request_.head, head_end, upstream::Priority::kDefault)) {
-    if (!is_connect_failure(failure->kind)) return weir::fail(error_of(*failure));
+    if (!upstream::failed_to_connect(failure->kind)) return weir::fail(error_of(*failure));
     failure_ = std::move(*failure);
     failed_late_.arm(std::chrono::milliseconds(0));
   } else {

@@ -8,44 +8,8 @@
 namespace weir::router {
 
 using upstream::Failure;
-using upstream::FailureKind;
 
 namespace {
-
-Error error_of(const Failure& failure) {
-  Error error;
-  error.side = Side::kUpstream;
-  error.detail = upstream::reset_reason(failure.kind);
-  if (!failure.transport_reason.empty())
-    base::append_all(error.detail, ", ", failure.transport_reason);
-  switch (failure.kind) {
-    case FailureKind::kNoHealthyHost:
-      error.code = Code::kNoHealthyHost;
-      break;
-    case FailureKind::kOverflow:
-      error.code = Code::kOverflow;
-      break;
-    case FailureKind::kLocalConnectFailure:
-    case FailureKind::kRemoteConnectFailure:
-      error.code = Code::kConnectFailed;
-      break;
-    case FailureKind::kConnectTimeout:
-      error.code = Code::kConnectTimeout;
-      break;
-    case FailureKind::kConnectionTermination:
-    case FailureKind::
-        kRemoteRefused:  // it has not acted on it: no better than a connection that is not there
-      error.code = Code::kClosed;
-      break;
-    case FailureKind::kRemoteReset:
-      error.code = Code::kReset;
-      break;
-    case FailureKind::kProtocolError:
-      error.code = Code::kProtocol;
-      break;
-  }
-  return error;
-}
 
 Error wrong_version(std::string_view cluster) {
   return {Code::kBadVersion, Side::kUpstream,

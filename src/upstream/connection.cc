@@ -28,36 +28,6 @@ Failure termination(const Error& error) {
 
 }  // namespace
 
-Failure failure_of(const Error& error) {
-  const bool cut = error.code == Code::kClosed || error.code == Code::kReset ||
-                   error.code == Code::kTimeout || error.code == Code::kSystem;
-  return {cut ? FailureKind::kConnectionTermination : FailureKind::kProtocolError};
-}
-
-std::string_view reset_reason(FailureKind kind) noexcept {
-  switch (kind) {
-    case FailureKind::kNoHealthyHost:
-      return "no healthy upstream";
-    case FailureKind::kOverflow:
-      return "overflow";
-    case FailureKind::kLocalConnectFailure:
-      return "local connection failure";
-    case FailureKind::kRemoteConnectFailure:
-      return "remote connection failure";
-    case FailureKind::kConnectTimeout:
-      return "connection timeout";
-    case FailureKind::kConnectionTermination:
-      return "connection termination";
-    case FailureKind::kRemoteReset:
-      return "remote reset";
-    case FailureKind::kRemoteRefused:
-      return "remote refused stream reset";
-    case FailureKind::kProtocolError:
-      return "protocol error";
-  }
-  return "connection termination";
-}
-
 UpstreamConnection::UpstreamConnection(Pool& pool, Priority priority)
     : pool_(pool),
       idle_timer_(pool.cluster().loop(), &UpstreamConnection::on_idle_timer, this),

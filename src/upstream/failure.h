@@ -38,6 +38,9 @@ Failure failure_of(const Error& error);
 /// Envoy's words of the 503 text: "remote connection failure", "overflow" …
 std::string_view reset_reason(FailureKind kind) noexcept;
 
+/// For who knows nothing of exchanges; the detail is reset_reason() and the transport's own.
+Error error_of(const Failure& failure);
+
 /// "connect: Connection refused" without the name of the call, for clients' eyes.
 std::string shown_reason(const std::string& detail);
 

@@ -294,11 +294,6 @@ void Pool::on_connected(UpstreamConnection& connection) {
   offer(connection);
 }
 
-std::string shown_reason(const std::string& detail) {
-  constexpr std::string_view kCall = "connect: ";
-  return detail.starts_with(kCall) ? detail.substr(kCall.size()) : detail;
-}
-
 void Pool::on_connect_failed(UpstreamConnection& connection, const Error& error) {
   ClusterStats& stats = cluster_.stats();
   ++connect_failures_;

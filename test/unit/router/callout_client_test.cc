@@ -128,14 +128,14 @@ TEST_F(CalloutClientTest, AFailedConnectIsA503) {
   EXPECT_TRUE(answer.outcome.starts_with("503 ")) << answer.outcome;
 }
 
-TEST_F(CalloutClientTest, AResetIsAnError) {
+TEST_F(CalloutClientTest, ALostConnectionIsAnError) {
   ASSERT_TRUE(start());
   OriginPeer peer = origin.accept();
   peer.read_head();
   peer.reset();
   finish();
   EXPECT_EQ(answer.outcome, "error");
-  EXPECT_EQ(answer.error, Code::kReset);
+  EXPECT_EQ(answer.error, Code::kClosed);
 }
 
 TEST_F(CalloutClientTest, AnOversizedAnswerIsAnError) {
