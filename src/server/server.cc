@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
@@ -249,7 +250,20 @@ void Server::begin_drain() {
   });
 }
 
-void Server::finish() { loop_.stop(); }
+void Server::finish() {
+  loop_.stop();
+  if (finished_ && wasm_ != nullptr) end_at_once();
+}
+
+/// Guests that are ending in order have had their time.
+void Server::end_at_once() {
+  ending_ = Ending::kAtOnce;
+  wasm_->drop_grace(main_index());
+  for (const auto& each : workers_) {
+    Worker& worker = *each;
+    worker.post([wasm = wasm_.get(), &worker] { wasm->drop_grace(worker.index()); });
+  }
+}
 
 void Server::quit(Quit how) {
   loop_.post([this, how] {
@@ -261,6 +275,10 @@ void Server::quit(Quit how) {
 void Server::stop_workers() {
   if (std::exchange(finished_, true)) return;
   for (const auto& worker : workers_) worker->stop(wasm_.get(), ending_);
+  const auto ended = [](const auto& worker) { return worker->ended(); };
+  // A further signal is heard meanwhile.
+  while (ending_ == Ending::kInOrder && !std::all_of(workers_.begin(), workers_.end(), ended))
+    loop_.run_once(event::Loop::kTick);
   for (const auto& worker : workers_) worker->join();
   if (wasm_ != nullptr) stop_singletons();
   WEIR_LOG(kMain, kInfo, "stopped");

@@ -85,6 +85,7 @@ class Server final : public router::FilterHost, public upstream::EndpointObserve
   void settle_admin(AdminOutcome outcome);
   void begin_drain();
   void finish();
+  void end_at_once();
   void stop_workers();
   void stop_singletons();
   void register_filters();

@@ -68,6 +68,7 @@ void Worker::run() {
   stats::set_thread_index(index_ + 1);
   base::set_thread_name("worker_" + std::to_string(index_));
   loop_.run();
+  ended_.store(true, std::memory_order_release);
 }
 
 void Worker::join() {

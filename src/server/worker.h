@@ -49,8 +49,9 @@ class Worker final : private proxy::ListenerDirectory {
 
   void start();
   void post(std::function<void()> task) { loop_.post(std::move(task)); }
-  /// Ends sessions, VMs and the loop; may be posted from main. Then join().
+  /// Ends sessions, VMs and the loop; may be posted from main. Then join(), which waits until it has ended.
   void stop(wasm::Host* wasm, Ending how = Ending::kAtOnce);
+  bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
   void join();
 
   /// The single step in which this worker changes to a new generation. `peers` are all workers, for sockets that only
@@ -108,6 +109,7 @@ class Worker final : private proxy::ListenerDirectory {
   static void on_drain_timer(void* self);
 
   unsigned index_;
+  std::atomic<bool> ended_{false};  // the loop
   event::Loop loop_;
   upstream::WorkerClusters clusters_;
   router::CalloutClient callouts_;

@@ -371,6 +371,8 @@ void Host::end_worker(unsigned worker, void (*done)(void* argument), void* argum
   private_->workers[worker]->end(done, argument);
 }
 
+void Host::drop_grace(unsigned worker) { private_->workers[worker]->drop_grace(); }
+
 ModuleStore& Host::modules() noexcept { return private_->modules; }
 
 std::shared_ptr<const Plugin> Host::serving(const Plugin& plugin) const {

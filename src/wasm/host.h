@@ -107,6 +107,8 @@ class Host {
   void stop_worker(unsigned worker);
   /// Likewise, and roots that answer false to proxy_on_done get their time. `done` comes from the worker's loop.
   void end_worker(unsigned worker, void (*done)(void* argument), void* argument);
+  /// Likewise, after end_worker(): they have had it.
+  void drop_grace(unsigned worker);
 
   /// The modules that are fetched. Thread: main.
   ModuleStore& modules() noexcept;

@@ -195,6 +195,12 @@ bool WorkerVms::finished(size_t at) {
   return false;
 }
 
+void WorkerVms::drop_grace() {
+  for (Retired& each : retired_)
+    if (each.grace) each.grace->cancel();
+  end_of_turn_.schedule();
+}
+
 void WorkerVms::on_grace(void* self) { static_cast<WorkerVms*>(self)->end_of_turn_.schedule(); }
 
 void WorkerVms::sweep() {

@@ -42,6 +42,8 @@ class WorkerVms final : public VmOwner, public QueueListener, public UseListener
   void stop();
   /// Ends all of them, roots that want to stay at kRootGrace at the latest; then `done`, from the loop.
   void end(void (*done)(void* argument), void* argument);
+  /// Roots that are ending have had their time.
+  void drop_grace();
 
   /// From the engine thread: a VM that a slot asked for (null: `why` it failed).
   void deliver(std::shared_ptr<const VmGroup> group, std::unique_ptr<Vm> vm, std::string why,

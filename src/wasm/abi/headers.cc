@@ -108,8 +108,9 @@ void note_change(Vm& vm, Value map) {
 }
 
 Status change(Vm& vm, const Value* args, HeaderAccess::Change how) {
-  const auto name = vm.memory().view(args[1], args[2]);
-  const auto value = vm.memory().view(args[3], args[4]);
+  const GuestMemory memory = vm.memory();
+  const auto name = memory.view(args[1], args[2]);
+  const auto value = memory.view(args[3], args[4]);
   if (u32(args[0]) >= kMapTypes) return Status::kBadArgument;
   if (!name || !value) return Status::kInvalidMemoryAccess;
   HeaderAccess map;

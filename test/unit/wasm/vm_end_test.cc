@@ -198,6 +198,19 @@ TEST_F(VmEnd, AtTheEndOfTheProcessRootsThatWantToStayMay) {
   EXPECT_EQ(disposed_, 1);
 }
 
+TEST_F(VmEnd, RootsThatWantToStayMayBeDeniedIt) {
+  adopt(1, {}, {group("p")});
+  stays_ = 1;
+  bool ended = false;
+  vms_.end([](void* flag) { *static_cast<bool*>(flag) = true; }, &ended);
+  turn();
+  EXPECT_FALSE(ended);
+  vms_.drop_grace();
+  turn();
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(disposed_, 1);
+}
+
 TEST_F(VmEnd, WithoutVmsAThreadEndsAtOnce) {
   bool ended = false;
   vms_.end([](void* flag) { *static_cast<bool*>(flag) = true; }, &ended);
