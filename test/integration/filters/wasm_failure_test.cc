@@ -33,7 +33,7 @@ TEST(WasmAdmin, TheLastFailureIsShown) {
   const std::string failure = page.substr(at, page.find("]}", at) - at);
   for (const char* part :
        {"\"callback\":\"proxy_on_request_headers\"", "\"vm_id\":\"v\"", "\"thread\":\"worker_0\"",
-        "\"why\":\"RuntimeError: unreachable\"", "\"stack\":[\"", "\"on_request_headers ("})
+        "\"why\":\"RuntimeError: unreachable\"", "\"stack\":[\"", "on_request_headers ("})
     EXPECT_NE(failure.find(part), std::string::npos) << part << " in " << failure;
 }
 
