@@ -315,7 +315,8 @@ void Buffer::replace(size_t offset, size_t length, std::string_view text) {
   // What is small behind the text comes along: bytes that are put in one by one must not pin a block each.
   while (head_ != nullptr) {
     const size_t next = head_->end - head_->begin;
-    if (next > kSmall || !before.copies_small(next)) break;
+    // An empty one is what reserve() has left: it is the last.
+    if (next == 0 || next > kSmall || !before.copies_small(next)) break;
     move_to(before, next);
   }
   prepend(std::move(before));

@@ -86,8 +86,8 @@ struct JointStep {
 class Instance {
  public:
   virtual ~Instance() = default;
-  /// Binds / releases the isolate on the calling thread. A worker calls adopt_on_this_thread() once when it takes the instance and may keep it;
-  /// calls are only legal in between.
+  /// Binds / releases the isolate on the calling thread. A worker calls adopt_on_this_thread() once when it takes the instance
+  /// and may keep it; calls are only legal in between.
   virtual void adopt_on_this_thread() = 0;
   virtual void release_from_this_thread() = 0;
 

@@ -98,6 +98,19 @@ TEST(Buffer, TricklingBytesDoNotPinABlockEach) {
   EXPECT_LE(slices_of(crumbs), 3u);
 }
 
+TEST(Buffer, ReplacesInFrontOfWhatWasReserved) {
+  Buffer empty;
+  empty.reserve(1);
+  empty.replace(0, 0, "x");
+  EXPECT_EQ(empty.to_string(), "x");
+  Buffer body(std::string(Buffer::kBlockSize - 16, 'a'));
+  body.reserve(100);
+  body.replace(0, body.size(), "y");
+  EXPECT_EQ(body.to_string(), "y");
+  body.append("z");
+  EXPECT_EQ(body.to_string(), "yz");
+}
+
 TEST(Buffer, BytesPutInOneByOneDoNotPinABlockEach) {
   Buffer body(pattern(4000, 6));
   std::string same = pattern(4000, 6);
