@@ -17,8 +17,8 @@ CODE = ("src/", "include/")
 # rule -> (what it says, expression over code without comments and literals, prefixes of paths, excepted prefixes)
 CODE_RULES = {
     "exceptions": ("exceptions stay inside src/config", r"\bthrow\b|\btry\s*\{|\bcatch\s*\(", CODE, ("src/config/",)),
-    "shared_ptr": ("shared_ptr is for immutable snapshots (shared_ptr<const T>) and VM handles",
-                   r"\b(?:shared_ptr|make_shared)\s*<(?!\s*const\b)|\benable_shared_from_this\b", CODE, ()),
+    "shared_ptr": ("shared_ptr is for immutable snapshots (shared_ptr<const T>), and for the isolate that its VMs share",
+                   r"\b(?:shared_ptr|make_shared)\s*<(?!\s*const\b|\s*(?:V8)?Isolate\b)|\benable_shared_from_this\b", CODE, ()),
     "std_function": ("no std::function on the request path", r"\bstd::(?:move_only_)?function\b", REQUEST_PATH, ()),
     "delete": ("ownership is unique_ptr's; no delete by hand", r"(?<!=)(?<!operator)\s\bdelete\b\s*(?:\[\s*\])?\s*[\w(*:]",
                CODE, ()),

@@ -59,6 +59,7 @@ enum class CallEnd : uint8_t {
 
 struct CallResult {
   CallEnd end = CallEnd::kOk;
+  bool crowded = false;  // the isolate's heap is full: those who share it should move to others
   Value value = 0;
 };
 
@@ -81,15 +82,26 @@ struct JointStep {
   std::vector<uint8_t> arguments;
 };
 
-/// One instance in an isolate of its own. Thread: one at a time; made on the engine thread, then used by its worker only
-/// (adopt_on_this_thread()), disposed on the engine thread. terminate() alone may come from another thread.
+/// A heap of the engine's own, which instances may share that go to the same thread together: an isolate costs more memory than a
+/// small guest does, and going from one to the next costs time. Guests that share one see nothing of each other. Lives as long as
+/// an instance in it; its end may be the end of the last of them, on the engine thread.
+class Isolate {
+ public:
+  virtual ~Isolate() = default;
+};
+
+/// One instance. Thread: one at a time, and the same as all others in its isolate; made on the engine thread, then used by its worker
+/// only (adopt_on_this_thread()), disposed on the engine thread. terminate() alone may come from another thread.
 class Instance {
  public:
   virtual ~Instance() = default;
-  /// Binds / releases the isolate on the calling thread. A worker calls adopt_on_this_thread() once when it takes the instance
-  /// and may keep it; calls are only legal in between.
+  /// Binds / releases the isolate on the calling thread: it is bound while one of its instances is. A worker calls
+  /// adopt_on_this_thread() once when it takes the instance and may keep it; calls are only legal in between.
   virtual void adopt_on_this_thread() = 0;
   virtual void release_from_this_thread() = 0;
+  /// Lets go of what it has in the isolate; it is not called any more. Requires: adopted. An instance whose neighbours are on a
+  /// worker is emptied there before it is disposed: the engine thread cannot enter their isolate.
+  virtual void empty() noexcept = 0;
 
   /// Runs instantiation (and a start section). Imports are bound in the order of Module::imports(). Call once.
   virtual Result<void> instantiate(std::span<const Binding> imports) = 0;
@@ -116,20 +128,23 @@ class Instance {
   virtual void set_sequence(uint64_t sequence) noexcept = 0;
   /// True when the isolate's heap limit ended the guest.
   virtual bool out_of_memory() const noexcept = 0;
-  virtual size_t heap_bytes() noexcept = 0;  // the isolate's own heap
+  /// What the isolate's own heap has grown by since it was made; the first in an isolate counts all of it.
+  virtual size_t heap_bytes() noexcept = 0;
   /// Gives back what starting has left in the isolate's heap. Takes a millisecond: not on a worker.
   virtual void trim() noexcept = 0;
 };
 
 struct EngineLimits {
   uint64_t max_memory_bytes = 134217728;
-  uint64_t max_heap_bytes = 64 * 1024 * 1024;  // the isolate's heap
+  // The isolate's heap. A guest that has an isolate to itself ends there; where several share it nobody ends before twice as
+  // much, and CallResult::crowded asks for them to be moved.
+  uint64_t max_heap_bytes = 64 * 1024 * 1024;
   uint32_t max_table_elements = 1000000;
   uint64_t max_module_bytes = 64 * 1024 * 1024;
   uint32_t max_functions = 200'000;  // imported ones too
 };
 
-/// Thread: compile and make_instance on the engine thread only.
+/// Thread: all of it on the engine thread only.
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -139,12 +154,14 @@ class Engine {
   /// memory.grow and table.grow fail beyond them. Errors (kConfig) say why.
   virtual Result<std::shared_ptr<const Module>> compile(std::string_view wasm,
                                                         const EngineLimits& limits) = 0;
+  virtual std::shared_ptr<Isolate> make_isolate(const EngineLimits& limits) = 0;
+  /// Requires: none of the isolate's instances has gone to a worker.
   virtual Result<std::unique_ptr<Instance>> make_instance(std::shared_ptr<const Module> module,
-                                                          const EngineLimits& limits) = 0;
+                                                          std::shared_ptr<Isolate> isolate) = 0;
 };
 
 /// The shared module's only symbol: `extern "C" weir::wasm::Engine* weir_wasm_engine(uint32_t abi)`; null for another abi.
-inline constexpr uint32_t kEngineAbi = 4;
+inline constexpr uint32_t kEngineAbi = 5;
 using EngineEntry = Engine* (*)(uint32_t abi);
 inline constexpr const char* kEngineSymbol = "weir_wasm_engine";
 

@@ -83,9 +83,11 @@ Result<void> EngineThread::compile(VmGroup& group) {
 }
 
 std::unique_ptr<Vm> EngineThread::build(const std::shared_ptr<const VmGroup>& group, Vm::Role role,
-                                        unsigned worker, StartFailure& failure) {
+                                        unsigned worker, StartFailure& failure,
+                                        std::shared_ptr<Isolate> isolate) {
   auto vm = std::make_unique<Vm>(group, services_, role, worker);
-  auto failed = vm->start(services_.watchdog.cell(watch_cell_));
+  if (!isolate) isolate = group->engine->make_isolate(group->engine_limits);
+  auto failed = vm->start(services_.watchdog.cell(watch_cell_), std::move(isolate));
   if (!failed) return vm;
   failure = std::move(*failed);
   return nullptr;

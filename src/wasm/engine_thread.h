@@ -58,9 +58,10 @@ class EngineThread {
   // ---- on the engine thread
   /// Loads the engine (once) and compiles the group's module (once per digest and limit).
   Result<void> compile(VmGroup& group);
-  /// Builds and starts a VM; null: `failure` says why.
+  /// Builds and starts a VM, in that isolate or in one of its own; null: `failure` says why.
   std::unique_ptr<Vm> build(const std::shared_ptr<const VmGroup>& group, Vm::Role role,
-                            unsigned worker, StartFailure& failure);
+                            unsigned worker, StartFailure& failure,
+                            std::shared_ptr<Isolate> isolate = nullptr);
   /// Forgets compiled modules that no VM and no plugin uses.
   void drop_unused_modules();
 

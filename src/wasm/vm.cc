@@ -36,9 +36,9 @@ Vm::~Vm() {
 
 // ---- start: on the engine thread --------------------------------------------------------------------
 
-std::optional<StartFailure> Vm::start(WatchCell& cell) {
+std::optional<StartFailure> Vm::start(WatchCell& cell, std::shared_ptr<Isolate> isolate) {
   cell_ = &cell;
-  if (auto done = instantiate(); !done)
+  if (auto done = instantiate(std::move(isolate)); !done)
     return StartFailure{group_->plugins.front(), done.error().detail};
   std::optional<StartFailure> failure;
   if (auto done = run_start(); !done)
@@ -63,8 +63,8 @@ std::optional<StartFailure> Vm::start(WatchCell& cell) {
   return failure;
 }
 
-Result<void> Vm::instantiate() {
-  auto made = group_->engine->make_instance(group_->module, group_->engine_limits);
+Result<void> Vm::instantiate(std::shared_ptr<Isolate> isolate) {
+  auto made = group_->engine->make_instance(group_->module, std::move(isolate));
   if (!made) return fail_start(std::move(made.error().detail));
   instance_ = std::move(*made);
   instance_->adopt_on_this_thread();
@@ -193,6 +193,8 @@ void Vm::release() {
   services_.queues.forget(record_.serial);
   for (const auto& root : roots_) root->detach();
   record_.set_state(VmState::kDead);
+  if (owner_ == nullptr) instance_->adopt_on_this_thread();
+  instance_->empty();
   instance_->release_from_this_thread();
   owner_ = nullptr;
   cell_ = nullptr;

@@ -64,10 +64,10 @@ class Vm {
   Vm& operator=(const Vm&) = delete;
 
   /// On the engine thread: instantiates, runs the module's own start and starts every plugin. Releases the instance.
-  std::optional<StartFailure> start(WatchCell& cell);
+  std::optional<StartFailure> start(WatchCell& cell, std::shared_ptr<Isolate> isolate);
   /// On the worker's thread: takes the instance over, and starts what the guest asked for meanwhile.
   void adopt(VmOwner& owner);
-  /// On the worker's thread: ends timers and callouts and lets go of the instance. Requires: no streams.
+  /// On the worker's thread, whether it was adopted or not: ends timers and callouts, and empties the instance. Requires: no streams.
   void release();
   /// proxy_on_done of all roots; true when none wants to stay.
   bool end_roots();
@@ -204,7 +204,7 @@ class Vm {
   static Result<void> fail_start(std::string why) {
     return weir::fail(Error{Code::kGuestFault, Side::kLocal, std::move(why)});
   }
-  Result<void> instantiate();
+  Result<void> instantiate(std::shared_ptr<Isolate> isolate);
   Result<void> run_start();
   Result<void> start_root(RootContext& root);
   Result<void> run(const ExportFunction& function, std::span<const Value> args);

@@ -41,6 +41,8 @@ CallResult Vm::enter_guest(Context& context, FunctionHandle function, std::span<
   const uint64_t end = read_ticks();
   last_call_ticks_ = end - begin;
   if (cpu_) cpu_->add(end, last_call_ticks_);
+  if (result.crowded) [[unlikely]]
+    request_recycle();
   if (standard_.begun) [[unlikely]]
     flush_standard(result.end);
   current_ = nullptr;

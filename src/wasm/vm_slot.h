@@ -33,7 +33,7 @@ class VmBuilder {
   virtual ~VmBuilder() = default;
   /// Has the engine thread build and start a VM; it comes back through WorkerVms.
   virtual void build(unsigned worker, std::shared_ptr<const VmGroup> group) = 0;
-  /// Has the engine thread destroy it.
+  /// Releases it, and has the engine thread destroy it.
   virtual void dispose(std::unique_ptr<Vm> vm) = 0;
 };
 

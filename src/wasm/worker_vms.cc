@@ -211,7 +211,6 @@ void WorkerVms::sweep() {
     }
     std::unique_ptr<Vm> vm = std::move(retired_[i].vm);
     retired_.erase(retired_.begin() + static_cast<ptrdiff_t>(i));
-    vm->release();
     builder_.dispose(std::move(vm));
   }
 }
@@ -232,7 +231,6 @@ void WorkerVms::stop() {
   for (size_t i = 0; i < retired_.size(); ++i) {
     Vm& vm = *retired_[i].vm;
     if (!vm.dead() && !retired_[i].ending) vm.end_roots();
-    vm.release();
     builder_.dispose(std::move(retired_[i].vm));
   }
   retired_.clear();

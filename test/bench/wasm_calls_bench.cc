@@ -45,7 +45,7 @@ class Guest {
     const std::string_view bytes(reinterpret_cast<const char*>(kModule), sizeof kModule);
     auto module = (*engine)->compile(bytes, {});
     if (!module) return why = module.error().detail, nullptr;
-    auto instance = (*engine)->make_instance(*module, {});
+    auto instance = (*engine)->make_instance(*module, (*engine)->make_isolate({}));
     if (!instance) return why = instance.error().detail, nullptr;
     auto guest = std::unique_ptr<Guest>(new Guest);
     guest->instance_ = std::move(*instance);

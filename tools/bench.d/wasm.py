@@ -56,17 +56,18 @@ def _measure(fleet, case, bare, options, progress):
         fleet.stop(more)
         started.first_mib = started.mib - server.process.memory_mib()["anon"]
     runs = {server.name: [] for server in [*bare, *guests]}
-    everyone = [*bare, *guests]
+    pairs = list(zip(bare, guests))
     for at in range(options.rounds):
-        turn = at % len(everyone)
-        for server in everyone[turn:] + everyone[:turn]:
+        # A proxy with and without the plugins, one after the other: what the machine does else changes slowly.
+        order = pairs if at % 2 == 0 else [pair[::-1] for pair in reversed(pairs)]
+        for server in [server for pair in order for server in pair]:
             progress(f"{case.name}, round {at + 1}/{options.rounds} {server.name}")
             runs[server.name].append(load.measure(server, case.base if server in bare else case.path, options.seconds))
     found = {}
-    for plain, guest in zip(bare, guests):
-        pairs = zip(runs[guest.name], runs[plain.name])
+    for plain, guest in pairs:
+        differences = [a["cpu_us"] - b["cpu_us"] for a, b in zip(runs[guest.name], runs[plain.name])]
         found[plain.name] = scenarios.summarise(runs[guest.name])
-        found[plain.name].update(extra_us=statistics.median(a["cpu_us"] - b["cpu_us"] for a, b in pairs),
+        found[plain.name].update(extra_us=statistics.median(differences),
                                  first_mib=guest.first_mib, further_mib=guest.further_mib)
         fleet.stop(guest)
     return found

@@ -37,10 +37,15 @@ class V8Engine : public Engine {
     return outcome;
   }
 
+  std::shared_ptr<Isolate> make_isolate(const EngineLimits& limits) override {
+    return std::make_shared<V8Isolate>(*platform_, limits);
+  }
+
   Result<std::unique_ptr<Instance>> make_instance(std::shared_ptr<const Module> module,
-                                                  const EngineLimits& limits) override {
-    auto ours = std::static_pointer_cast<const V8Module>(std::move(module));
-    return std::make_unique<V8Instance>(*platform_, std::move(ours), limits, growth_);
+                                                  std::shared_ptr<Isolate> isolate) override {
+    return std::make_unique<V8Instance>(std::static_pointer_cast<const V8Module>(std::move(module)),
+                                        std::static_pointer_cast<V8Isolate>(std::move(isolate)),
+                                        growth_);
   }
 
  private:

@@ -66,6 +66,7 @@ class FakeInstance final : public Instance {
 
   void adopt_on_this_thread() override {}
   void release_from_this_thread() override {}
+  void empty() noexcept override {}
   Result<void> instantiate(std::span<const Binding>) override { return {}; }
   FunctionHandle find_function(std::string_view name) const override {
     const auto& exports = module_->exports();
@@ -107,8 +108,11 @@ class FakeEngine final : public Engine {
   Result<std::shared_ptr<const Module>> compile(std::string_view, const EngineLimits&) override {
     return fail(Code::kConfig, Side::kLocal, "not here");
   }
+  std::shared_ptr<Isolate> make_isolate(const EngineLimits&) override {
+    return std::make_shared<Isolate>();
+  }
   Result<std::unique_ptr<Instance>> make_instance(std::shared_ptr<const Module> module,
-                                                  const EngineLimits&) override {
+                                                  std::shared_ptr<Isolate>) override {
     return std::make_unique<FakeInstance>(static_cast<const FakeModule&>(*module), code_);
   }
 
@@ -128,7 +132,7 @@ class FakeGuest final : public VmOwner, public QueueListener {
   explicit FakeGuest(Plugin plugin = {}, NodeInfo node = {}, Vm::Role role = Vm::Role::kWorker)
       : engine_([this](std::string_view, std::span<const Value>) {
           if (code_) code_();
-          return CallResult{result, 1};
+          return CallResult{.end = result, .value = 1};
         }) {
     module_->memory()
         .function("proxy_abi_version_0_2_1", "")
@@ -143,7 +147,7 @@ class FakeGuest final : public VmOwner, public QueueListener {
     group->engine = &engine_;
     group->module = module_;
     vm = std::make_unique<Vm>(group, services, role, 0);
-    if (vm->start(services.watchdog.cell(0))) std::abort();
+    if (vm->start(services.watchdog.cell(0), nullptr)) std::abort();
     vm->adopt(*this);
     stream.root = vm->roots().front().get();
   }

@@ -83,7 +83,7 @@ class FakeWorker final : public VmOwner, public VmBuilder, public QueueListener 
  private:
   std::unique_ptr<Vm> make_vm() {
     auto vm = std::make_unique<Vm>(group_, services, Vm::Role::kWorker, 0);
-    if (vm->start(services.watchdog.cell(0))) std::abort();
+    if (vm->start(services.watchdog.cell(0), nullptr)) std::abort();
     return vm;
   }
   event::Loop loop_;

@@ -43,7 +43,7 @@ class NetworkFilterTest : public WorkerVmsFixture {
     filter_.attach(chain_);
     guest_ = [this](std::string_view function, auto&&...) {
       asked_.emplace_back(function);
-      return CallResult{CallEnd::kOk, pauses_ ? 1u : 0u};
+      return CallResult{.end = CallEnd::kOk, .value = pauses_ ? 1u : 0u};
     };
   }
   void TearDown() override { filter_.on_close(CloseEvent::kLocal); }

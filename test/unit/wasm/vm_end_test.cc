@@ -18,10 +18,10 @@ class VmEnd : public WorkerVmsFixture {
         calls_.push_back(std::string(function.substr(9)) + " " + std::to_string(args[0]));
       if (function == "proxy_on_done") {
         if (on_done_) on_done_();
-        return CallResult{CallEnd::kOk, stays_ != args[0]};
+        return CallResult{.end = CallEnd::kOk, .value = stays_ != args[0]};
       }
       if (function == "proxy_on_queue_ready" && on_queue_) on_queue_();
-      return CallResult{CallEnd::kOk, 1};
+      return CallResult{.end = CallEnd::kOk, .value = 1};
     };
   }
   void TearDown() override { vms_.stop(); }  // while what the guest notes is there
@@ -241,7 +241,7 @@ TEST_F(VmEnd, OneThatDiesInItIsNotCalledAgain) {
   int calls = 0;
   guest_ = [&calls](auto&&...) {
     ++calls;
-    return CallResult{CallEnd::kTrap, 0};
+    return CallResult{.end = CallEnd::kTrap, .value = 0};
   };
   put(queue, 7);
   EXPECT_EQ(calls, 1);

@@ -157,6 +157,21 @@ TEST(VmRecycle, WaitsWhileTooManyOldOnesHaveStreams) {
   EXPECT_EQ(worker.retired.size(), VmSlot::kMaxDraining) << "one has gone, one has come";
 }
 
+TEST(VmRecycle, OneWhoseIsolateIsFullMoves) {
+  FakeWorker worker(plugin_with({}));
+  Vm* const first = worker.slot->current();
+  worker.next_call.crowded = true;
+  const Value args[] = {1, 0, 0};
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(first->call(*first->roots().front(), first->exports().request_headers, args).ok);
+    EXPECT_EQ(worker.builds, 1u);
+  }
+  worker.next_call = {};
+  worker.deliver();
+  worker.end_turn();
+  EXPECT_NE(worker.slot->current(), first);
+}
+
 TEST(VmRecycle, ASlotThatIsRetiredBuildsNothing) {
   FakeWorker worker(plugin_with({.max_streams = 1}));
   std::unique_ptr<Vm> old = worker.slot->retire();

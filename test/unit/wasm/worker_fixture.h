@@ -63,7 +63,7 @@ class WorkerVmsFixture : public testing::Test, public VmBuilder {
   }
   std::unique_ptr<Vm> make_vm(const Group& group) {
     auto vm = std::make_unique<Vm>(group, services_, Vm::Role::kWorker, 0);
-    if (vm->start(services_.watchdog.cell(0))) std::abort();
+    if (vm->start(services_.watchdog.cell(0), nullptr)) std::abort();
     return vm;
   }
   void adopt(uint64_t generation, const std::vector<Group>& kept, const std::vector<Group>& fresh) {
@@ -87,9 +87,8 @@ class WorkerVmsFixture : public testing::Test, public VmBuilder {
   void kill(const Group& group) {
     Vm* vm = vm_of(group);
     ASSERT_NE(vm, nullptr);
-    const auto before = std::exchange(guest_, [](auto&&...) {
-      return CallResult{CallEnd::kTrap, 0};
-    });
+    const auto before = std::exchange(
+        guest_, [](auto&&...) { return CallResult{.end = CallEnd::kTrap, .value = 0}; });
     const Value args[] = {1, 0, 0};
     vm->call(*vm->roots().front(), vm->exports().request_headers, args);
     guest_ = before;
@@ -108,9 +107,7 @@ class WorkerVmsFixture : public testing::Test, public VmBuilder {
   FakeHost host_;
   /// What the guests do.
   std::function<CallResult(std::string_view function, std::span<const Value> args)> guest_ =
-      [](auto&&...) {
-        return CallResult{CallEnd::kOk, 1};
-      };
+      [](auto&&...) { return CallResult{.end = CallEnd::kOk, .value = 1}; };
   FakeEngine engine_{[this](std::string_view function, std::span<const Value> args) {
     return guest_(function, args);
   }};

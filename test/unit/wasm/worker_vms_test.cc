@@ -76,9 +76,9 @@ TEST_F(WorkerVmsTest, AnAllocatorWithoutMemoryIsCounted) {
   adopt(1, {}, {one});
   Vm& vm = *vm_of(one);
   guest_ = [&vm](std::string_view function, std::span<const Value>) {
-    if (function == "malloc") return CallResult{CallEnd::kOk, 0};
+    if (function == "malloc") return CallResult{.end = CallEnd::kOk, .value = 0};
     EXPECT_EQ(vm.give("text", 64, 68), Status::kInvalidMemoryAccess);
-    return CallResult{CallEnd::kOk, 0};
+    return CallResult{.end = CallEnd::kOk, .value = 0};
   };
   const Value args[] = {1, 0, 0};
   vm.call(*vm.roots().front(), vm.exports().request_headers, args);

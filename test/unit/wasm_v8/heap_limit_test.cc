@@ -64,17 +64,24 @@ class HeapLimitTest : public ::testing::Test {
     EXPECT_TRUE(engine);
     auto module = (*engine)->compile(module_with_many_functions(), limits);
     EXPECT_TRUE(module) << module.error().detail;
-    auto instance = (*engine)->make_instance(*module, limits);
+    if (!isolate_) isolate_ = (*engine)->make_isolate(limits);
+    auto instance = (*engine)->make_instance(*module, isolate_);
     EXPECT_TRUE(instance);
     (*instance)->adopt_on_this_thread();
     const auto made = (*instance)->instantiate({});
     EXPECT_TRUE(made) << made.error().detail;
     return std::move(*instance);
   }
-  static CallEnd call(Instance& instance, std::string_view name) {
+  void TearDown() override { isolate_.reset(); }
+  CallEnd call(Instance& instance, std::string_view name) {
     instance.set_sequence(1);
-    return instance.call(instance.find_function(name), {}).end;
+    const CallResult result = instance.call(instance.find_function(name), {});
+    crowded_ = result.crowded;
+    return result.end;
   }
+
+  std::shared_ptr<Isolate> isolate_;
+  bool crowded_ = false;
 };
 
 TEST_F(HeapLimitTest, EndsTheGuestAndNotTheProcess) {
@@ -90,6 +97,22 @@ TEST_F(HeapLimitTest, WithRoomTheSameGuestGoesOn) {
   const auto instance = make(256 * 1024 * 1024);
   EXPECT_EQ(call(*instance, "take_all"), CallEnd::kOk);
   EXPECT_FALSE(instance->out_of_memory());
+  EXPECT_FALSE(crowded_);
+}
+
+TEST_F(HeapLimitTest, WhoSharesAHeapIsAskedToMoveBeforeAnybodyEnds) {
+  const auto greedy = make(16 * 1024 * 1024);
+  const auto modest = make(16 * 1024 * 1024);
+  EXPECT_EQ(call(*greedy, "nothing"), CallEnd::kOk);
+  EXPECT_FALSE(crowded_);
+  EXPECT_EQ(call(*greedy, "take_all"), CallEnd::kOk);
+  EXPECT_TRUE(crowded_);
+  EXPECT_EQ(call(*modest, "nothing"), CallEnd::kOk);
+  EXPECT_TRUE(crowded_) << "each of them hears of it";
+  EXPECT_EQ(call(*modest, "take_all"), CallEnd::kTrap) << "twice the limit";
+  EXPECT_TRUE(modest->out_of_memory());
+  EXPECT_FALSE(greedy->out_of_memory());
+  EXPECT_EQ(call(*greedy, "nothing"), CallEnd::kOk);
 }
 
 }  // namespace
