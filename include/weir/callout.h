@@ -18,6 +18,7 @@ struct CalloutResponse {
   ResponseHead head;
   Buffer body;
   HeaderMap trailers;
+  bool own = false;  // weir has made it: of a timeout (504), of a failed connection (503)
 };
 
 /// A callout in flight; destroying it cancels the request and no completion follows.

@@ -14,6 +14,7 @@ namespace {
 
 CalloutResponse own_answer(int status, std::string_view text) {
   CalloutResponse response;
+  response.own = true;
   response.head.status = status;
   response.head.headers.add(HeaderId::kContentType, "text/plain");
   std::string length;

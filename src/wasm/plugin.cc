@@ -80,6 +80,7 @@ void Plugin::seal() {
   put(text, configuration);
   put(text, static_cast<uint64_t>(failure_policy));
   put(text, static_cast<uint64_t>(allow_on_headers_stop_iteration));
+  put(text, static_cast<uint64_t>(callout_failures));
   put(text, static_cast<uint64_t>(join_header_values));
   put(text, static_cast<uint64_t>(traffic_direction));
   put(text, static_cast<uint64_t>(backoff_base.count()));

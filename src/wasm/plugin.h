@@ -67,6 +67,12 @@ struct VmConfig {
   Key key() const;
 };
 
+/// What a guest gets of a callout that has timed out or found no connection.
+enum class CalloutFailures : uint8_t {
+  kResponse,   // a response 504 or 503, as Envoy has it
+  kNoHeaders,  // no headers, as of any other failure: what the ABI says
+};
+
 /// Owner: its filter factories, in shared immutable form. Thread: any.
 struct Plugin {
   std::string name;
@@ -77,6 +83,7 @@ struct Plugin {
   bool of_route = false;  // it is what a route makes of the filter's plugin
   FailurePolicy failure_policy = FailurePolicy::kClosed;
   bool allow_on_headers_stop_iteration = false;
+  CalloutFailures callout_failures = CalloutFailures::kResponse;
   bool join_header_values = false;  // a read of one header has the values of all fields of the name
   std::optional<std::vector<std::string>> allowed_clusters;  // of callouts, sorted; none = all
   std::vector<StringMatcher> fail_on_log;  // what a guest says that has recovered from a panic

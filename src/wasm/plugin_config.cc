@@ -154,6 +154,12 @@ void read_clusters(ConfigView& view, Plugin& out) {
 }
 
 /// weir's own.
+void read_callout_failures(ConfigView& view, Plugin& out) {
+  out.callout_failures = static_cast<CalloutFailures>(view.enumeration(
+      "callout_failures", {"RESPONSE", "NO_HEADERS"}, static_cast<size_t>(out.callout_failures)));
+}
+
+/// weir's own.
 void read_fail_on_log(ConfigView& view, Plugin& out) {
   if (!view.has("fail_on_log")) return;
   out.fail_on_log.clear();
@@ -202,6 +208,7 @@ std::shared_ptr<const Plugin> read_route_plugin(ConfigView& view, const Plugin& 
   read_policy(view, *plugin);
   read_fail_on_log(view, *plugin);
   read_clusters(view, *plugin);
+  read_callout_failures(view, *plugin);
   plugin->allow_on_headers_stop_iteration =
       view.boolean("allow_on_headers_stop_iteration", base.allow_on_headers_stop_iteration);
   plugin->join_header_values = view.boolean("join_header_values", base.join_header_values);
@@ -224,6 +231,7 @@ std::shared_ptr<const Plugin> read_plugin(ConfigView& view, std::string_view tra
   read_fail_on_log(view, *plugin);
   read_capabilities(view, plugin->vm);
   read_clusters(view, *plugin);
+  read_callout_failures(view, *plugin);
   plugin->vm.privacy = Privacy::read(view);
   plugin->allow_on_headers_stop_iteration = view.boolean("allow_on_headers_stop_iteration", false);
   plugin->join_header_values = view.boolean("join_header_values", false);  // weir's own

@@ -292,6 +292,28 @@ TEST(WasmCallouts, ATimeOutIsAnAnswer504) {
       << head;
 }
 
+TEST(WasmCallouts, AFailureHasNoHeadersWhereThePluginWantsThat) {
+  const Plugin plugin{.plugin = "callout_failures: NO_HEADERS"};
+  constexpr const char* kNothing = "http_call_response.answer=headers:0,body:0,trailers:0";
+  AutoOrigin origin([](const Peer::Message& request) {
+    return says(request.first_line(), "/never") ? std::string() : response("origin");
+  });
+  Yaml yaml;
+  yaml.origin_port = origin.port();
+  yaml.filters = filter(plugin);
+  TestProxy proxy(yaml.text());
+  const std::string late = probe(proxy, "request_headers=pause_until_call|origin|/never|50");
+  EXPECT_TRUE(says(late, kNothing)) << late;
+  const std::string answered = probe(proxy, "request_headers=pause_until_call|origin|/|2000");
+  EXPECT_TRUE(says(answered, "status:200")) << answered;
+
+  { yaml.origin_port = Origin().port(); }
+  yaml.routes = kDirect;
+  TestProxy alone(yaml.text());
+  const std::string refused = probe(alone, "request_headers=pause_until_call|origin|/|2000");
+  EXPECT_TRUE(says(refused, kNothing)) << refused;
+}
+
 TEST(WasmProperties, AreThereInEveryPhase) {
   AutoOrigin origin(origin_answer);
   Yaml yaml;
