@@ -59,7 +59,7 @@ enum class CallEnd : uint8_t {
 
 struct CallResult {
   CallEnd end = CallEnd::kOk;
-  bool crowded = false;  // the isolate's heap is full: those who share it should move to others
+  bool crowded = false;  // Isolate::crowded()
   Value value = 0;
 };
 
@@ -88,6 +88,8 @@ struct JointStep {
 class Isolate {
  public:
   virtual ~Isolate() = default;
+  /// Its heap has been full while several instances were in it: no more should come, and those who share it should move to others.
+  virtual bool crowded() const noexcept = 0;
 };
 
 /// One instance. Thread: one at a time, and the same as all others in its isolate; made on the engine thread, then used by its worker
@@ -128,7 +130,8 @@ class Instance {
   virtual void set_sequence(uint64_t sequence) noexcept = 0;
   /// True when the isolate's heap limit ended the guest.
   virtual bool out_of_memory() const noexcept = 0;
-  /// What the isolate's own heap has grown by since it was made; the first in an isolate counts all of it.
+  /// What the isolate's heap has grown by since this instance was made, its neighbours' later part included; the first in an
+  /// isolate counts all of it.
   virtual size_t heap_bytes() noexcept = 0;
   /// Gives back what starting has left in the isolate's heap. Takes a millisecond: not on a worker.
   virtual void trim() noexcept = 0;
@@ -136,8 +139,8 @@ class Instance {
 
 struct EngineLimits {
   uint64_t max_memory_bytes = 134217728;
-  // The isolate's heap. A guest that has an isolate to itself ends there; where several share it nobody ends before twice as
-  // much, and CallResult::crowded asks for them to be moved.
+  // The isolate's heap. A guest that has an isolate to itself ends there; where several share it the one that runs at twice as
+  // much ends, and Isolate::crowded() asks for them to be parted before that.
   uint64_t max_heap_bytes = 64 * 1024 * 1024;
   uint32_t max_table_elements = 1000000;
   uint64_t max_module_bytes = 64 * 1024 * 1024;

@@ -58,7 +58,7 @@ class EngineThread {
   // ---- on the engine thread
   /// Loads the engine (once) and compiles the group's module (once per digest and limit).
   Result<void> compile(VmGroup& group);
-  /// Builds and starts a VM, in that isolate or in one of its own; null: `failure` says why.
+  /// Builds and starts a VM; without `isolate` it gets one of its own. Answers null when it failed: `failure` says why.
   std::unique_ptr<Vm> build(const std::shared_ptr<const VmGroup>& group, Vm::Role role,
                             unsigned worker, StartFailure& failure,
                             std::shared_ptr<Isolate> isolate = nullptr);

@@ -25,7 +25,10 @@ class SharedIsolate {
   static constexpr unsigned kMaxVms = 16;
 
   std::shared_ptr<Isolate> for_one_more(const VmGroup& group) {
-    if (vms_ % kMaxVms == 0) isolate_ = group.engine->make_isolate(group.engine_limits);
+    if (vms_ == kMaxVms || isolate_ == nullptr || isolate_->crowded()) {
+      isolate_ = group.engine->make_isolate(group.engine_limits);
+      vms_ = 0;
+    }
     ++vms_;
     return isolate_;
   }

@@ -124,8 +124,7 @@ void RootContext::deliver(PendingCallout& callout, Result<CalloutResponse> respo
   callouts_.erase(found);
   const uint32_t callout_id = ended->id();
   loop_->defer_delete(std::move(ended));
-  if (!response ||
-      (response->own && plugin().callout_failures == CalloutFailures::kNoHeaders))
+  if (!response || (response->own && plugin().callout_failures == CalloutFailures::kNoHeaders))
     return deliver_failure(callout_id);
   if (vm_.dead() || !vm_.exports().http_call_response) return;
   callout_response = &*response;

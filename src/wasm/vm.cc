@@ -193,6 +193,7 @@ void Vm::release() {
   services_.queues.forget(record_.serial);
   for (const auto& root : roots_) root->detach();
   record_.set_state(VmState::kDead);
+  // Never adopted: its neighbours may be on this thread all the same.
   if (owner_ == nullptr) instance_->adopt_on_this_thread();
   instance_->empty();
   instance_->release_from_this_thread();

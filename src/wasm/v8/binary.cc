@@ -13,6 +13,7 @@ constexpr uint8_t kLimitHasMax = 1;
 // The engine's own; read here first, where each costs more than the byte or two that it has in the module.
 constexpr uint64_t kMaxTypes = 1'000'000;
 constexpr uint64_t kMaxImports = 100'000;
+constexpr uint64_t kMaxTables = 1'000;
 constexpr uint64_t kMaxExports = 100'000;
 constexpr uint64_t kMaxParams = 1000;
 constexpr uint8_t kLimitShared = 2;
@@ -210,17 +211,20 @@ class Walker {
   Result<void> tables(Reader& reader) {
     std::string out;
     const uint64_t count = reader.leb();
+    WEIR_CHECKED(check_count("tables", tables_, count, kMaxTables));
+    tables_ += count;
     write_leb(out, count);
     for (uint64_t i = 0; i < count && reader.ok(); ++i) {
       const uint8_t element = reader.byte();
       if (element != 0x70 && element != 0x6f) return malformed("an unsupported kind of table");
       Limits limits = read_limits(reader);
-      if (limits.min > limits_.max_table_elements)
+      const uint64_t cap = limits_.max_table_elements;
+      // Of all together: they are made before the guest runs, where nothing can end it.
+      if (limits.min > cap || table_elements_ > cap - limits.min)
         return fail(Code::kConfig, Side::kLocal,
                     "a table needs " + std::to_string(limits.min) +
-                        " elements at start, the limit is " +
-                        std::to_string(limits_.max_table_elements));
-      const uint64_t cap = limits_.max_table_elements;
+                        " elements at start, the limit of all tables is " + std::to_string(cap));
+      table_elements_ += limits.min;
       limits.max = (limits.flags & kLimitHasMax) != 0 ? std::min(limits.max, cap) : cap;
       out.push_back(static_cast<char>(element));
       write_limits(out, limits);
@@ -280,6 +284,8 @@ class Walker {
   const EngineLimits& limits_;
   std::vector<Signature> types_;
   std::vector<uint64_t> function_types_;
+  uint64_t tables_ = 0;
+  uint64_t table_elements_ = 0;
   Binary binary_;
 };
 

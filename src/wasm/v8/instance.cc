@@ -52,6 +52,11 @@ v8::Local<v8::Value> to_js(v8::Isolate* isolate, Value value, ValueType type) {
   return v8::Undefined(isolate);
 }
 
+/// For names that a module has chosen: `__proto__` is one like any other where there is nothing to inherit.
+v8::Local<v8::Object> bare_object(v8::Isolate* isolate) {
+  return v8::Object::New(isolate, v8::Null(isolate), nullptr, nullptr, 0);
+}
+
 std::string to_text(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   const v8::String::Utf8Value utf8(isolate, value);
   if (*utf8 == nullptr) return "unknown error";
@@ -96,13 +101,24 @@ void V8Instance::empty() noexcept {
 
 void V8Instance::on_heap_full() noexcept {
   // It has no stack to show: the collector runs here, and an interrupt would come too late.
-  out_of_memory_ = true;
+  out_of_memory_ = ending_ = true;
   v8_isolate()->TerminateExecution();
 }
 
 void V8Instance::on_time_over() noexcept {
   stopped_at_ = current_stack(v8_isolate());
+  ending_ = true;
   v8_isolate()->TerminateExecution();
+}
+
+/// V8 acts upon it at its next look, which may come after the guest's own end. The next call, maybe a neighbour's, must not be ended
+/// in its place.
+CallEnd V8Instance::end_of_termination(CallEnd end) noexcept {
+  ending_ = false;
+  v8_isolate()->CancelTerminateExecution();
+  if (end != CallEnd::kOk) return end;
+  last_trap_ = (out_of_memory_ ? kHeapIsFull : "interrupted") + std::exchange(stopped_at_, {});
+  return out_of_memory_ ? CallEnd::kTrap : CallEnd::kTerminated;
 }
 
 void V8Instance::on_host_call(const v8::FunctionCallbackInfo<v8::Value>& info) noexcept {
@@ -129,7 +145,7 @@ void V8Instance::on_host_call(const v8::FunctionCallbackInfo<v8::Value>& info) n
 v8::Local<v8::Object> V8Instance::make_imports(std::span<const Binding> imports) {
   v8::Isolate* const isolate = v8_isolate();
   const v8::Local<v8::Context> context = isolate_->context();
-  const v8::Local<v8::Object> root = v8::Object::New(isolate);
+  const v8::Local<v8::Object> root = bare_object(isolate);
   const auto& infos = module_->imports();
   slots_.reserve(infos.size());  // V8 keeps pointers to the slots
   for (size_t i = 0; i < infos.size(); ++i) {
@@ -137,8 +153,8 @@ v8::Local<v8::Object> V8Instance::make_imports(std::span<const Binding> imports)
     const v8::Local<v8::String> module = text(isolate, infos[i].module);
     v8::Local<v8::Value> space;
     if (!root->Get(context, module).ToLocal(&space) || !space->IsObject()) {
-      space = v8::Object::New(isolate);
-      root->Set(context, module, space).Check();
+      space = bare_object(isolate);
+      root->CreateDataProperty(context, module.As<v8::Name>(), space).Check();
     }
     // Not from a template: the context keeps what those make.
     const v8::Local<v8::Function> made =
@@ -146,7 +162,9 @@ v8::Local<v8::Object> V8Instance::make_imports(std::span<const Binding> imports)
                           v8::External::New(isolate, &slots_.back()), 0,
                           v8::ConstructorBehavior::kThrow)
             .ToLocalChecked();
-    space.As<v8::Object>()->Set(context, text(isolate, infos[i].name), made).Check();
+    space.As<v8::Object>()
+        ->CreateDataProperty(context, text(isolate, infos[i].name).As<v8::Name>(), made)
+        .Check();
   }
   return root;
 }
@@ -165,12 +183,12 @@ Result<void> V8Instance::instantiate(std::span<const Binding> imports) {
   v8::Local<v8::Object> instance;
   const bool made = make_instance(module, make_imports(imports)).ToLocal(&instance);
   // When a start section traps, V8's constructor returns its bare receiver and leaves the exception for the next step.
-  if (!made || caught.HasCaught() || !read_exports(instance)) {
-    const CallEnd end = classify(caught);
-    return fail(Code::kGuestFault, Side::kLocal,
-                end == CallEnd::kTerminated ? "it ran out of time" : last_trap_);
-  }
-  return {};
+  const bool started = made && !caught.HasCaught() && read_exports(instance);
+  CallEnd end = started ? CallEnd::kOk : classify(caught);
+  if (ending_) end = end_of_termination(end);
+  if (end == CallEnd::kOk) return {};
+  return fail(Code::kGuestFault, Side::kLocal,
+              end == CallEnd::kTerminated ? "it ran out of time" : last_trap_);
 }
 
 v8::MaybeLocal<v8::Object> V8Instance::make_instance(v8::Local<v8::WasmModuleObject> module,
@@ -218,19 +236,20 @@ FunctionHandle V8Instance::find_function(std::string_view name) const {
 
 Result<FunctionHandle> V8Instance::join(std::span<const JointStep> steps) {
   isolate_->enter();
+  set_sequence(0);  // nothing runs in it that may be late: an interrupt is of what ran before
   v8::Isolate* const isolate = v8_isolate();
   const v8::HandleScope handles(isolate);
   const v8::Local<v8::Context> context = isolate_->context();
   v8::TryCatch caught(isolate);
   std::vector<const Signature*> signatures;
-  const v8::Local<v8::Object> space = v8::Object::New(isolate);
+  const v8::Local<v8::Object> space = bare_object(isolate);
   for (const JointStep& step : steps) {
     const Export& each = exports_.at(step.function);
     const auto at = static_cast<uint32_t>(signatures.size());
     if (space->Set(context, at, each.function.Get(isolate)).IsNothing()) break;
     signatures.push_back(each.signature);
   }
-  const v8::Local<v8::Object> imports = v8::Object::New(isolate);
+  const v8::Local<v8::Object> imports = bare_object(isolate);
   imports->Set(context, text(isolate, kJointSpace), space).Check();
   auto signature = std::make_unique<Signature>();
   const std::string bytes = joint_module(steps, signatures, *signature);
@@ -246,8 +265,10 @@ Result<FunctionHandle> V8Instance::join(std::span<const JointStep> steps) {
       instance->Get(context, text(isolate, "exports")).ToLocal(&exports) &&
       exports.As<v8::Object>()->Get(context, text(isolate, kJointCall)).ToLocal(&function) &&
       exports.As<v8::Object>()->Get(context, text(isolate, kJointStep)).ToLocal(&step);
-  if (!made || !function->IsFunction() || !step->IsObject())
-    return fail(Code::kInternal, Side::kLocal, "the joint call was refused by the engine");
+  const bool ended = ending_ && end_of_termination(CallEnd::kOk) != CallEnd::kOk;
+  if (!made || ended || !function->IsFunction() || !step->IsObject())
+    return fail(Code::kInternal, Side::kLocal,
+                ended ? kHeapIsFull : "the joint call was refused by the engine");
   exports_.push_back(
       Export{v8::Global<v8::Function>(isolate, function.As<v8::Function>()), signature.get()});
   joints_.push_back(
@@ -325,12 +346,8 @@ CallResult V8Instance::call(FunctionHandle function, std::span<const Value> args
   isolate.begin(*this);
   CallResult outcome = invoke(target, args);
   isolate.end();
-  if (out_of_memory_ && outcome.end == CallEnd::kOk) [[unlikely]] {
-    // It returned before it could be ended; the next call must not be ended in its place.
-    isolate.get()->CancelTerminateExecution();
-    last_trap_ = kHeapIsFull;
-    outcome = CallResult{CallEnd::kTrap};
-  }
+  if (ending_) [[unlikely]]
+    outcome.end = end_of_termination(outcome.end);
   outcome.crowded = isolate.crowded();
   if (growth_ == MemoryGrowth::kMayMove) watch_memory();
   isolate.tidy();

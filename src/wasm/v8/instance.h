@@ -70,6 +70,8 @@ class V8Instance : public Instance {
   /// Leaves a handle or two in the scope around it. Requires: entered, or inside a host call.
   CallResult invoke(Export& target, std::span<const Value> args) noexcept;
   CallEnd classify(const v8::TryCatch& caught) noexcept;
+  /// After a call in which V8 was asked to end it, whose own end is given.
+  CallEnd end_of_termination(CallEnd end) noexcept;
   void watch_memory() noexcept;
   void use_memory(v8::Local<v8::ArrayBuffer> memory) noexcept;
   v8::Isolate* v8_isolate() const noexcept { return isolate_->get(); }
@@ -81,6 +83,7 @@ class V8Instance : public Instance {
   std::shared_ptr<v8::BackingStore> memory_;
   const MemoryGrowth growth_;
   bool exit_requested_ = false;
+  bool ending_ = false;  // V8 has been asked to end the running call
   bool out_of_memory_ = false;
   bool adopted_ = false;
   bool empty_ = false;

@@ -96,11 +96,13 @@ void V8Isolate::leave() noexcept {
 // ---- limits -----------------------------------------------------------------------------------------
 
 /// Without a callback that gives room V8 aborts the process.
-size_t V8Isolate::on_heap_limit(void* self, size_t current, size_t) noexcept {
+size_t V8Isolate::on_heap_limit(void* self, size_t current, size_t initial) noexcept {
   auto& isolate = *static_cast<V8Isolate*>(self);
-  // The guest that runs need not be the one that has filled it.
-  if (isolate.instances_ > 1 && !std::exchange(isolate.crowded_, true))
+  // The guest that runs need not be the one that has filled it. V8 returns to the first limit when half of it is free again.
+  if (isolate.instances_ > 1 && current <= initial) {
+    isolate.crowded_ = true;
     return current + isolate.max_heap_bytes_;
+  }
   if (isolate.running_ != nullptr) isolate.running_->on_heap_full();
   return current + kHeapGrace;
 }

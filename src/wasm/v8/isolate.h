@@ -43,7 +43,7 @@ class V8Isolate final : public Isolate {
   bool running() const noexcept { return running_ != nullptr; }
   void begin(V8Instance& instance) noexcept { running_ = &instance; }
   void end() noexcept { running_ = nullptr; }
-  /// After a call, outside of all: what calls leave behind, now and then.
+  /// After an outermost call: what calls leave behind, now and then.
   void tidy() noexcept {
     if (++calls_ % kTidyEvery == 0) [[unlikely]]
       collect_remains();
@@ -59,7 +59,7 @@ class V8Isolate final : public Isolate {
   bool add() noexcept { return instances_++ == 0; }
   /// `memory`, which it leaves for the collector, goes back to the system where others stay.
   void remove(std::span<uint8_t> memory) noexcept;
-  bool crowded() const noexcept { return crowded_; }
+  bool crowded() const noexcept override { return crowded_; }
   size_t heap_bytes() noexcept;
   void trim() noexcept;
 

@@ -100,6 +100,11 @@ class FakeInstance final : public Instance {
   Code code_;
 };
 
+class FakeIsolate final : public Isolate {
+ public:
+  bool crowded() const noexcept override { return false; }
+};
+
 class FakeEngine final : public Engine {
  public:
   explicit FakeEngine(FakeInstance::Code code) : code_(std::move(code)) {}
@@ -109,7 +114,7 @@ class FakeEngine final : public Engine {
     return fail(Code::kConfig, Side::kLocal, "not here");
   }
   std::shared_ptr<Isolate> make_isolate(const EngineLimits&) override {
-    return std::make_shared<Isolate>();
+    return std::make_shared<FakeIsolate>();
   }
   Result<std::unique_ptr<Instance>> make_instance(std::shared_ptr<const Module> module,
                                                   std::shared_ptr<Isolate>) override {

@@ -66,11 +66,13 @@ struct Seen {
   std::vector<Value> args;
   Instance* instance = nullptr;
   FunctionHandle nested = kNoFunction;
+  uint64_t terminates = 0;  // the call of this number
 };
 
 inline Value host(void* data, const Value* args, size_t count) noexcept {
   auto& seen = *static_cast<Seen*>(data);
   seen.args.assign(args, args + count);
+  if (seen.terminates != 0) seen.instance->terminate(seen.terminates);
   if (seen.nested == kNoFunction) return 42;
   const Value sum[] = {20, 22};
   return seen.instance->call(seen.nested, sum).value;

@@ -245,6 +245,48 @@ TEST_F(HostileModuleTest, TablesAndMemoriesOfAllThereIs) {
   EXPECT_NE(refusal(kHeader + section(kMemorySection, memory)).find("memory"), std::string::npos);
 }
 
+TEST_F(HostileModuleTest, ManyTablesAreBoundedTogether) {
+  const std::string half = std::string("\x70\0", 2) + leb(limits_.max_table_elements / 2);
+  EXPECT_EQ(refusal(kHeader + section(kTableSection, leb(2) + repeated(2, half))), "");
+  const std::string three = refusal(kHeader + section(kTableSection, leb(3) + repeated(3, half)));
+  EXPECT_NE(three.find("of all tables"), std::string::npos) << three;
+  const std::string empty("\x70\0\0", 3);
+  const std::string many = kHeader + section(kTableSection, leb(1001) + repeated(1001, empty));
+  EXPECT_NE(refusal(many).find("1000 tables"), std::string::npos) << refusal(many);
+}
+
+// The engine takes imports from objects of its own language, where some names mean something.
+TEST_F(HostileModuleTest, NamesOfImportsAreNamesAndNothingElse) {
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+      {"env", "__proto__"},         {"env", "caller"},          {"__proto__", "prepareStackTrace"},
+      {"__proto__", "__proto__"},   {"__proto__", "toString"},  {"constructor", "prototype"},
+      {"prototype", "constructor"}, {"env", "__defineGetter__"}};
+  std::string imports = leb(std::size(kNames));
+  for (const auto& [space, name] : kNames)
+    imports += leb(space.size()) + std::string(space) + leb(name.size()) + std::string(name) +
+               std::string("\0\0", 2);
+  const auto hostile =
+      engine_->compile(kHeader + kOneType + section(kImportSection, imports), limits_);
+  ASSERT_TRUE(hostile) << hostile.error().detail;
+  const std::shared_ptr<Isolate> isolate = engine_->make_isolate(limits_);
+  auto spy = *engine_->make_instance(*hostile, isolate);
+  spy->adopt_on_this_thread();
+  Seen seen;
+  seen.instance = spy.get();
+  const std::vector<Binding> bindings(std::size(kNames), Binding{&host, &seen});
+  const auto made = spy->instantiate(bindings);
+  EXPECT_TRUE(made) << made.error().detail;
+
+  auto neighbour = *engine_->make_instance(module_, isolate);
+  neighbour->adopt_on_this_thread();
+  const Binding own[] = {{&host, &seen_}, {&bye, &seen_}};
+  ASSERT_TRUE(neighbour->instantiate(own));
+  seen.args = {1};
+  EXPECT_EQ(neighbour->call(neighbour->find_function("trap"), {}).end, CallEnd::kTrap);
+  EXPECT_NE(neighbour->last_trap().find("inner"), std::string::npos) << neighbour->last_trap();
+  EXPECT_EQ(seen.args, std::vector<Value>{1}) << "the spy's function was called";
+}
+
 TEST_F(HostileModuleTest, LargerThanTheLimit) {
   std::string module = kHeader;
   module.resize(limits_.max_module_bytes + 1);

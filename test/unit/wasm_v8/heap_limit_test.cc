@@ -72,7 +72,6 @@ class HeapLimitTest : public ::testing::Test {
     EXPECT_TRUE(made) << made.error().detail;
     return std::move(*instance);
   }
-  void TearDown() override { isolate_.reset(); }
   CallEnd call(Instance& instance, std::string_view name) {
     instance.set_sequence(1);
     const CallResult result = instance.call(instance.find_function(name), {});

@@ -79,6 +79,25 @@ TEST_F(SharedIsolateTest, TerminationHitsTheCallThatIsMeant) {
   EXPECT_EQ(call(guests_[2], "add", {1, 1}).end, CallEnd::kOk);
 }
 
+// V8 asks the interrupt at one look and ends the guest at the next: here there is none between `add` and the end.
+TEST_F(SharedIsolateTest, TerminationThatComesTooLateForItsCallHitsNoOther) {
+  adopt_all();
+  Instance& first = *guests_[0].instance;
+  const JointStep steps[] = {{first.find_function("call_host"), {0}},
+                             {first.find_function("add"), {0, 0}}};
+  auto joint = first.join(steps);
+  ASSERT_TRUE(joint) << joint.error().detail;
+  guests_[0].seen.terminates = ++sequence_;
+  first.set_sequence(sequence_);
+  const Value args[] = {3};
+  EXPECT_EQ(first.call(*joint, args).end, CallEnd::kTerminated);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(call(guests_[1], "recurse", {0}).end, CallEnd::kTrap);
+    EXPECT_EQ(guests_[1].instance->last_trap().find("interrupted"), std::string::npos);
+  }
+  EXPECT_EQ(call(guests_[1], "call_host", {1}).end, CallEnd::kOk);
+}
+
 bool mapped(const uint8_t* page) {
   unsigned char resident = 0;
   return mincore(const_cast<uint8_t*>(page), 1, &resident) == 0;
