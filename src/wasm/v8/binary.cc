@@ -1,6 +1,7 @@
 #include "wasm/v8/binary.h"
 
 #include <algorithm>
+#include <map>
 
 #include "wasm/v8/binary_format.h"
 
@@ -195,6 +196,11 @@ class Walker {
                     "import " + import.module + "." + import.name + " is not a function");
       const uint64_t index = reader.leb();
       import.signature = type(index);
+      // The engine takes both from one place by their name, and hands one of them the other's values.
+      const auto known = import_types_.try_emplace({import.module, import.name}, index).first;
+      if (type(known->second) != import.signature)
+        return fail(Code::kConfig, Side::kLocal,
+                    "import " + import.module + "." + import.name + " has two signatures");
       function_types_.push_back(index);
       binary_.imports.push_back(std::move(import));
     }
@@ -225,7 +231,8 @@ class Walker {
                     "a table needs " + std::to_string(limits.min) +
                         " elements at start, the limit of all tables is " + std::to_string(cap));
       table_elements_ += limits.min;
-      limits.max = (limits.flags & kLimitHasMax) != 0 ? std::min(limits.max, cap) : cap;
+      const uint64_t share = std::max(limits.min, cap / count);
+      limits.max = (limits.flags & kLimitHasMax) != 0 ? std::min(limits.max, share) : share;
       out.push_back(static_cast<char>(element));
       write_limits(out, limits);
     }
@@ -284,6 +291,7 @@ class Walker {
   const EngineLimits& limits_;
   std::vector<Signature> types_;
   std::vector<uint64_t> function_types_;
+  std::map<std::pair<std::string, std::string>, uint64_t> import_types_;
   uint64_t tables_ = 0;
   uint64_t table_elements_ = 0;
   Binary binary_;

@@ -131,6 +131,9 @@ void V8Instance::on_host_call(const v8::FunctionCallbackInfo<v8::Value>& info) n
   V8Instance& instance = *slot.instance;
   if (instance.exit_requested_) {
     instance.stopped_at_ = current_stack(info.GetIsolate());
+    // What is thrown ends the guest here, but it may catch that; then the next look at interrupts ends it.
+    instance.ending_ = true;
+    info.GetIsolate()->TerminateExecution();
     info.GetIsolate()->ThrowException(v8::Null(info.GetIsolate()));
     return;
   }
@@ -292,13 +295,15 @@ unsigned V8Instance::step_of(FunctionHandle joint) noexcept {
 
 CallEnd V8Instance::classify(const v8::TryCatch& caught) noexcept {
   v8::Isolate* const isolate = v8_isolate();
+  // Of a nested call too: the host function around it has to come to its end, and ends the guest anew (see on_host_call()).
+  const bool terminated = caught.HasTerminated();
+  if (ending_ || terminated) isolate->CancelTerminateExecution();
   if (exit_requested_) {
     exit_requested_ = false;
     last_trap_ = "the guest exited" + std::exchange(stopped_at_, {});
     return CallEnd::kExit;
   }
-  if (caught.HasTerminated()) {
-    isolate->CancelTerminateExecution();
+  if (terminated) {
     last_trap_ = (out_of_memory_ ? kHeapIsFull : "interrupted") + std::exchange(stopped_at_, {});
     return out_of_memory_ ? CallEnd::kTrap : CallEnd::kTerminated;
   }

@@ -287,6 +287,38 @@ TEST_F(HostileModuleTest, NamesOfImportsAreNamesAndNothingElse) {
   EXPECT_EQ(seen.args, std::vector<Value>{1}) << "the spy's function was called";
 }
 
+TEST_F(HostileModuleTest, AnImportHasOneSignature) {
+  const std::string types = section(kTypeSection, std::string("\2\x60\1\x7f\0\x60\1\x7e\0", 9));
+  const auto imports = [](char first, char second) {
+    return section(kImportSection,
+                   std::string("\2\1e\1f\0", 6) + first + std::string("\1e\1f\0", 5) + second);
+  };
+  EXPECT_EQ(refusal(kHeader + types + imports(1, 1)), "");
+  const std::string why = refusal(kHeader + types + imports(0, 1));
+  EXPECT_NE(why.find("import e.f has two signatures"), std::string::npos) << why;
+}
+
+// (func (export "stubborn") (try (do (call $bye (i32.const 3))) (catch_all (loop $again (br $again)))))
+TEST_F(HostileModuleTest, AGuestThatCatchesItsEndEndsAllTheSame) {
+  const std::string body("\0\x06\x40\x41\3\x10\0\x19\x03\x40\x0c\0\x0b\x0b\x0b", 15);
+  const std::string module = kHeader +
+                             section(kTypeSection, std::string("\2\x60\1\x7f\0\x60\0\0", 8)) +
+                             section(kImportSection, std::string("\1\3env\3bye\0\0", 11)) +
+                             section(kFunctionSection, "\1\1") +
+                             section(kExportSection, std::string("\1\x8stubborn\0\1", 12)) +
+                             section(kCodeSection, "\1" + leb(body.size()) + body);
+  const auto compiled = engine_->compile(module, limits_);
+  ASSERT_TRUE(compiled) << compiled.error().detail;
+  auto guest = *engine_->make_instance(*compiled, engine_->make_isolate(limits_));
+  guest->adopt_on_this_thread();
+  Seen seen;
+  seen.instance = guest.get();
+  const Binding bindings[] = {{&bye, &seen}};
+  ASSERT_TRUE(guest->instantiate(bindings));
+  EXPECT_EQ(guest->call(guest->find_function("stubborn"), {}).end, CallEnd::kExit);
+  EXPECT_EQ(guest->call(guest->find_function("stubborn"), {}).end, CallEnd::kExit);
+}
+
 TEST_F(HostileModuleTest, LargerThanTheLimit) {
   std::string module = kHeader;
   module.resize(limits_.max_module_bytes + 1);
