@@ -109,6 +109,12 @@ std::string written_url(const Privacy& privacy, FieldName field, std::string_vie
   if (seen_url(privacy, original) == given) return std::string(original);
   const Url before(original);
   const Url after(given);
+  // "*" has no place for what is hidden.
+  if (field.lower == ":path" && after.base == "*" && before.query &&
+      PartsWriter(privacy, kParameterParts, {*before.query}).has_hidden()) {
+    refused = true;
+    return std::string(original);
+  }
   // What is hidden goes to nobody but whom it was for.
   const bool same_place = field.lower == ":path" || place_of(before.base) == place_of(after.base);
   std::string out(after.base);
@@ -123,7 +129,7 @@ std::string written_url(const Privacy& privacy, FieldName field, std::string_vie
     std::optional<std::string> text;
     if (fresh) text = writer.write(*fresh);
     refused = refused || writer.refused();
-    if (writer.has_hidden() && after.base != "*") {
+    if (writer.has_hidden()) {
       if (!text) text.emplace();
       writer.add_hidden(*text);
     }

@@ -181,7 +181,8 @@ TEST_F(PrivateField, QueryParameters) {
   EXPECT_EQ(written(":path", {original}, {"/q?%74oken=forged"}, true), "/q?token=t");
   EXPECT_EQ(written(":path", {original}, {"/a//b"}), "/a//b?token=t");
   EXPECT_EQ(written(":path", {original}, {"//b/c"}), "//b/c?token=t") << "a path has no authority";
-  EXPECT_EQ(written(":path", {original}, {"*"}), "*");
+  EXPECT_EQ(written(":path", {original}, {"*"}, true), original) << "it would be lost";
+  EXPECT_EQ(written(":path", {"/p?a=1"}, {"*"}), "*");
   EXPECT_EQ(written("referer", {}, {"/r?token=forged&a"}, true), "/r?a");
   EXPECT_EQ(written("referer", {"/r?token=t"}, {}), "") << "a field as a whole may go";
   const std::string_view away = "https://app.example/cb?token=t&key=k";
