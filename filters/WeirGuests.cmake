@@ -1,13 +1,14 @@
 # Compiles Proxy-Wasm guests, those of filters/ and those of test/data/guests/.
 #
-#   weir_cpp_guest(<name> <sources>... [NO_SDK] [DIR <dir>] [PUBLISH])
+#   weir_cpp_guest(<name> <sources>... [NO_SDK] [LINES] [DIR <dir>] [PUBLISH])
 #   weir_rust_guest(<name> <crate dir> [DIR <dir>] [PUBLISH])
 #   weir_wat_guest(<name> <source.wat> [DIR <dir>])
 #   weir_go_guest(<name> <module dir> [DIR <dir>] [PUBLISH])
 #   weir_as_guest(<name> <package dir> [DIR <dir>] [PUBLISH])
 #
 # Each makes <dir>/<name>.wasm (default: filters/ of the build tree) and adds it to the target `guests`. PUBLISH also puts it
-# into filters/out/ of the source tree by rename, so that a running weir that watches the file never sees half of it.
+# into filters/out/ of the source tree by rename, so that a running weir that watches the file never sees half of it. LINES keeps
+# source lines for stacks.
 # Where a toolchain is missing, its guests are skipped; one status line says so. WEIR_<LANGUAGE>_GUESTS says what there is.
 
 set(WEIR_GUEST_PUBLISH_DIR ${CMAKE_CURRENT_LIST_DIR}/out)
@@ -19,7 +20,7 @@ set(WEIR_GUEST_WARNINGS -Wall -Wextra)
 # clang with wasi-libc and libc++ for wasm32. -fno-exceptions: the ABI has none, and they would need a runtime.
 set(WEIR_GUEST_CXX_FLAGS --target=wasm32-wasi -std=c++20 -O2 -fno-exceptions -fno-rtti ${WEIR_GUEST_WARNINGS}
     -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
-set(WEIR_GUEST_LINK_FLAGS --target=wasm32-wasi -mexec-model=reactor -Wl,--strip-debug)
+set(WEIR_GUEST_LINK_FLAGS --target=wasm32-wasi -mexec-model=reactor)
 
 function(weir_find_cpp_guest_compiler)
   set(probe ${CMAKE_BINARY_DIR}/CMakeFiles/weir_guest_probe)
@@ -157,7 +158,7 @@ endfunction()
 # What all guests have in common: the options after the sources, `file` (the module to make) and `publish` (the commands that
 # put it among the published ones). A macro, for the caller's variables.
 macro(weir_guest_output name)
-  cmake_parse_arguments(ARG "NO_SDK;PUBLISH" "DIR" "" ${ARGN})
+  cmake_parse_arguments(ARG "NO_SDK;LINES;PUBLISH" "DIR" "" ${ARGN})
   if(NOT ARG_DIR)
     set(ARG_DIR ${WEIR_GUEST_DEFAULT_DIR})
   endif()
@@ -169,7 +170,7 @@ macro(weir_guest_output name)
   endif()
 endmacro()
 
-# Compiles one source to an object. The SDK's object is made once and shared.
+# Compiles one source to an object, with the flags that follow. The SDK's object is made once and shared.
 function(weir_cpp_guest_object out source object)
   get_property(known GLOBAL PROPERTY WEIR_GUEST_OBJECT_${object})
   if(NOT known)
@@ -177,7 +178,7 @@ function(weir_cpp_guest_object out source object)
     file(MAKE_DIRECTORY ${dir})
     add_custom_command(
       OUTPUT ${object}
-      COMMAND ${WEIR_GUEST_CXX} ${WEIR_GUEST_CXX_FLAGS} -I${WEIR_GUEST_SDK_DIR} -I${WEIR_GUEST_SDK_DIR}/../..
+      COMMAND ${WEIR_GUEST_CXX} ${WEIR_GUEST_CXX_FLAGS} ${ARGN} -I${WEIR_GUEST_SDK_DIR} -I${WEIR_GUEST_SDK_DIR}/../..
               -MD -MF ${object}.d -c ${source} -o ${object}
       DEPENDS ${source}
       DEPFILE ${object}.d
@@ -193,11 +194,17 @@ function(weir_cpp_guest name)
     return()
   endif()
   weir_guest_output(${name} ${ARGN})
+  set(compile)
+  set(link -Wl,--strip-debug)
+  if(ARG_LINES)
+    set(compile -gline-tables-only)
+    set(link)
+  endif()
   set(objects)
   foreach(source IN LISTS ARG_UNPARSED_ARGUMENTS)
     get_filename_component(source ${source} ABSOLUTE)
     get_filename_component(base ${source} NAME_WE)
-    weir_cpp_guest_object(object ${source} ${ARG_DIR}/objects/${name}/${base}.o)
+    weir_cpp_guest_object(object ${source} ${ARG_DIR}/objects/${name}/${base}.o ${compile})
     list(APPEND objects ${object})
   endforeach()
   set(sdk_target)
@@ -208,7 +215,7 @@ function(weir_cpp_guest name)
   endif()
   add_custom_command(
     OUTPUT ${file}
-    COMMAND ${WEIR_GUEST_CXX} ${WEIR_GUEST_LINK_FLAGS} ${objects} -o ${file}
+    COMMAND ${WEIR_GUEST_CXX} ${WEIR_GUEST_LINK_FLAGS} ${link} ${objects} -o ${file}
     ${publish}
     DEPENDS ${objects} ${sdk_target}
     COMMENT "Linking guest ${name}.wasm"

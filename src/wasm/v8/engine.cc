@@ -26,7 +26,7 @@ class V8Engine : public Engine {
 
   Result<std::shared_ptr<const Module>> compile(std::string_view wasm,
                                                 const EngineLimits& limits) override {
-    WEIR_TRY(binary, read_binary(wasm, limits));
+    WEIR_TRY(binary, binary::read_binary(wasm, limits));
     const std::unique_ptr<v8::ArrayBuffer::Allocator> allocator(
         v8::ArrayBuffer::Allocator::NewDefaultAllocator());
     v8::Isolate::CreateParams params;
@@ -49,7 +49,8 @@ class V8Engine : public Engine {
   }
 
  private:
-  static Result<std::shared_ptr<const Module>> compile_in(v8::Isolate* isolate, Binary binary) {
+  static Result<std::shared_ptr<const Module>> compile_in(v8::Isolate* isolate,
+                                                          binary::Binary binary) {
     const v8::Locker locker(isolate);
     const v8::Isolate::Scope isolate_scope(isolate);
     const v8::HandleScope handles(isolate);

@@ -60,7 +60,9 @@ v8::Local<v8::Object> bare_object(v8::Isolate* isolate) {
 std::string to_text(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   const v8::String::Utf8Value utf8(isolate, value);
   if (*utf8 == nullptr) return "unknown error";
-  return std::string(*utf8, static_cast<size_t>(utf8.length())).substr(0, kMaxTrapText);
+  std::string out(*utf8, static_cast<size_t>(utf8.length()));
+  if (out.size() > kMaxTrapText) out.resize(std::min(out.rfind('\n', kMaxTrapText), kMaxTrapText));
+  return out;
 }
 
 }  // namespace
@@ -106,7 +108,7 @@ void V8Instance::on_heap_full() noexcept {
 }
 
 void V8Instance::on_time_over() noexcept {
-  stopped_at_ = current_stack(v8_isolate());
+  stopped_at_ = module_->annotate(current_stack(v8_isolate()));
   ending_ = true;
   v8_isolate()->TerminateExecution();
 }
@@ -130,7 +132,7 @@ void V8Instance::on_host_call(const v8::FunctionCallbackInfo<v8::Value>& info) n
   const Value result = slot.binding.function(slot.binding.data, args.data(), count);
   V8Instance& instance = *slot.instance;
   if (instance.exit_requested_) {
-    instance.stopped_at_ = current_stack(info.GetIsolate());
+    instance.stopped_at_ = instance.module_->annotate(current_stack(info.GetIsolate()));
     // What is thrown ends the guest here, but it may catch that; then the next look at interrupts ends it.
     instance.ending_ = true;
     info.GetIsolate()->TerminateExecution();
@@ -314,7 +316,7 @@ CallEnd V8Instance::classify(const v8::TryCatch& caught) noexcept {
           ->Get(isolate_->context(), text(isolate, "stack"))
           .ToLocal(&stack) &&
       stack->IsString()) {
-    last_trap_ = to_text(isolate, stack);
+    last_trap_ = module_->annotate(to_text(isolate, stack));
   } else {
     last_trap_ = exception.IsEmpty() ? "unknown trap" : to_text(isolate, exception);
   }

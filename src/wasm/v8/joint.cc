@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <string_view>
 
-#include "wasm/v8/binary_format.h"
+#include "wasm/binary/binary_format.h"
 
 namespace weir::wasm::v8engine {
 namespace {
+
+using binary::write_leb;
 
 // Codes of the binary format (WebAssembly core specification 1.0, chapter 5).
 enum Code : char {
@@ -26,7 +28,7 @@ void put_bytes(std::string& out, std::string_view bytes) {
   write_leb(out, bytes.size());
   out += bytes;
 }
-void put_section(std::string& out, Section id, std::string_view content) {
+void put_section(std::string& out, binary::Section id, std::string_view content) {
   out += static_cast<char>(id);
   put_bytes(out, content);
 }
@@ -94,12 +96,12 @@ std::string joint_module(std::span<const JointStep> steps,
   put_bytes(codes, body(steps, signatures));
 
   std::string out("\0asm\1\0\0\0", 8);
-  put_section(out, kTypes, types);
-  put_section(out, kImports, imports);
-  put_section(out, kFunctions, functions);
-  put_section(out, kGlobals, globals);
-  put_section(out, kExports, exports);
-  put_section(out, kCodes, codes);
+  put_section(out, binary::kTypes, types);
+  put_section(out, binary::kImports, imports);
+  put_section(out, binary::kFunctions, functions);
+  put_section(out, binary::kGlobals, globals);
+  put_section(out, binary::kExports, exports);
+  put_section(out, binary::kCodes, codes);
   return out;
 }
 

@@ -1,6 +1,9 @@
 // What a failing guest does to streams: to its own, to the others in its VM, and to those that come later.
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <string>
+
 #include "integration/filters/wasm_dialogue.h"
 #include "support/log_lines.h"
 
@@ -57,6 +60,32 @@ TEST_P(StackTest, IsShownAndLogged) {
   const bool deep = std::string_view(GetParam()) == "recurse";
   EXPECT_NE(stack.find(deep ? "recurse" : "on_request_headers ("), std::string::npos) << stack;
   EXPECT_NE(stack.find("(wasm://"), std::string::npos) << stack;
+  EXPECT_NE(stack.find(") test/data/guests/probe"), std::string::npos) << stack;
+}
+
+/// The text of a line of a source of the probe's, by the place ("file:line") that a stack has at `at`.
+std::string source_line(std::string_view stack, size_t at) {
+  const std::string_view place = stack.substr(at, stack.find('"', at) - at);
+  const size_t colon = place.rfind(':');
+  if (colon == std::string_view::npos) return "no line in " + std::string(place);
+  std::ifstream source(source_path(place.substr(0, colon)));
+  std::string line;
+  for (int left = std::stoi(std::string(place.substr(colon + 1))); left > 0; --left)
+    if (!std::getline(source, line)) return "no such line: " + std::string(place);
+  return line;
+}
+
+TEST(WasmStack, SourceLinesAreThoseOfTheModulesDebugInformation) {
+  TestProxy proxy(yaml_with(Plugin{}));
+  trap(proxy);
+  const std::string page = proxy.admin("/wasm");
+  const size_t stack = page.find("\"stack\":[\"");
+  ASSERT_NE(stack, std::string::npos) << page;
+  const size_t at = page.find("test/data/guests/", stack);
+  ASSERT_NE(at, std::string::npos) << page;
+  EXPECT_NE(source_line(page, at).find("__builtin_trap()"), std::string::npos)
+      << source_line(page, at) << "\n"
+      << page.substr(stack, 1000);
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, StackTest,

@@ -1,11 +1,12 @@
-#include "wasm/v8/binary.h"
+#include "wasm/binary/binary.h"
 
 #include <algorithm>
 #include <map>
 
-#include "wasm/v8/binary_format.h"
+#include "wasm/binary/binary_format.h"
+#include "wasm/binary/byte_reader.h"
 
-namespace weir::wasm::v8engine {
+namespace weir::wasm::binary {
 namespace {
 
 constexpr uint64_t kPageSize = 64 * 1024;
@@ -23,41 +24,6 @@ constexpr uint8_t kLimit64 = 4;
 auto malformed(std::string_view what) {
   return fail(Code::kConfig, Side::kLocal, "not a valid WebAssembly module: " + std::string(what));
 }
-
-/// Reads integers and names; after an overrun `ok` is false and every read gives zero.
-class Reader {
- public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
-  bool ok() const { return ok_; }
-  bool done() const { return at_ >= bytes_.size() || !ok_; }
-  size_t position() const { return at_; }
-
-  uint8_t byte() {
-    if (at_ >= bytes_.size()) return ok_ = false, uint8_t{0};
-    return static_cast<uint8_t>(bytes_[at_++]);
-  }
-  uint64_t leb(unsigned max_bits = 32) {
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < max_bits + 6; shift += 7) {
-      const uint8_t next = byte();
-      value |= static_cast<uint64_t>(next & 0x7f) << shift;
-      if ((next & 0x80) == 0) return value;
-    }
-    return ok_ = false, 0;
-  }
-  std::string_view take(uint64_t size) {
-    if (size > bytes_.size() - std::min(at_, bytes_.size())) return ok_ = false, std::string_view{};
-    const std::string_view taken = bytes_.substr(at_, size);
-    at_ += size;
-    return taken;
-  }
-  std::string_view name() { return take(leb()); }
-
- private:
-  std::string_view bytes_;
-  size_t at_ = 0;
-  bool ok_ = true;
-};
 
 ValueType value_type(uint8_t code) {
   switch (code) {
@@ -80,7 +46,7 @@ struct Limits {
   uint64_t max = 0;
 };
 
-Limits read_limits(Reader& reader) {
+Limits read_limits(ByteReader& reader) {
   Limits limits;
   limits.flags = reader.byte();
   limits.min = reader.leb(64);
@@ -106,7 +72,7 @@ class Walker {
           "the module is larger than " + std::to_string(limits_.max_module_bytes) + " bytes");
     if (wasm_.substr(0, 8) != std::string_view("\0asm\1\0\0\0", 8))
       return malformed("bad magic or version");
-    Reader reader(wasm_);
+    ByteReader reader(wasm_);
     reader.take(8);
     binary_.bytes.reserve(wasm_.size() + 32);
     binary_.bytes.append(wasm_.substr(0, 8));
@@ -123,11 +89,24 @@ class Walker {
   void copy(uint8_t id, std::string_view body) {
     binary_.bytes.push_back(static_cast<char>(id));
     write_leb(binary_.bytes, body.size());
+    note_debug(id, body, binary_.bytes.size());
     binary_.bytes.append(body);
   }
 
+  void note_debug(uint8_t id, std::string_view body, size_t at) {
+    DebugParts& parts = binary_.debug;
+    if (id == kCodes) parts.code = {at, body.size()};
+    if (id != kCustom) return;
+    ByteReader reader(body);
+    const std::string_view name = reader.name();
+    const Part content{at + reader.position(), body.size() - reader.position()};
+    if (name == ".debug_line") parts.line = content;
+    if (name == ".debug_line_str") parts.line_str = content;
+    if (name == ".debug_str") parts.str = content;
+  }
+
   Result<void> section(uint8_t id, std::string_view body) {
-    Reader reader(body);
+    ByteReader reader(body);
     Result<void> outcome{};
     switch (id) {
       case kTypes:
@@ -163,7 +142,7 @@ class Walker {
                 "the module has more than " + std::to_string(most) + " " + std::string(what));
   }
 
-  Result<void> types(Reader& reader) {
+  Result<void> types(ByteReader& reader) {
     const uint64_t count = reader.leb();
     WEIR_CHECKED(check_count("types", types_.size(), count, kMaxTypes));
     for (uint64_t i = 0; i < count && reader.ok(); ++i) {
@@ -184,7 +163,7 @@ class Walker {
     return index < types_.size() ? types_[index] : Signature{};
   }
 
-  Result<void> imports(Reader& reader) {
+  Result<void> imports(ByteReader& reader) {
     const uint64_t count = reader.leb();
     WEIR_CHECKED(check_count("imports", binary_.imports.size(), count, kMaxImports));
     for (uint64_t i = 0; i < count && reader.ok(); ++i) {
@@ -207,14 +186,14 @@ class Walker {
     return {};
   }
 
-  Result<void> functions(Reader& reader) {
+  Result<void> functions(ByteReader& reader) {
     const uint64_t count = reader.leb();
     WEIR_CHECKED(check_count("functions", function_types_.size(), count, limits_.max_functions));
     for (uint64_t i = 0; i < count && reader.ok(); ++i) function_types_.push_back(reader.leb());
     return {};
   }
 
-  Result<void> tables(Reader& reader) {
+  Result<void> tables(ByteReader& reader) {
     std::string out;
     const uint64_t count = reader.leb();
     WEIR_CHECKED(check_count("tables", tables_, count, kMaxTables));
@@ -241,7 +220,7 @@ class Walker {
     return {};
   }
 
-  Result<void> memories(Reader& reader) {
+  Result<void> memories(ByteReader& reader) {
     std::string out;
     const uint64_t count = reader.leb();
     write_leb(out, count);
@@ -263,7 +242,7 @@ class Walker {
     return {};
   }
 
-  Result<void> exports(Reader& reader) {
+  Result<void> exports(ByteReader& reader) {
     const uint64_t count = reader.leb();
     WEIR_CHECKED(check_count("exports", binary_.exports.size(), count, kMaxExports));
     for (uint64_t i = 0; i < count && reader.ok(); ++i) {
@@ -303,4 +282,4 @@ Result<Binary> read_binary(std::string_view wasm, const EngineLimits& limits) {
   return Walker(wasm, limits).walk();
 }
 
-}  // namespace weir::wasm::v8engine
+}  // namespace weir::wasm::binary

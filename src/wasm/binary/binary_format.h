@@ -4,9 +4,10 @@
 #include <cstdint>
 #include <string>
 
-namespace weir::wasm::v8engine {
+namespace weir::wasm::binary {
 
 enum Section : uint8_t {
+  kCustom = 0,
   kTypes = 1,
   kImports = 2,
   kFunctions = 3,
@@ -26,4 +27,4 @@ inline void write_leb(std::string& out, uint64_t value) {
   } while (value != 0);
 }
 
-}  // namespace weir::wasm::v8engine
+}  // namespace weir::wasm::binary

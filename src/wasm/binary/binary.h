@@ -10,11 +10,27 @@
 
 #include "wasm/engine.h"
 
-namespace weir::wasm::v8engine {
+namespace weir::wasm::binary {
+
+/// A stretch of Binary::bytes.
+struct Part {
+  size_t at = 0;
+  size_t size = 0;
+  std::string_view of(std::string_view bytes) const { return bytes.substr(at, size); }
+};
+
+/// What LineTable reads. Each may be empty; of sections that come twice, the last.
+struct DebugParts {
+  Part code;      // the code section's content: what addresses in debug information count from
+  Part line;      // .debug_line
+  Part line_str;  // .debug_line_str
+  Part str;       // .debug_str
+};
 
 struct Binary {
   std::vector<ImportInfo> imports;
   std::vector<ExportInfo> exports;
+  DebugParts debug;
   std::string bytes;  // the module with lowered maxima
 };
 
@@ -22,4 +38,4 @@ struct Binary {
 /// WebAssembly core specification 1.0, section 5.5.
 Result<Binary> read_binary(std::string_view wasm, const EngineLimits& limits);
 
-}  // namespace weir::wasm::v8engine
+}  // namespace weir::wasm::binary
