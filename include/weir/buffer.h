@@ -51,7 +51,7 @@ class Buffer {
   std::string_view linearize(size_t n);
   /// Copies up to `n` bytes from `offset` to `to`; returns how many.
   size_t copy_out(size_t offset, size_t n, char* to) const noexcept;
-  /// Replaces the bytes [offset, offset + length) by `text`; ranges beyond the end are clamped.
+  /// Replaces the bytes [offset, offset + length) by `text`, which is not of this buffer; ranges beyond the end are clamped.
   void replace(size_t offset, size_t length, std::string_view text);
   std::string to_string() const;
 
@@ -86,6 +86,8 @@ class Buffer {
   Slice* new_slice(Block* block, uint32_t begin, uint32_t end);
   void push_back(Slice* slice) noexcept;
   void push_front(Slice* slice) noexcept;
+  /// Requires: the range is in the buffer. False: others hold a block of it, and nothing has changed.
+  bool overwrite(size_t offset, std::string_view text) noexcept;
   static void release(Slice* slice) noexcept;
   void release_all() noexcept;
   size_t tail_room() const noexcept;

@@ -305,9 +305,28 @@ size_t Buffer::copy_out(size_t offset, size_t n, char* to) const noexcept {
   return copied;
 }
 
+bool Buffer::overwrite(size_t offset, std::string_view text) noexcept {
+  Slice* first = head_;
+  for (; first != nullptr && offset >= first->end - first->begin; first = first->next)
+    offset -= first->end - first->begin;
+  size_t covered = 0;
+  for (Slice* slice = first; covered < offset + text.size(); slice = slice->next) {
+    if (slice->block->refs != 1) return false;
+    covered += slice->end - slice->begin;
+  }
+  for (Slice* slice = first; !text.empty(); slice = slice->next) {
+    const size_t part = std::min(slice->end - slice->begin - offset, text.size());
+    std::memcpy(slice->block->data() + slice->begin + offset, text.data(), part);
+    text.remove_prefix(part);
+    offset = 0;
+  }
+  return true;
+}
+
 void Buffer::replace(size_t offset, size_t length, std::string_view text) {
   offset = std::min(offset, size_);
   length = std::min(length, size_ - offset);
+  if (length == text.size() && overwrite(offset, text)) return;
   Buffer before;
   move_to(before, offset);
   drain(length);
