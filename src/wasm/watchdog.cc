@@ -104,19 +104,20 @@ void Watchdog::run() {
   std::unique_lock lock(mutex_);
   unsigned idle = 0;
   while (!stopping_) {
-    if (sample()) {
+    const bool running = sample();
+    if (running) {
       idle = 0;
       asleep_.store(false, std::memory_order_relaxed);
-    } else if (++idle == kIdleSamples) {
-      // Threads see the flag and wake it from now on; the samples that follow catch a call that began just before.
+    } else if (++idle == kIdleLooks) {
+      // Threads see the flag and wake it from now on; the looks that follow catch a call that began just before.
       asleep_.store(true, std::memory_order_relaxed);
-    } else if (idle > kIdleSamples + 2) {
+    } else if (idle > kIdleLooks + 2) {
       while (!stopping_ && asleep_.load(std::memory_order_relaxed)) changed_.wait(lock);
       idle = 0;
       continue;
     }
-    changed_.wait_for(lock, kSample);
-    if (idle > kIdleSamples && !asleep_.load(std::memory_order_relaxed)) idle = 0;
+    changed_.wait_for(lock, running ? kSample : kLook);
+    if (idle > kIdleLooks && !asleep_.load(std::memory_order_relaxed)) idle = 0;
   }
 }
 
