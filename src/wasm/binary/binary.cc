@@ -5,6 +5,7 @@
 
 #include "wasm/binary/binary_format.h"
 #include "wasm/binary/byte_reader.h"
+#include "wasm/binary/names.h"
 
 namespace weir::wasm::binary {
 namespace {
@@ -18,6 +19,10 @@ constexpr uint64_t kMaxImports = 100'000;
 constexpr uint64_t kMaxTables = 1'000;
 constexpr uint64_t kMaxExports = 100'000;
 constexpr uint64_t kMaxParams = 1000;
+// Of a signature, values that are kept: more than any function may have that is called or bound here.
+constexpr size_t kMaxKeptValues = 32;
+// The engine shows names of exports in stacks, and those of imports in errors.
+constexpr size_t kMaxName = 4096;
 constexpr uint8_t kLimitShared = 2;
 constexpr uint8_t kLimit64 = 4;
 
@@ -125,6 +130,9 @@ class Walker {
       case kExports:
         outcome = exports(reader);
         break;
+      case kCustom:
+        if (reader.name() != "name") break;
+        return names(body.substr(reader.position()));
       default:
         break;
     }
@@ -140,6 +148,12 @@ class Walker {
     if (more <= most && known <= most - more) return {};
     return fail(Code::kConfig, Side::kLocal,
                 "the module has more than " + std::to_string(most) + " " + std::string(what));
+  }
+
+  Result<void> names(std::string_view content) {
+    std::string out("\4name", 5);
+    copy(kCustom, out += tidy_names(content));
+    return {};
   }
 
   Result<void> types(ByteReader& reader) {
@@ -160,7 +174,23 @@ class Walker {
   }
 
   Signature type(uint64_t index) const {
-    return index < types_.size() ? types_[index] : Signature{};
+    Signature signature;
+    if (index >= types_.size()) return signature;
+    const auto kept = [](const std::vector<ValueType>& values) {
+      return std::vector<ValueType>(values.begin(),
+                                    values.begin() + std::min(values.size(), kMaxKeptValues));
+    };
+    signature.params = kept(types_[index].params);
+    signature.results = kept(types_[index].results);
+    return signature;
+  }
+
+  static Result<void> check_name(std::string_view what, std::string_view name) {
+    if (name.size() <= kMaxName) return {};
+    return fail(Code::kConfig, Side::kLocal,
+                std::string(what) + " " + std::string(name.substr(0, 60)) + "... has a name of " +
+                    std::to_string(name.size()) + " bytes, " + std::to_string(kMaxName) +
+                    " are allowed");
   }
 
   Result<void> imports(ByteReader& reader) {
@@ -170,6 +200,8 @@ class Walker {
       ImportInfo import;
       import.module = std::string(reader.name());
       import.name = std::string(reader.name());
+      WEIR_CHECKED(check_name("import", import.module));
+      WEIR_CHECKED(check_name("import", import.name));
       if (reader.byte() != 0)
         return fail(Code::kConfig, Side::kLocal,
                     "import " + import.module + "." + import.name + " is not a function");
@@ -248,6 +280,7 @@ class Walker {
     for (uint64_t i = 0; i < count && reader.ok(); ++i) {
       ExportInfo info;
       info.name = std::string(reader.name());
+      WEIR_CHECKED(check_name("export", info.name));
       const uint8_t kind = reader.byte();
       const uint64_t index = reader.leb();
       info.kind =

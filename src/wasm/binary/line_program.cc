@@ -1,5 +1,6 @@
 #include "wasm/binary/line_program.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace weir::wasm::binary {
@@ -32,15 +33,18 @@ constexpr size_t kMaxText = 4096;
 // Files are looked for when a guest has failed, on its thread.
 constexpr size_t kMaxTables = 128 * 1024;
 
+/// A file or a directory. Its path is looked at when it is the one that is wanted.
 struct Named {
-  std::string_view path;
+  std::string_view strings;  // from the path on
   uint64_t directory = 0;
+  std::string path() const {
+    const std::string_view first = strings.substr(0, kMaxText);
+    return std::string(first.substr(0, first.find('\0')));
+  }
 };
 
 std::string_view text_at(std::string_view strings, uint64_t at) {
-  if (at >= strings.size()) return {};
-  const std::string_view rest = strings.substr(at, kMaxText);
-  return rest.substr(0, rest.find('\0'));
+  return strings.substr(std::min<uint64_t>(at, strings.size()));
 }
 
 /// The tables of DWARF 5: each says itself how its entries are made.
@@ -106,7 +110,7 @@ class TablesOfFive {
         reader_.fail();
         break;
     }
-    if (content == kPath) entry.path = text;
+    if (content == kPath) entry.strings = text;
     if (content == kDirectory) entry.directory = number;
   }
 
@@ -176,10 +180,10 @@ std::string file_of(std::string_view section, const LineUnit& unit, uint64_t fil
   }
   if (file >= files.size()) return {};
   const Named& named = files[file];
-  std::string path(named.path.substr(0, kMaxText));
+  const std::string path = named.path();
   // Number 0 is where the compiler ran: what it was given says more without it.
   if (named.directory == 0 || named.directory >= directories.size() || absolute(path)) return path;
-  return std::string(directories[named.directory].path.substr(0, kMaxText)) + '/' + path;
+  return directories[named.directory].path() + '/' + path;
 }
 
 LineProgram::LineProgram(std::string_view section, const LineUnit& unit, size_t at,

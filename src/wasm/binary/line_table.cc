@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <unordered_set>
 
 #include "base/strings.h"
 #include "wasm/binary/line_program.h"
@@ -12,6 +13,8 @@ namespace {
 constexpr size_t kStretch = 4096;  // bytes of a program that find() reads at most
 constexpr size_t kMaxEntries = 250'000;
 constexpr std::string_view kShortened = "...";
+constexpr std::string_view kFrame = "    at ";
+constexpr size_t kMaxFrames = 10;  // as many as the engine shows
 
 /// What came from a module goes into logs and pages.
 std::string printable(std::string path) {
@@ -45,15 +48,16 @@ LineTable::LineTable(std::string_view module, const DebugParts& parts)
       line_(parts.line.of(module)),
       line_str_(parts.line_str.of(module)),
       str_(parts.str.of(module)) {
+  std::unordered_set<uint32_t> starts;
   for (size_t at = 0, next = 0; at < line_.size() && entries_.size() < kMaxEntries; at = next) {
-    if (const auto unit = read_line_unit(line_, at, next)) index_unit(*unit, at);
+    if (const auto unit = read_line_unit(line_, at, next)) index_unit(*unit, at, starts);
   }
   std::stable_sort(entries_.begin(), entries_.end(),
                    [](const Entry& a, const Entry& b) { return a.low < b.low; });
   entries_.shrink_to_fit();
 }
 
-void LineTable::index_unit(const LineUnit& unit, size_t at) {
+void LineTable::index_unit(const LineUnit& unit, size_t at, std::unordered_set<uint32_t>& starts) {
   LineProgram program(line_, unit, unit.program, {});
   const auto offset = [](uint64_t value) { return static_cast<uint32_t>(value); };
   size_t first = entries_.size();  // of the sequence
@@ -72,8 +76,9 @@ void LineTable::index_unit(const LineUnit& unit, size_t at) {
       continue;
     }
     // Functions that the linker left out keep their sequences, at address 0 or one behind the code.
+    // Those of copies of one function name the copy that is kept, and its own sequence comes first.
     const bool kept = started && entries_[first].low > 0 && entries_[first].low < now.address &&
-                      now.address <= code_size_;
+                      now.address <= code_size_ && starts.insert(entries_[first].low).second;
     if (!kept) entries_.resize(first);
     for (; first < entries_.size(); ++first) entries_[first].high = offset(now.address);
     program.reset();
@@ -98,10 +103,9 @@ std::optional<SourcePlace> LineTable::find(size_t offset) const {
   if (entry->midway) start = {entry->low, entry->file, entry->line};
   found = start;
   LineProgram program(line_, *unit, entry->program, start);
-  size_t steps = 0;
   while (!program.done()) {
-    // An instruction takes a byte at least; what is between two rows may be longer than any compiler makes it.
-    if (++steps > 2 * kStretch) return {};
+    // What is between two rows may be longer than any compiler makes it.
+    if (program.position() - entry->program > 2 * kStretch) return {};
     const LineProgram::Step step = program.step();
     if (step == LineProgram::Step::kNone) continue;
     if (step == LineProgram::Step::kEndOfSequence || program.registers().address > address) break;
@@ -117,18 +121,20 @@ std::string LineTable::annotate(std::string_view stack, std::string_view url) co
   std::string out;
   if (empty() || url.empty()) return out.assign(stack);
   const std::string prefix = std::string(url) + ':';
-  while (!stack.empty()) {
+  for (size_t frames = 0; !stack.empty() && frames < kMaxFrames;) {
     const size_t end = stack.find('\n');
     const std::string_view line = stack.substr(0, end);
     stack.remove_prefix(end == std::string_view::npos ? stack.size() : end + 1);
     out += line;
-    const auto position = position_in(line);
-    if (position && line.find(prefix) != std::string_view::npos)
+    const auto position = line.starts_with(kFrame) ? position_in(line) : std::nullopt;
+    if (position && line.find(prefix) != std::string_view::npos) {
+      ++frames;
       if (const auto place = find(*position))
         out.append(" ").append(place->file).append(":").append(std::to_string(place->line));
+    }
     if (end != std::string_view::npos) out += '\n';
   }
-  return out;
+  return out.append(stack);
 }
 
 }  // namespace weir::wasm::binary

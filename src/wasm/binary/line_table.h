@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "wasm/binary/binary.h"
@@ -34,8 +35,8 @@ class LineTable {
   bool empty() const noexcept { return entries_.empty(); }
   /// `offset` is a position in the module.
   std::optional<SourcePlace> find(size_t offset) const;
-  /// Puts " file:line" behind those lines of an engine's stack that end with ":0x" and a position in the module of the name `url`,
-  /// with or without a bracket behind it.
+  /// Puts " file:line" behind the first ten of those lines of an engine's stack ("    at ...") that end with ":0x" and a position in
+  /// the module of the name `url`, with or without a bracket behind it.
   std::string annotate(std::string_view stack, std::string_view url) const;
 
  private:
@@ -50,7 +51,8 @@ class LineTable {
     bool midway;  // behind a row; else at the sequence's start, where the registers are anew
   };
 
-  void index_unit(const LineUnit& unit, size_t at);
+  // `starts`: addresses at which a sequence starts.
+  void index_unit(const LineUnit& unit, size_t at, std::unordered_set<uint32_t>& starts);
 
   size_t code_at_ = 0;
   size_t code_size_ = 0;

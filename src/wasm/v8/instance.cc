@@ -14,7 +14,6 @@ namespace {
 
 constexpr size_t kMaxArgs = 16;       // the longest host function has 12 parameters
 constexpr size_t kMaxExportArgs = 8;  // the longest callback has 5
-constexpr size_t kMaxTrapText = 4096;
 constexpr const char* kHeapIsFull = "the engine's heap limit is reached";
 
 Value from_js(v8::Local<v8::Value> value, ValueType type) {
@@ -60,9 +59,7 @@ v8::Local<v8::Object> bare_object(v8::Isolate* isolate) {
 std::string to_text(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   const v8::String::Utf8Value utf8(isolate, value);
   if (*utf8 == nullptr) return "unknown error";
-  std::string out(*utf8, static_cast<size_t>(utf8.length()));
-  if (out.size() > kMaxTrapText) out.resize(std::min(out.rfind('\n', kMaxTrapText), kMaxTrapText));
-  return out;
+  return clipped(std::string(*utf8, static_cast<size_t>(utf8.length())));
 }
 
 }  // namespace

@@ -1,12 +1,15 @@
 #include "wasm/v8/stack.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <utility>
 
 namespace weir::wasm::v8engine {
 namespace {
 
 constexpr int kMaxFrames = 10;  // as many as V8 gives a trap
+constexpr size_t kMaxText = 4096;
 
 std::string to_text(v8::Isolate* isolate, v8::Local<v8::String> value, const char* fallback) {
   if (value.IsEmpty() || value->Length() == 0) return fallback;
@@ -29,11 +32,18 @@ std::string current_stack(v8::Isolate* isolate) {
     std::string function = to_text(isolate, frame->GetFunctionName(), "<anonymous>");
     if (function.starts_with('$'))
       function.erase(0, 1);  // as names of the text format; a trap's have none
+    // The name of an export may be any text; this one is in a line.
+    std::replace(function.begin(), function.end(), '\n', '?');
     out.append("\n    at ").append(function);
     out.append(" (").append(to_text(isolate, frame->GetScriptName(), "wasm"));
     out.append(offset.data()).append(")");
   }
-  return out;
+  return clipped(std::move(out));
+}
+
+std::string clipped(std::string text) {
+  if (text.size() > kMaxText) text.resize(std::min(text.rfind('\n', kMaxText), kMaxText));
+  return text;
 }
 
 }  // namespace weir::wasm::v8engine

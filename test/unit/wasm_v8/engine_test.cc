@@ -255,6 +255,29 @@ TEST_F(HostileModuleTest, ManyTablesAreBoundedTogether) {
   EXPECT_NE(refusal(many).find("1000 tables"), std::string::npos) << refusal(many);
 }
 
+// The engine makes a stack in its heap, of the names of ten frames: this one would not fit.
+TEST_F(HostileModuleTest, LongNamesOfFunctionsDoNotFillTheHeap) {
+  constexpr size_t kNameSection = 72;  // at the module's end
+  const std::string name(30'000'000, 'n');
+  const std::string names =
+      leb(2) + leb(8) + leb(name.size()) + name + leb(9) + leb(name.size()) + name;
+  const std::string module(module_bytes().substr(0, module_bytes().size() - kNameSection));
+  const auto compiled =
+      engine_->compile(module + section(0, "\4name\1" + leb(names.size()) + names), limits_);
+  ASSERT_TRUE(compiled) << compiled.error().detail;
+  instance_ = *engine_->make_instance(*compiled, engine_->make_isolate(limits_));
+  instance_->adopt_on_this_thread();
+  seen_.instance = instance_.get();
+  const Binding bindings[] = {{&host, &seen_}, {&bye, &seen_}};
+  ASSERT_TRUE(instance_->instantiate(bindings));
+  for (const auto& [function, end] :
+       {std::pair("recurse", CallEnd::kTrap), {"exit", CallEnd::kExit}}) {
+    EXPECT_EQ(call(function, {0}).end, end) << function;
+    EXPECT_NE(instance_->last_trap().find(std::string(500, 'n')), std::string::npos) << function;
+    EXPECT_LT(instance_->last_trap().size(), 5000u) << function;
+  }
+}
+
 // The engine takes imports from objects of its own language, where some names mean something.
 TEST_F(HostileModuleTest, NamesOfImportsAreNamesAndNothingElse) {
   constexpr std::pair<std::string_view, std::string_view> kNames[] = {

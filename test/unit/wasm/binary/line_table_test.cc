@@ -148,6 +148,30 @@ TEST(LineTable, WhatIsTruncatedHasNoPlaces) {
     EXPECT_TRUE(Lines(whole.substr(0, size)).table().empty()) << size;
 }
 
+TEST(LineTable, OfCopiesOfAFunctionTheFirstIsTheOne) {
+  LineAssembler program;
+  program.at(100).line(9).row().row(4, 1).end(10);
+  program.at(114).line(99).row().end(10);
+  LineAssembler copy;
+  copy.at(100).file(2).row().end(40);
+  const Lines lines(program.unit4(tables4()) + copy.unit4(tables4()));
+  EXPECT_EQ(lines.at(100), "main.cc:10");
+  EXPECT_EQ(lines.at(104), "main.cc:11");
+  EXPECT_EQ(lines.at(114), "main.cc:100");
+  EXPECT_EQ(lines.at(130), "none");
+}
+
+TEST(LineTable, WhatTakesLongToReadHasNoPlaces) {
+  LineAssembler program;
+  program.at(100).row();
+  // An opcode that nobody knows, with two numbers of ten bytes, again and again between two rows.
+  for (int i = 0; i < 10'000; ++i) program.raw("\x0d" + leb(UINT64_MAX) + leb(UINT64_MAX));
+  program.row(8, 0).row(8, 0).end(10);
+  const Lines lines(program.unit4(tables4()));
+  EXPECT_EQ(lines.at(100), "none");
+  EXPECT_EQ(lines.at(116), "main.cc:1");
+}
+
 TEST(LineTable, PathsArePrintableAndShort) {
   const std::string rest("\0\0\0", 3);
   const std::string tables = std::string(1, '\0') + text("a\n\x01z") + rest + text("caf\xc3\xa9") +
@@ -198,6 +222,11 @@ TEST(LineTable, AddsLinesToAStack) {
             "    at huge (wasm://wasm/abcd:0xfffffffffffffffff)\n"
             "    at none (wasm://wasm/abcd:0x)");
   EXPECT_EQ(LineTable().annotate(stack, "wasm://wasm/abcd"), stack);
+  std::string many;
+  for (int i = 0; i < 1000; ++i) many += "    at f (wasm://wasm/abcd:0x44c)\n";
+  const std::string found = lines.table().annotate(many, "wasm://wasm/abcd");
+  EXPECT_EQ(found.size(), many.size() + 10 * std::string_view(" main.cc:10").size());
+  EXPECT_TRUE(found.ends_with(":0x44c)\n"));
   EXPECT_EQ(lines.table().annotate("", "wasm://wasm/abcd"), "");
 }
 

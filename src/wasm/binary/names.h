@@ -1,0 +1,18 @@
+// The names that a module gives its functions, made fit for stacks.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace weir::wasm::binary {
+
+/// In the name section; longer ones are cut. The engine puts the names of ten frames into one text in its heap.
+inline constexpr size_t kMaxFunctionName = 512;
+
+/// The content of a name section (WebAssembly core specification 1.0, appendix, custom sections) with the names of the module and
+/// of functions alone, cut, and without control characters, which could pass for further lines of a stack. Names up to the first
+/// mistake are kept.
+std::string tidy_names(std::string_view content);
+
+}  // namespace weir::wasm::binary
