@@ -27,6 +27,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
     parser.add_argument("--seconds", type=int, default=3, help="seconds of load for each proxy in a round (default 3)")
     parser.add_argument("--only", default="", help="scenarios, with commas: " + ", ".join(NAMES))
+    parser.add_argument("--case", default="", metavar="TEXT", help="of the plugins (wasm), those with TEXT in their name")
     parser.add_argument("--proxies", default=",".join(ORDER), help="with commas (default: %(default)s)")
     parser.add_argument("--syscalls", action="store_true", help="also count system calls per request (strace)")
     parser.add_argument("--unpinned", action="store_true", help="let the kernel choose the cores; else proxies have the last one, load and origin the others")
