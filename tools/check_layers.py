@@ -33,6 +33,8 @@ THIRD_PARTY = [
 # The one native filter that reaches further than include/weir.
 REACHING = "src/filters/network/tcp_proxy/"
 REACHES = {"filters", "base", "event", "http", "stream", "upstream", "router"}
+# What the engine's module has of the layer that loads it.
+READER = "src/wasm/binary/"
 # Of the system, native filters and the public headers use the standard library alone.
 STANDARD = re.compile(r"^[a-z_0-9]+$")
 
@@ -67,6 +69,8 @@ def check_own(path, line, name, target, messages):
         return
     if target.startswith("src/wasm/v8/") and not path.startswith("src/wasm/v8/"):
         messages.append(f"{path}:{line}: {name}: the engine is reached through wasm/engine.h alone")
+    elif path.startswith(READER) and not (target.startswith(READER) or target == "src/wasm/engine.h" or used == "base"):
+        messages.append(f"{path}:{line}: {name}: {READER} is compiled into the engine's module, which has nothing else of its layer")
     elif layer not in RANK or used not in RANK:
         messages.append(f"{path}:{line}: {name}: a folder that is no layer (see tools/check_layers.py)")
     elif layer == "filters" and used not in (REACHES if path.startswith(REACHING) else {"filters"}):

@@ -119,7 +119,8 @@ class Instance {
   virtual unsigned step_of(FunctionHandle joint) noexcept = 0;
   /// The linear memory as it is now; empty if there is none. Asked for anew after every call into the guest.
   virtual std::span<uint8_t> memory() noexcept = 0;
-  /// Text of the last trap, with a stack of function names (name section) if there is one.
+  /// Text of the last trap, with a stack if there is one: function names (name section), and source lines (DWARF) where the module has
+  /// them.
   virtual const std::string& last_trap() const noexcept = 0;
   /// Makes the running guest call end with kExit once the host function that called this returns.
   virtual void request_exit() noexcept = 0;

@@ -86,7 +86,8 @@ uint64_t Vm::last_call_cost_ns() const noexcept {
   const uint64_t wall = ticks_to_ns(last_call_ticks_);
   if (budget_ns_ == 0) return wall;
   return std::min(
-      wall, budget_ns_ + static_cast<uint64_t>(std::chrono::nanoseconds(Watchdog::kLate).count()));
+      wall, budget_ns_ +
+                static_cast<uint64_t>(std::chrono::nanoseconds(Watchdog::kMaxCpuOverrun).count()));
 }
 
 /// The time of a joint call is counted for one of its steps: between them nobody looks at the clock.

@@ -44,8 +44,8 @@ class alignas(64) WatchCell {
 };
 
 /// Owner: the Host. A call's time is the CPU time of its thread, counted from the first sample that sees it, so that a busy
-/// machine punishes nobody; ten times the budget in wall-clock time ends it too. Looks for guests that run now and then, samples the
-/// one that it finds more often, and sleeps when none has run for a while.
+/// machine punishes nobody; ten times the budget in wall-clock time ends it too. Looks every kLook while no guest
+/// is seen to run and every kSample while one is, and sleeps when none has run for a while.
 class Watchdog {
  public:
   explicit Watchdog(unsigned cells);
@@ -65,11 +65,11 @@ class Watchdog {
   void forget(Instance& instance) noexcept;
   uint64_t terminations() const noexcept { return terminations_.load(std::memory_order_relaxed); }
 
-  /// Between two looks for guests that run, and at one that did.
+  /// To the next look, where this one has seen no guest run; to the next one, where it has.
   static constexpr std::chrono::milliseconds kLook{16};
   static constexpr std::chrono::milliseconds kSample{4};
-  /// A call is ended at most so long after its budget, as far as the machine lets the watchdog run.
-  static constexpr std::chrono::milliseconds kLate = kLook + kSample;
+  /// CPU time that a call may use beyond its budget, as far as the machine lets the watchdog run.
+  static constexpr std::chrono::milliseconds kMaxCpuOverrun = kLook + kSample;
   static constexpr unsigned kIdleLooks = 16;  // without a guest, before it sleeps
 
  private:

@@ -30,7 +30,8 @@ void look_up(const binary::LineTable& lines, const binary::Part& code) {
   for (size_t at = code.at; at < code.at + code.size; at += step)
     if (const auto place = lines.find(at)) check_place(*place);
   require(!lines.find(code.at + code.size), "nothing behind the code");
-  static_cast<void>(lines.annotate("a\n at f (w:wasm-function[1]:0x70)\n at w:0x80", "w"));
+  const std::string stack = "why\n    at f (w:wasm-function[1]:0x70)\n    at w:0x80";
+  require(lines.annotate(stack, "w").size() >= stack.size(), "a stack only gets longer");
 }
 
 void fuzz_module(std::string_view bytes) {

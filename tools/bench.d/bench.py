@@ -37,6 +37,8 @@ def arguments():
     parser.add_argument("--envoy", default="/nonexistent", help=argparse.SUPPRESS)
     parser.add_argument("--module", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if not any(options.case in case.name for case in wasm.CASES):
+        parser.error("--case: none of " + ", ".join(case.name for case in wasm.CASES))
     options.only = [name for name in options.only.split(",") if name]
     options.proxies = [name for name in ORDER if name in options.proxies.split(",")]
     unknown = set(options.only) - set(NAMES)

@@ -128,7 +128,7 @@ Status set_buffer(Vm& vm, const Value* args) {
   const size_t length = std::min<size_t>(u32(args[2]), source.size() - offset);
   if (source.size() - length + data->size() > std::max(kMaxBodyWriteBytes, source.size()))
     return Status::kBadArgument;
-  if (length == source.size() && length != data->size()) {
+  if (length == source.size() && length != data->size()) {  // as many are written in place
     source.body->clear();
     source.body->append(*data);
   } else if (length == 0 && offset == 0) {

@@ -1,5 +1,5 @@
-// The parts of a WebAssembly binary that the host reads without the engine: imports, exports, signatures, and the
-// declared limits of memories and tables, which are lowered before compiling.
+// The parts of a WebAssembly binary that the host reads without the engine: imports, exports, signatures, the declared limits of
+// memories and tables, which are lowered before compiling, and the names of functions, which are tidied (names.h).
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ struct Binary {
   std::vector<ImportInfo> imports;
   std::vector<ExportInfo> exports;
   DebugParts debug;
-  std::string bytes;  // the module with lowered maxima
+  std::string bytes;  // the module with lowered maxima and tidied names
 };
 
 /// Reads and rewrites; every length is checked. Errors (kConfig) name the section.

@@ -31,10 +31,10 @@ class ByteReader {
     for (unsigned i = 0; i < size; ++i) value |= static_cast<uint64_t>(byte()) << (8 * i);
     return ok_ ? value : 0;
   }
-  /// Unsigned LEB128.
+  /// Unsigned LEB128, in as many bytes as `max_bits` may take.
   uint64_t leb(unsigned max_bits = 32) {
     uint64_t value = 0;
-    for (unsigned shift = 0; shift < max_bits + 6; shift += 7) {
+    for (unsigned shift = 0; shift < max_bits; shift += 7) {
       const uint8_t next = byte();
       value |= static_cast<uint64_t>(next & 0x7f) << shift;
       if ((next & 0x80) == 0) return value;

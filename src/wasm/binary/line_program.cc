@@ -6,6 +6,7 @@
 namespace weir::wasm::binary {
 namespace {
 
+// Of the standard's names DW_LNS_*, DW_LNE_*, DW_LNCT_* and DW_FORM_*, those that are read (DWARF 5, section 7).
 enum StandardOpcode : uint8_t {
   kCopy = 1,
   kAdvancePc = 2,
@@ -29,16 +30,16 @@ enum Form : uint8_t {
   kLineStrp = 0x1f,
 };
 
-constexpr size_t kMaxText = 4096;
-// Files are looked for when a guest has failed, on its thread.
-constexpr size_t kMaxTables = 128 * 1024;
+// In bytes. Files are looked for when a guest has failed, on its thread.
+constexpr size_t kMaxPath = 4096;
+constexpr size_t kMaxTableBytes = 128 * 1024;
 
 /// A file or a directory. Its path is looked at when it is the one that is wanted.
 struct Named {
   std::string_view strings;  // from the path on
   uint64_t directory = 0;
   std::string path() const {
-    const std::string_view first = strings.substr(0, kMaxText);
+    const std::string_view first = strings.substr(0, kMaxPath);
     return std::string(first.substr(0, first.find('\0')));
   }
 };
@@ -66,7 +67,7 @@ class TablesOfFive {
     for (uint64_t i = 0; i < count && reader_.ok(); ++i) {
       Named entry;
       for (const auto& [content, form] : formats) value(content, form, entry);
-      entries.push_back(entry);
+      if (reader_.ok()) entries.push_back(entry);
     }
     return entries;
   }
@@ -125,9 +126,10 @@ void old_tables(ByteReader& reader, std::vector<Named>& directories, std::vector
   files.emplace_back();
   for (std::string_view path; !(path = reader.text()).empty();) directories.push_back({path, 0});
   for (std::string_view path; !(path = reader.text()).empty();) {
-    files.push_back({path, reader.leb(64)});
+    const uint64_t directory = reader.leb(64);
     reader.leb(64);  // when it was changed
     reader.leb(64);  // its size
+    if (reader.ok()) files.push_back({path, directory});
   }
 }
 
@@ -152,7 +154,7 @@ std::optional<LineUnit> read_line_unit(std::string_view section, size_t at, size
   if (unit.version == 5) reader.take(2);  // sizes of addresses and segment selectors
   const uint64_t header = reader.fixed(4);
   const size_t behind_length = reader.position();
-  unit.min_instruction = reader.byte();
+  unit.min_instruction_length = reader.byte();
   if (unit.version >= 4 && reader.byte() > 1) return {};  // operations of one instruction: VLIW
   reader.byte();                                          // whether rows are statements
   unit.line_base = static_cast<int8_t>(reader.byte());
@@ -168,7 +170,7 @@ std::optional<LineUnit> read_line_unit(std::string_view section, size_t at, size
 
 std::string file_of(std::string_view section, const LineUnit& unit, uint64_t file,
                     std::string_view line_str, std::string_view str) {
-  if (unit.program - unit.tables > kMaxTables) return {};
+  if (unit.program - unit.tables > kMaxTableBytes) return {};
   ByteReader reader(section.substr(0, unit.program), unit.tables);
   std::vector<Named> directories, files;
   if (unit.version == 5) {

@@ -13,7 +13,7 @@ namespace weir::wasm::binary {
 
 struct LineUnit {
   unsigned version = 0;
-  unsigned min_instruction = 1;
+  unsigned min_instruction_length = 1;
   int line_base = 0;
   unsigned line_range = 1;
   unsigned opcode_base = 1;
@@ -27,7 +27,8 @@ struct LineUnit {
 /// the next one starts, the section's end where that cannot be told.
 std::optional<LineUnit> read_line_unit(std::string_view section, size_t at, size_t& next);
 
-/// The file of a unit, with its directory where it has another than the compiler's own. Empty: there is none.
+/// The file of a unit, with its directory where it has another than the compiler's own, as it stands there: any bytes, 8 KiB at most.
+/// Empty: there is none.
 std::string file_of(std::string_view section, const LineUnit& unit, uint64_t file,
                     std::string_view line_str, std::string_view str);
 
@@ -43,7 +44,7 @@ class LineProgram {
  public:
   enum class Step : uint8_t { kNone, kRow, kEndOfSequence };
 
-  /// `at`: an offset in the section, at an instruction.
+  /// `at`: an offset in the section, at an instruction. `unit` has to outlive it.
   LineProgram(std::string_view section, const LineUnit& unit, size_t at, LineRegisters registers);
 
   bool done() const { return reader_.done(); }
@@ -56,7 +57,9 @@ class LineProgram {
  private:
   Step extended();
   Step standard(uint8_t opcode);
-  void advance(uint64_t operations) { registers_.address += operations * unit_.min_instruction; }
+  void advance(uint64_t operations) {
+    registers_.address += operations * unit_.min_instruction_length;
+  }
 
   const LineUnit& unit_;
   ByteReader reader_;

@@ -6,11 +6,13 @@
 
 #include "base/strings.h"
 #include "wasm/binary/line_program.h"
+#include "wasm/binary/names.h"
 
 namespace weir::wasm::binary {
 namespace {
 
-constexpr size_t kStretch = 4096;  // bytes of a program that find() reads at most
+constexpr size_t kStretch =
+    4096;  // bytes of a program between two entries; find() reads no more than two such
 constexpr size_t kMaxEntries = 250'000;
 constexpr std::string_view kShortened = "...";
 constexpr std::string_view kFrame = "    at ";
@@ -18,8 +20,11 @@ constexpr size_t kMaxFrames = 10;  // as many as the engine shows
 
 /// What came from a module goes into logs and pages.
 std::string printable(std::string path) {
-  if (path.size() > LineTable::kMaxFile)
-    path.replace(0, path.size() - LineTable::kMaxFile + kShortened.size(), kShortened);
+  if (path.size() > LineTable::kMaxFile) {
+    size_t begin = path.size() - LineTable::kMaxFile + kShortened.size();
+    while (begin < path.size() && continues_character(path[begin])) ++begin;
+    path.replace(0, begin, kShortened);
+  }
   const bool utf8 = base::valid_utf8(path);
   for (char& c : path) {
     const auto byte = static_cast<unsigned char>(c);

@@ -11,8 +11,7 @@ enum Subsection : uint8_t { kModuleName = 0, kFunctionNames = 1 };
 void put_name(std::string& out, std::string_view name) {
   if (name.size() > kMaxFunctionName) {
     size_t end = kMaxFunctionName;
-    // Not within a character of UTF-8.
-    while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;
+    while (end > 0 && continues_character(name[end])) --end;
     name = name.substr(0, end);
   }
   write_leb(out, name.size());

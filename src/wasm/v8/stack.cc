@@ -32,8 +32,10 @@ std::string current_stack(v8::Isolate* isolate) {
     std::string function = to_text(isolate, frame->GetFunctionName(), "<anonymous>");
     if (function.starts_with('$'))
       function.erase(0, 1);  // as names of the text format; a trap's have none
-    // The name of an export may be any text; this one is in a line.
-    std::replace(function.begin(), function.end(), '\n', '?');
+    // A function without a name has that of its export, which may be any text: here it has to be in one line.
+    std::replace_if(
+        function.begin(), function.end(),
+        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
     out.append("\n    at ").append(function);
     out.append(" (").append(to_text(isolate, frame->GetScriptName(), "wasm"));
     out.append(offset.data()).append(")");

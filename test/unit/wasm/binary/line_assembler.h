@@ -65,11 +65,15 @@ class LineAssembler {
   std::string unit5(std::string_view tables) const {
     return unit(5, std::string("\4\0", 2), tables);
   }
+  /// Versions 2 and 3, which have no number of operations.
+  std::string unit_before4(unsigned version, std::string_view tables) const {
+    return unit(version, "", tables);
+  }
 
  private:
   std::string unit(unsigned version, const std::string& sizes, std::string_view tables) const {
-    std::string header("\1\1\1",
-                       3);  // instructions of one byte, one operation each; rows are statements
+    // Lengths of instructions, operations in each; rows are statements.
+    std::string header(version < 4 ? "\1\1" : "\1\1\1");
     header += static_cast<char>(kLineBase);
     header += static_cast<char>(kLineRange);
     header += static_cast<char>(kOpcodeBase);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "unit/wasm/binary/line_assembler.h"
 
 namespace weir::wasm::binary {
@@ -18,7 +20,7 @@ class Lines {
     DebugParts parts;
     parts.code = {kCodeAt, kCodeSize};
     parts.line = {0, line.size()};
-    parts.line_str = {line.size(), line_str.size()};
+    parts.str = parts.line_str = {line.size(), line_str.size()};
     table_ = LineTable(module_, parts);
   }
   const LineTable& table() const { return table_; }
@@ -95,6 +97,48 @@ TEST(LineTable, ReadsTheTablesOfDwarf5) {
   EXPECT_EQ(lines.at(55), "src/mod.rs:7");
 }
 
+TEST(LineTable, ReadsDwarf2And3) {
+  for (const unsigned version : {2u, 3u}) {
+    const Lines lines(two_functions().unit_before4(version, tables4()));
+    EXPECT_EQ(lines.at(104), "main.cc:11") << version;
+    EXPECT_EQ(lines.at(315), "/abs/deep.h:200") << version;
+  }
+}
+
+TEST(LineTable, KnowsTheFormsThatTablesOfDwarf5MayHave) {
+  // Each file has a path in another form, a directory in another form, and a block that nobody reads.
+  const std::string directories = "\1\1\x08" + leb(2) + text("/build") + text("in");
+  const std::string block = "\x05\x09";
+  const std::string padding = leb(3) + "abc";
+  const std::pair<std::string, std::string> cases[] = {
+      {"\1\x08\2\x0f", text("x.rs") + leb(1)},      {"\1\x0e\2\x0b", fixed(1, 4) + fixed(1, 1)},
+      {"\1\x1f\2\x05", fixed(1, 4) + fixed(1, 2)},  {"\1\x08\2\x06", text("x.rs") + fixed(1, 4)},
+      {"\1\x08\2\x07", text("x.rs") + fixed(1, 8)},
+  };
+  LineAssembler program;
+  program.at(50).file(0).row().end(5);
+  const auto file = [&](const std::string& formats, const std::string& entry) {
+    const std::string tables = directories + "\3" + formats + block + leb(1) + entry + padding;
+    return Lines(program.unit5(tables), "#" + text("x.rs")).at(50);
+  };
+  for (const auto& [formats, entry] : cases) EXPECT_EQ(file(formats, entry), "in/x.rs:1") << entry;
+  EXPECT_EQ(file("\1\x08\2\x7f", text("x.rs") + leb(1)), "none");
+}
+
+TEST(LineTable, PassesOverHeadersThatItCannotUse) {
+  const std::string whole = two_functions().unit4(tables4());
+  constexpr size_t kHeader = 10;  // lengths and the version
+  const auto with = [&whole](size_t at, char value) {
+    std::string changed = whole;
+    changed[kHeader + at] = value;
+    return Lines(changed).at(100);
+  };
+  EXPECT_EQ(with(1, 1), "main.cc:10");
+  EXPECT_EQ(with(1, 4), "none");  // operations in an instruction
+  EXPECT_EQ(with(4, 0), "none");  // the range of lines
+  EXPECT_EQ(with(5, 0), "none");  // the first special opcode
+}
+
 TEST(LineTable, PassesOverUnitsThatItDoesNotRead) {
   std::string future = two_functions().unit4(tables4());
   future[4] = 6;  // a version
@@ -146,6 +190,11 @@ TEST(LineTable, WhatIsTruncatedHasNoPlaces) {
   const std::string whole = two_functions().unit4(tables4());
   for (size_t size = 0; size < whole.size(); ++size)
     EXPECT_TRUE(Lines(whole.substr(0, size)).table().empty()) << size;
+  // With a length that says so, the cut goes through the header, the tables, the program: its last function is not complete.
+  for (size_t size = 4; size < whole.size(); ++size) {
+    const Lines lines(fixed(size - 4, 4) + whole.substr(4, size - 4));
+    EXPECT_EQ(lines.at(300), "none") << size;
+  }
 }
 
 TEST(LineTable, OfCopiesOfAFunctionTheFirstIsTheOne) {
@@ -185,6 +234,10 @@ TEST(LineTable, PathsArePrintableAndShort) {
   EXPECT_EQ(lines.at(11), "a??z:1");
   EXPECT_EQ(lines.at(12), "caf\xc3\xa9:1");
   EXPECT_EQ(lines.at(13), "caf?.cc:1");
+  const std::string wide = std::string(255, 'x') + "\xc3\xa9" + std::string(250, 'y') + ".c";
+  const Lines cut(
+      program.unit4(std::string(1, '\0') + text("a") + rest + text(wide) + rest + '\0'));
+  EXPECT_EQ(cut.at(12), "..." + std::string(250, 'y') + ".c:1");  // not within a character
   const std::string file = lines.table().find(kCodeAt + 14)->file;
   EXPECT_EQ(file.size(), LineTable::kMaxFile);
   EXPECT_TRUE(file.starts_with("...xxx") && file.ends_with("x/end.cc")) << file;
