@@ -1,6 +1,7 @@
 #include "wasm/binary/line_program.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace weir::wasm::binary {

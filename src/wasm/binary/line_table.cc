@@ -11,8 +11,8 @@
 namespace weir::wasm::binary {
 namespace {
 
-constexpr size_t kStretch =
-    4096;  // bytes of a program between two entries; find() reads no more than two such
+// Bytes of a program between two entries; find() reads no more than two such.
+constexpr size_t kStretch = 4096;
 constexpr size_t kMaxEntries = 250'000;
 constexpr std::string_view kShortened = "...";
 constexpr std::string_view kFrame = "    at ";
@@ -26,10 +26,8 @@ std::string printable(std::string path) {
     path.replace(0, begin, kShortened);
   }
   const bool utf8 = base::valid_utf8(path);
-  for (char& c : path) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !utf8)) c = '?';
-  }
+  for (char& c : path)
+    if (is_control(c) || (static_cast<unsigned char>(c) >= 0x80 && !utf8)) c = '?';
   return path;
 }
 

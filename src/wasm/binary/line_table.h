@@ -16,8 +16,8 @@ namespace weir::wasm::binary {
 struct LineUnit;
 
 struct SourcePlace {
-  std::string
-      file;  // as the compiler was given it; printable, kMaxFile bytes at most, shortened at its front
+  /// As the compiler was given it; printable, LineTable::kMaxFile bytes at most, shortened at its front.
+  std::string file;
   uint32_t line = 0;
 };
 

@@ -15,7 +15,7 @@ void put_name(std::string& out, std::string_view name) {
     name = name.substr(0, end);
   }
   write_leb(out, name.size());
-  for (const char c : name) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  for (const char c : name) out += is_control(c) ? '?' : c;
 }
 
 std::string tidy_functions(std::string_view payload) {

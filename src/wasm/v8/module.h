@@ -43,8 +43,8 @@ class V8Module : public Module {
   std::vector<ExportInfo> exports_;
   size_t code_bytes_;
   v8::CompiledWasmModule compiled_;
-  binary::LineTable
-      lines_;  // views the bytes that V8 keeps, as they were compiled, with compiled_: made after it, gone before it
+  // Views the bytes that V8 keeps, as they were compiled, with compiled_: made after it, gone before it.
+  binary::LineTable lines_;
 };
 
 }  // namespace weir::wasm::v8engine

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "wasm/binary/names.h"
+
 namespace weir::wasm::v8engine {
 namespace {
 
@@ -33,9 +35,7 @@ std::string current_stack(v8::Isolate* isolate) {
     if (function.starts_with('$'))
       function.erase(0, 1);  // as names of the text format; a trap's have none
     // A function without a name has that of its export, which may be any text: here it has to be in one line.
-    std::replace_if(
-        function.begin(), function.end(),
-        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+    std::replace_if(function.begin(), function.end(), binary::is_control, '?');
     out.append("\n    at ").append(function);
     out.append(" (").append(to_text(isolate, frame->GetScriptName(), "wasm"));
     out.append(offset.data()).append(")");
